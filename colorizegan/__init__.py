@@ -1,0 +1,72 @@
+"""ColorizeGAN: colour for black-and-white photographs.
+
+    import colorizegan
+    colorizegan.colorize("photo.jpg").save("photo.colorized.jpg")
+
+Importing the package is cheap: everything heavy is imported on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from colorizegan.colorizer import Colorizer, colorize
+    from colorizegan.errors import (
+        CheckpointError,
+        ColorizeGANError,
+        ConfigError,
+        DataError,
+        DecodeError,
+        InputError,
+        MissingExtraError,
+        ModelError,
+        OutputError,
+        TooLargeError,
+        UsageError,
+    )
+    from colorizegan.photo import Photo, read_photo
+    from colorizegan.predict import Prediction
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CheckpointError",
+    "ColorizeGANError",
+    "Colorizer",
+    "ConfigError",
+    "DataError",
+    "DecodeError",
+    "InputError",
+    "MissingExtraError",
+    "ModelError",
+    "OutputError",
+    "Photo",
+    "Prediction",
+    "TooLargeError",
+    "UsageError",
+    "__version__",
+    "colorize",
+    "read_photo",
+]
+
+HOMES = {
+    "Colorizer": "colorizer",
+    "Photo": "photo",
+    "Prediction": "predict",
+    "colorize": "colorizer",
+    "read_photo": "photo",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'colorizegan' has no attribute {name!r}")
+    value: object = getattr(import_module(f"colorizegan.{HOMES.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,197 @@
+"""Who takes part in a test: model bundles, folders of results, ONNX files of a stated layout, and the baselines."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol as Interface
+from urllib.parse import parse_qsl
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from colorizegan.bench.metrics import lab_of
+from colorizegan.bench.onnx_layouts import OnnxColorizer
+from colorizegan.bench.photoset import PhotoSet
+from colorizegan.color import gray_to_lightness, in_gamut_scale, lab_to_rgb
+from colorizegan.errors import DataError, InputError, UsageError
+
+__all__ = ["BASELINES", "Entrant", "Spec", "colour_with", "open_entrant", "parse_entrants"]
+
+BASELINES = ("gray", "mean colour", "another photo", "truth")
+
+
+class Entrant(Interface):
+    """What the bench asks of an entrant. `colorize` is called from several threads."""
+
+    facts: dict[str, str | float | int]
+    """Kind, path, digest and options, for the report."""
+
+    def colorize(self, key: str, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The entrant's picture of one photo: (H, W) uint8 neutral sRGB -> (H, W, 3) uint8 sRGB."""
+        ...
+
+
+@dataclass(frozen=True)
+class Spec:
+    """An entrant as written on the command line, `PATH?option=value&...`, taken apart."""
+
+    path: str
+    options: dict[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def parse(text: str) -> Spec:
+        path, _, query = text.partition("?")
+        try:
+            options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+        except ValueError:
+            raise UsageError(f"options {query!r} are not name=value&name=value") from None
+        return Spec(path, options)
+
+    def number(self, name: str, default: float | None, low: float, high: float) -> float | None:
+        """An option as a number within bounds."""
+        if name not in self.options:
+            return default
+        try:
+            value = float(self.options[name])
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise UsageError(f"{name}={self.options[name]} of {self.path} is not a number in {low:g}..{high:g}")
+        return value
+
+    def allow(self, *names: str) -> None:
+        """Refuse options other than these."""
+        for name in self.options:
+            if name not in names:
+                remedy = f"known for it: {', '.join(names)}"
+                raise UsageError(f"unknown option {name!r} of entrant {self.path}", remedy=remedy)
+
+
+def parse_entrants(texts: list[str]) -> dict[str, str]:
+    """`NAME=SPEC` or `SPEC` (then named by its file) -> {name: spec}.
+
+    Raises UsageError for a name that is used twice or that is a baseline's.
+    """
+    entrants: dict[str, str] = {}
+    for text in texts:
+        name, equals, spec = text.partition("=")
+        if not equals or "?" in name or "/" in name:  # the = belongs to an option, or the text is a bare path
+            name, spec = Path(text.partition("?")[0]).stem, text
+        if not name or not spec:
+            raise UsageError(f"entrant {text!r} is not NAME=PATH")
+        if name in entrants or name in BASELINES:
+            raise UsageError(f"entrant name {name!r} is taken", remedy="give another NAME=PATH")
+        entrants[name] = spec
+    return entrants
+
+
+def open_entrant(spec: str, photos: PhotoSet) -> Entrant:
+    """The entrant that a spec names.
+
+    A .onnx file is an ONNX model of a stated layout (`?layout=...&size=...`); a folder with card.json, a .zip or the
+    name of a shipped model is a bundle (`?saturation=...&size=...`); any other folder or .tar holds results named as
+    the inputs (`?suffix=.colorized` where the names carry more). Raises InputError, UsageError, ModelError, DataError.
+    """
+    parsed = Spec.parse(spec)
+    path = Path(parsed.path)
+    if path.suffix.lower() == ".onnx":
+        return _Onnx(parsed)
+    if (path.is_dir() and not (path / "card.json").is_file()) or path.suffix.lower() == ".tar":
+        return _Results(parsed, photos)
+    if not path.exists() and ("/" in parsed.path or path.suffix):
+        raise InputError("no such entrant", path=path, remedy="give a bundle, an .onnx file or a folder of results")
+    return _Bundle(parsed)
+
+
+class _Bundle:
+    """A model bundle through the whole product path: resize, network, merge."""
+
+    def __init__(self, spec: Spec) -> None:
+        from colorizegan.colorizer import Colorizer
+
+        spec.allow("saturation", "size")
+        self.saturation = spec.number("saturation", 1.0, 0, 4) or 0.0
+        size = spec.number("size", None, 16, 4096)
+        self.size = None if size is None else int(size)
+        # One thread each: the bench runs several photos at a time, and digits must not hang on the machine's cores.
+        self.colorizer = Colorizer(spec.path, threads=1)
+        bundle = self.colorizer.bundle
+        self.facts: dict[str, str | float | int] = {
+            "kind": "bundle",
+            "path": spec.path,
+            "model": f"{bundle.card.name} {bundle.card.version}",
+            "sha256": bundle.digest,
+            "saturation": self.saturation,
+            "size": self.size or bundle.card.working_size,
+        }
+
+    def colorize(self, key: str, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.asarray(self.colorizer.colorize(gray, saturation=self.saturation, size=self.size), dtype=np.uint8)
+
+
+class _Onnx:
+    """Another project's network; its ab are enlarged bilinearly and joined with L, out-of-gamut values cut off."""
+
+    def __init__(self, spec: Spec) -> None:
+        spec.allow("layout", "size")
+        size = spec.number("size", None, 16, 4096)
+        self.network = OnnxColorizer(
+            Path(spec.path), spec.options.get("layout", "lab"), None if size is None else int(size)
+        )
+        self.facts: dict[str, str | float | int] = {
+            "kind": "onnx",
+            "path": spec.path,
+            "sha256": hashlib.sha256(Path(spec.path).read_bytes()).hexdigest(),
+            "layout": self.network.layout.name,
+            "size": self.network.size,
+        }
+
+    def colorize(self, key: str, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return self.network.colorize(gray)
+
+
+class _Results:
+    """A folder of pictures that some other tool made from the inputs of the protocol."""
+
+    def __init__(self, spec: Spec, photos: PhotoSet) -> None:
+        spec.allow("suffix")
+        suffix = spec.options.get("suffix", "")
+        self.results = PhotoSet(Path(spec.path))
+        self.results.select([key + suffix for key in photos.keys], "results")
+        self.key = dict(zip(photos.keys, self.results.keys, strict=True))
+        self.facts: dict[str, str | float | int] = {
+            "kind": "results",
+            "path": spec.path,
+            "sha256": self.results.digest(),
+        }
+
+    def colorize(self, key: str, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        rgb = np.asarray(self.results.read(self.key[key]), dtype=np.uint8)
+        if rgb.shape[:2] != gray.shape:
+            sizes = f"{rgb.shape[1]}x{rgb.shape[0]} px, the test photo {gray.shape[1]}x{gray.shape[0]}"
+            text = f"result {self.key[key]} is {sizes}"
+            raise DataError(text, path=self.results.source, remedy="colorize the pictures that --write-inputs gives")
+        return rgb
+
+
+def colour_with(gray: NDArray[np.uint8], ab: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Give a gray picture these colours, its L kept, chroma reduced where it leaves sRGB.
+
+    gray: (H, W) uint8 neutral sRGB; ab: (H, W, 2) or (2,) Lab units -> (H, W, 3) uint8.
+    """
+    lightness = gray_to_lightness(gray.astype(np.float32) / 255)
+    a = np.broadcast_to(ab[..., 0], lightness.shape).astype(np.float32)
+    b = np.broadcast_to(ab[..., 1], lightness.shape).astype(np.float32)
+    scale = in_gamut_scale(lightness, a, b)
+    rgb = lab_to_rgb(np.stack([lightness, a * scale, b * scale], axis=-1).astype(np.float32))
+    return np.rint(rgb * 255).astype(np.uint8)
+
+
+def other_colours(gray: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The baseline `another photo`: the ab of another truth, scaled to this picture's size where they differ."""
+    if other.shape[:2] != gray.shape:
+        other = np.asarray(Image.fromarray(other).resize(gray.shape[::-1], Image.Resampling.LANCZOS), dtype=np.uint8)
+    return colour_with(gray, lab_of(other)[..., 1:])

@@ -1,0 +1,146 @@
+"""Distances between two sets of pictures in the features of a fixed network, under that network's own name.
+
+The network is SqueezeNet 1.0 from a local safetensors file; torch runs it, so this part needs the extra `train`. A
+distance on it is never an FID: FID proper needs Inception weights (`inception_distance`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorizegan.errors import DataError, InputError, MissingExtraError, UsageError
+
+__all__ = ["SqueezeNet", "frechet_distance", "inception_distance", "kernel_distance"]
+
+_BLOCK = 4000  # pictures per block of the kernel distance: bounds its memory
+_POOLED_AFTER = (-1, 2, 6)  # max pooling after conv1 (-1) and after these fire modules
+
+
+class SqueezeNet:
+    """Feature extractor: the mean over the picture of the last fire module, 512 numbers. Thread-safe.
+
+    SqueezeNet 1.0 (Iandola 2016) trained on ImageNet; the file has tensors conv1.weight|bias and
+    fires.<0..7>.s1|e1|e3.weight|bias. It may not judge a generator that was trained against it or started from it.
+
+    Raises InputError, DataError for a missing file or another layout, MissingExtraError without torch.
+    """
+
+    name = "SqueezeNet 1.0, last fire module, mean"
+
+    def __init__(self, path: Path) -> None:
+        if not Path(path).is_file():
+            raise InputError("no such file of SqueezeNet weights", path=path)
+        self.torch, safetensors = _torch()
+        try:
+            self.weights = {name: tensor.float() for name, tensor in safetensors.load_file(str(path)).items()}
+        except Exception as error:  # safetensors' own exception derives from Exception only
+            raise DataError(f"not a safetensors file ({str(error).splitlines()[0]})", path=path) from None
+        layers = ["conv1", *(f"fires.{i}.{part}" for i in range(8) for part in ("s1", "e1", "e3"))]
+        missing = [
+            n for n in (f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")) if n not in self.weights
+        ]
+        if missing:
+            raise DataError(f"not SqueezeNet 1.0: it has no {missing[0]}", path=path)
+
+    def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(H, W, 3) uint8 sRGB -> (512,) float32. No resize: the picture goes in as it is."""
+        torch, weights = self.torch, self.weights
+        relu, conv = torch.nn.functional.relu, torch.nn.functional.conv2d
+
+        def layer(x: Any, name: str, **where: int) -> Any:
+            return relu(conv(x, weights[f"{name}.weight"], weights[f"{name}.bias"], **where))
+
+        with torch.inference_mode():
+            bgr = rgb[..., ::-1].astype(np.float32) - np.array([104, 117, 123], np.float32)
+            x = torch.from_numpy(np.ascontiguousarray(bgr)).permute(2, 0, 1)[None]  # (1, 3, H, W)
+            x = layer(x, "conv1", stride=2)
+            for index in range(-1, 8):
+                if index >= 0:
+                    squeezed = layer(x, f"fires.{index}.s1")
+                    wide = layer(squeezed, f"fires.{index}.e3", padding=1)
+                    x = torch.cat([layer(squeezed, f"fires.{index}.e1"), wide], dim=1)
+                if index in _POOLED_AFTER:
+                    x = torch.nn.functional.max_pool2d(x, 3, 2, ceil_mode=True)
+            return x.mean((2, 3))[0].numpy()
+
+
+def frechet_distance(features: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
+    """Frechet distance of two Gaussians fitted to features; lower is nearer, 0 for equal sets; no unit.
+
+    features, truth: (n, d), (m, d), at least 2 rows. Heusel 2017, equation 6 (there on Inception). It falls with the
+    number of pictures: compare at equal n only.
+    """
+    _check(features, truth)
+    x, y = features.astype(np.float64), truth.astype(np.float64)
+    step = x.mean(0) - y.mean(0)
+    cov_x, cov_y = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    # tr sqrt(A B) = sum of the roots of the eigenvalues of sqrt(A) B sqrt(A), which is symmetric: no complex parts
+    values, vectors = np.linalg.eigh(cov_x)
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ cov_y @ root), 0)).sum()
+    return float(max(0.0, step @ step + np.trace(cov_x) + np.trace(cov_y) - 2 * cross))
+
+
+def kernel_distance(features: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
+    """Squared maximum mean discrepancy under (x y / d + 1)^3, unbiased: may fall below 0; lower is nearer; no unit.
+
+    features, truth: (n, d) each. Binkowski 2018, section 3 (there on Inception). Over 4,000 pictures: mean of blocks.
+    """
+    _check(features, truth)
+    if len(features) != len(truth):
+        raise UsageError(f"the sets have {len(features)} and {len(truth)} pictures", remedy="compare sets of one size")
+    blocks = -(-len(features) // _BLOCK)
+    parts = zip(np.array_split(features, blocks), np.array_split(truth, blocks), strict=True)
+    return float(np.mean([_mmd(x.astype(np.float64), y.astype(np.float64)) for x, y in parts]))
+
+
+def _mmd(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    n, d = x.shape
+
+    def kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (a @ b.T / d + 1) ** 3
+
+    within = sum(k.sum() - np.trace(k) for k in (kernel(x, x), kernel(y, y)))
+    return float(within / (n * (n - 1)) - 2 * kernel(x, y).mean())
+
+
+def _check(features: NDArray[np.floating], truth: NDArray[np.floating]) -> None:
+    if min(len(features), len(truth)) < 2 or features.shape[1] != truth.shape[1]:
+        raise UsageError(f"features of two or more pictures each are needed, not {features.shape} and {truth.shape}")
+
+
+def inception_distance(weights: Path) -> Any:
+    """FID proper as a torchmetrics object, from a local file of Inception weights (the port of torch-fidelity).
+
+    Call update((N, 3, H, W) uint8 tensor, real=True|False) and compute(). Heusel 2017; pictures are resized to 299 px
+    by torch-fidelity's own bilinear resize. Raises InputError, MissingExtraError, DataError.
+    """
+    if not Path(weights).is_file():
+        raise InputError("no such file of Inception weights", path=weights)
+    _torch()
+    try:
+        import torch_fidelity  # noqa: F401  # pyright: ignore[reportMissingImports]
+        from torchmetrics.image.fid import FrechetInceptionDistance
+    except ImportError:
+        raise MissingExtraError(
+            "FID needs torchmetrics and torch-fidelity", remedy="pip install torchmetrics torch-fidelity"
+        ) from None
+    try:
+        return FrechetInceptionDistance(feature=2048, feature_extractor_weights_path=str(weights))
+    except Exception as error:  # torch.load and the port raise many kinds
+        raise DataError(
+            f"not Inception weights of torch-fidelity ({str(error).splitlines()[0][:150]})", path=weights
+        ) from None
+
+
+def _torch() -> tuple[Any, Any]:
+    try:
+        import safetensors.torch
+        import torch
+    except ImportError:
+        raise MissingExtraError("feature distances need torch", remedy="pip install 'colorizegan[train]'") from None
+    return torch, safetensors.torch

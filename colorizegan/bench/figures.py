@@ -1,0 +1,116 @@
+"""The list of all figures that a report may hold: name, direction, unit, formula, source. One line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["GROUPS", "METRICS", "Metric"]
+
+Means = Mapping[str, NDArray[np.float64]]
+Formula = Callable[[Means], NDArray[np.float64]]
+
+NEARNESS = "Nearness to the truth"
+COLOUR = "Colourfulness"
+MEANING = "Colours with a meaning"
+FAULTS = "Faults"
+STABILITY = "Stability"
+CONFIDENCE = "Confidence"
+FEATURES = "Feature distances"
+GROUPS = (NEARNESS, COLOUR, MEANING, FAULTS, STABILITY, CONFIDENCE, FEATURES)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of the table: how it follows from the means of the per-photo columns."""
+
+    name: str
+    label: str
+    group: str
+    better: Literal["higher", "lower", "truth"]
+    """truth: the nearer to the truth's own figure the better."""
+    digits: int
+    unit: str
+    formula: Formula | None
+    """Means of columns, each (B,) -> the figure, (B,). Only ratios and differences of means, so that it can be
+    resampled; None for a figure of the whole set, which comes without an interval."""
+    source: str
+
+
+def _mean(column: str) -> Formula:
+    return lambda m: m[column]
+
+
+def _ratio(top: str, bottom: str, factor: float = 1) -> Formula:
+    return lambda m: factor * m[top] / np.where(m[bottom] == 0, np.nan, m[bottom])
+
+
+def _auc(error: str, weight: str) -> Formula:
+    return lambda m: 100 * (1 - m[error] / m[weight] / 150)
+
+
+_WITHIN = "Zhang 2016: share of pixels within an ab error, mean over thresholds 0..150"
+_ALL = (
+    Metric("psnr", "PSNR", NEARNESS, "higher", 2, "dB", _mean("psnr"), "RGB; mean of photos, each capped at 60 dB"),
+    Metric("ssim", "SSIM", NEARNESS, "higher", 4, "", _mean("ssim"), "Wang 2004; mean of R, G, B"),
+    Metric("ciede2000", "CIEDE2000", NEARNESS, "lower", 2, "", _mean("ciede2000"), "CIE 142-2001; mean of pixels"),
+    Metric("auc_raw", "AuC raw", NEARNESS, "higher", 2, "%", _auc("ab_error", "pixels"), _WITHIN),
+    Metric(
+        "auc_rebalanced",
+        "AuC rebalanced",
+        NEARNESS,
+        "higher",
+        2,
+        "%",
+        _auc("ab_error_weighted", "weight"),
+        f"{_WITHIN}; pixels weighted by 1 / frequency of their ab bin (10 Lab units) in this test set",
+    ),
+    Metric("cf", "CF", COLOUR, "truth", 2, "", _mean("cf"), "colourfulness, Hasler and Suesstrunk 2003, mean"),
+    Metric(
+        "delta_cf_means",
+        "dCF of means",
+        COLOUR,
+        "lower",
+        2,
+        "",
+        lambda m: np.abs(m["cf"] - m["cf_truth"]),
+        "|mean CF - mean CF of the truth|",
+    ),
+    Metric("delta_cf_photos", "dCF per photo", COLOUR, "lower", 2, "", _mean("cf_miss"), "mean |CF - CF of the truth|"),
+    Metric(
+        "palette",
+        "palette distance",
+        COLOUR,
+        "lower",
+        4,
+        "",
+        None,
+        "Jensen-Shannon distance (base 2, 0..1) of the set's ab histogram, bins of 10 Lab units, from the truth's",
+    ),
+    Metric(
+        "bleeding",
+        "bleeding",
+        FAULTS,
+        "truth",
+        3,
+        "Lab/px",
+        _ratio("bleeding", "flat"),
+        "mean gradient of (a, b) where the truth's L is flat, gradient under 1 per px",
+    ),
+    Metric(
+        "gamut_edge",
+        "at the gamut edge",
+        FAULTS,
+        "truth",
+        2,
+        "%",
+        _ratio("at_edge", "inside", 100),
+        "share of the pixels of L 2..98 with a channel at 0 or 255",
+    ),
+    Metric("l_error", "L error", FAULTS, "lower", 3, "L", _mean("l_error"), "mean |L - L of the truth|"),
+)
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}

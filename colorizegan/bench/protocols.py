@@ -1,0 +1,184 @@
+"""Named test protocols: which photos, cut how, turned gray how. A figure is worth nothing without its protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from colorizegan.bench.photoset import PhotoSet
+from colorizegan.color import lightness_to_gray
+from colorizegan.errors import DataError, UsageError
+
+__all__ = ["PROTOCOLS", "Protocol", "find_protocol", "gray_of", "open_photos", "prepare"]
+
+Fit = Literal["cover", "crop", "squash", "none"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One protocol. `text` says it in words for the report."""
+
+    name: str
+    data: str
+    """The photos, in words."""
+    count: int | None
+    """How many photos, from the start of the list by file name; None = all that are there."""
+    total: int | None = None
+    """How many photos the whole set must hold; None = not checked."""
+    fit: Fit = "cover"
+    """cover: shorter side scaled to `size`, then the centre cut; crop: the centre square cut, then scaled;
+    squash: scaled to a square, aspect lost; none: full size."""
+    size: int = 256
+    filter: Literal["lanczos", "bicubic", "bilinear"] = "lanczos"
+    archive: str | None = None
+    """Name of the tar to look for where --data is the folder that holds it."""
+    needs_list: bool = False
+    """The selection is a published list that the user must give."""
+    source: str = ""
+    """Where the literature uses it, and how sure that is."""
+
+    @property
+    def text(self) -> str:
+        how = {
+            "cover": f"shorter side scaled to {self.size} px ({self.filter}, Pillow), centre {self.size}x{self.size}",
+            "crop": f"centre square scaled to {self.size}x{self.size} ({self.filter}, Pillow)",
+            "squash": f"squashed to {self.size}x{self.size} ({self.filter}, Pillow), aspect not kept",
+            "none": "full size",
+        }[self.fit]
+        return f"{self.data}; {how}; gray = L of CIE Lab (D65) as 8-bit neutral sRGB"
+
+
+_IMAGENET = "ImageNet (ILSVRC 2012) validation"
+_PROTOCOLS = [
+    # name, photos, count, total, fit, filter
+    Protocol("photos-val-256", "the 1,500 held-out photos of photos-val.tar", 1500, 1500, archive="photos-val.tar"),
+    Protocol("kodak-256", "the 24 Kodak photos", 24, 24, archive="kodak.tar"),
+    Protocol("mcmaster-256", "the 18 McMaster photos", 18, 18, archive="mcmaster.tar"),
+    Protocol("kodak-full", "the 24 Kodak photos", 24, 24, fit="none", archive="kodak.tar"),
+    Protocol("mcmaster-full", "the 18 McMaster photos", 18, 18, fit="none", archive="mcmaster.tar"),
+    Protocol("folder-256", "all photos of the folder or tar given", None),
+    Protocol("folder-full", "all photos of the folder or tar given", None, fit="none"),
+    Protocol(
+        "imagenet-val5k-256-crop",
+        f"the first 5,000 photos of {_IMAGENET} by name",
+        5000,
+        fit="crop",
+        filter="bilinear",
+        source="CT2 and DDColor for val5k: centre crop, then resize (DDColor issue 9); filter of torchvision's Resize",
+    ),
+    Protocol(
+        "imagenet-val5k-256-squash",
+        f"the first 5,000 photos of {_IMAGENET} by name",
+        5000,
+        fit="squash",
+        filter="bilinear",
+        source="val5k cut as DDColor's val50k; the filter is not published, bilinear is our choice",
+    ),
+    Protocol(
+        "imagenet-val50k-256-squash",
+        f"all 50,000 photos of {_IMAGENET}",
+        50000,
+        50000,
+        fit="squash",
+        filter="bilinear",
+        source="ColorFormer and DDColor for val50k (DDColor issue 9); the filter is not published",
+    ),
+    Protocol(
+        "ctest10k-256-squash",
+        f"the 10,000 photos of {_IMAGENET} that ctest10k lists",
+        10000,
+        fit="squash",
+        filter="bilinear",
+        needs_list=True,
+        source="split of Larsson 2016, used by Zhang 2016 and many since; resize filters differ or are not stated",
+    ),
+    Protocol(
+        "coco-val5k-256-squash",
+        "the 5,000 photos of MS COCO val2017",
+        5000,
+        5000,
+        fit="squash",
+        filter="bilinear",
+        source="ColorFormer and DDColor for COCO-Stuff; the filter is not published",
+    ),
+]
+PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _PROTOCOLS}
+
+
+def find_protocol(name: str) -> Protocol:
+    """The protocol of that name. Raises UsageError that lists the known ones."""
+    if name not in PROTOCOLS:
+        raise UsageError(f"unknown protocol {name!r}", remedy=f"known: {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]
+
+
+def open_photos(
+    protocol: Protocol, data: Path | str, *, names: Path | None = None, count: int | None = None
+) -> PhotoSet:
+    """The photos of a protocol, from a folder, a tar, or the folder that holds the protocol's tar.
+
+    names: a text file with one photo name a line, where the protocol needs a list. count: only the first so many (the
+    report then says so). Raises DataError where photos are missing, UsageError for a missing list or a bad count.
+    """
+    source = Path(data)
+    if protocol.archive and (source / protocol.archive).is_file():
+        source = source / protocol.archive
+    photos = PhotoSet(source)
+    if protocol.total is not None and len(photos.keys) != protocol.total:
+        text = f"{protocol.name} is made of {protocol.total} photos, {len(photos.keys)} are here"
+        raise DataError(text, path=source, remedy="give the complete set, or use folder-256")
+    if names is not None:
+        photos.select(_read_names(names))
+    elif protocol.needs_list:
+        raise UsageError(
+            f"{protocol.name} needs its list of photos", remedy="give it with --list FILE, one name a line"
+        )
+    wanted = protocol.count or len(photos.keys)
+    if len(photos.keys) < wanted:
+        raise DataError(f"{protocol.name} needs {wanted} photos, {len(photos.keys)} are here", path=source)
+    if count is not None:
+        if not 1 <= count <= wanted:
+            raise UsageError(f"--count {count} is out of range", remedy=f"give 1 to {wanted}")
+        wanted = count
+    photos.keys = photos.keys[:wanted]
+    return photos
+
+
+def _read_names(path: Path) -> list[str]:
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"the list of photos cannot be read ({error})", path=path) from None
+    names = [line.rsplit(".", 1)[0] if "." in line.rsplit("/", 1)[-1] else line for line in lines if line]
+    if not names:
+        raise DataError("the list of photos is empty", path=path)
+    return names
+
+
+def prepare(image: Image.Image, protocol: Protocol) -> NDArray[np.uint8]:
+    """The truth of a photo under a protocol: RGB picture -> (H, W, 3) uint8."""
+    size, method = protocol.size, Image.Resampling[protocol.filter.upper()]
+    width, height = image.size
+    if protocol.fit == "cover":
+        scale = size / min(width, height)
+        width, height = max(size, round(width * scale)), max(size, round(height * scale))
+        image = image.resize((width, height), method)
+        left, top = (width - size) // 2, (height - size) // 2
+        image = image.crop((left, top, left + size, top + size))
+    elif protocol.fit == "crop":
+        side = min(width, height)
+        left, top = round((width - side) / 2), round((height - side) / 2)
+        image = image.crop((left, top, left + side, top + side)).resize((size, size), method)
+    elif protocol.fit == "squash":
+        image = image.resize((size, size), method)
+    return np.asarray(image, dtype=np.uint8)
+
+
+def gray_of(lab: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The black-and-white picture of the same L: (H, W, 3) float32 Lab -> (H, W) uint8 neutral sRGB."""
+    return np.rint(lightness_to_gray(lab[..., 0]) * 255).astype(np.uint8)

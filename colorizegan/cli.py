@@ -1,0 +1,259 @@
+"""The command line: a thin shell. Data goes to standard output, everything else to standard error.
+
+Heavy imports stand inside the commands, so that --help and --version answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Optional
+
+import typer
+from typer.core import TyperGroup
+
+from colorizegan import __version__
+from colorizegan.console import Voice, put, say, show_results, shown
+from colorizegan.errors import ColorizeGANError, ConfigError, InputError, MissingExtraError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from colorizegan.batch import Settings
+    from colorizegan.jobs import Job
+
+__all__ = ["app", "main"]
+
+FAILED, USAGE, NOTHING, TERMINATED = 1, 2, 3, 143  # 130, interrupted, is Typer's own
+
+
+class Commands(TyperGroup):
+    """Turns every error into one line and an exit status, for the program and for tests alike."""
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
+        """Run a command and exit with its status."""
+        given = sys.argv[1:] if args is None else list(args)
+        extra["standalone_mode"] = False
+        try:
+            status = super().main(args=given, prog_name=prog_name or "colorizegan", **extra)
+        except Exception as error:
+            if "--debug" in given:
+                traceback.print_exception(error)
+            status = report(error)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def report(error: Exception) -> int:
+    """Say an error in one line; return the exit status."""
+    if isinstance(error, ColorizeGANError):
+        folded = error
+    elif message := getattr(error, "format_message", None):  # what Typer says of wrong arguments, in any version
+        folded = UsageError(str(message()).rstrip("."), remedy="see --help")
+    else:
+        what = f"unexpected {type(error).__name__}: {str(error)[:300]}"
+        folded = ColorizeGANError(what, remedy="please report this, with the output of --debug")
+    say(f"error: {folded}")
+    return USAGE if isinstance(folded, UsageError | ConfigError) else FAILED
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# Optional[...] and not X | None: Typer reads these at run time.
+# ruff: noqa: UP045
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON lines to standard output.")]
+Model = Annotated[
+    Optional[str],
+    typer.Option("--model", metavar="MODEL", help="Model bundle: a name that `models` lists, a folder or a zip."),
+]
+Format = Literal["jpeg", "png", "tiff", "webp"]
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    """ColorizeGAN: colour for black-and-white photographs."""
+    if version:
+        put(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        sys.stderr.write(context.get_help() + "\n")
+        raise typer.Exit(USAGE)
+
+
+@app.command()
+def colorize(
+    inputs: Annotated[
+        Optional[list[str]],
+        typer.Argument(metavar="IN...", help="Photos, folders, quoted patterns, or - for standard input."),
+    ] = None,
+    output: Annotated[
+        Optional[str], typer.Option("--output", "-o", metavar="OUT", help="A folder; for one photo also a file or -.")
+    ] = None,
+    suffix: Annotated[
+        Optional[str], typer.Option(help="Before the extension. [default: .colorized beside the photo, none in OUT]")
+    ] = None,
+    format: Annotated[
+        Optional[Format], typer.Option(help="Format to write. [default: that of OUT, or the photo's own]")
+    ] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")] = 95,
+    saturation: Annotated[float, typer.Option(min=0, max=4, help="Strength of the colours; 0 is gray.")] = 1.0,
+    size: Annotated[
+        Optional[int],
+        typer.Option(min=16, max=4096, help="Shorter side of the network's input, px. [default: the model's own]"),
+    ] = None,
+    model: Model = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write results anew that exist.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Colorize photos too that are in colour already.")] = False,
+    allow_truncated: Annotated[
+        bool, typer.Option("--allow-truncated", help="Colorize what is left of files that end too early.")
+    ] = False,
+    strip: Annotated[bool, typer.Option("--strip", help="Leave private metadata out.")] = False,
+    from_file: Annotated[
+        Optional[str],
+        typer.Option("--from-file", metavar="LIST", help="Read names from a file, one a line; - is standard input."),
+    ] = None,
+    nul: Annotated[bool, typer.Option("-0", help="Names in LIST (or standard input) end with NUL, not a line.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only list what would be written.")] = False,
+    as_json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Colorize photos. Originals are never touched; results that exist are left as they are."""
+    from colorizegan.jobs import Job, make_plan
+
+    voice = Voice(as_json, quiet, debug)
+    names = inputs or []
+    listed = read_list("-" if from_file is None else from_file, nul=nul) if nul or from_file is not None else []
+    if not names and not nul and from_file is None:
+        raise UsageError("no input", remedy="name a photo or a folder, or see --help")
+    if "-" in names and (len(names) > 1 or listed):
+        raise UsageError("standard input (-) goes with no other input")
+    to_stdout = output == "-" or (output is None and names == ["-"])
+    if to_stdout and (as_json or dry_run):
+        raise UsageError("standard output cannot carry both a photo and a listing", remedy="give a file as output")
+    if to_stdout and sys.stdout.isatty():
+        raise UsageError("a photo does not belong on a terminal", remedy="give a file as output (-o)")
+
+    if names == ["-"] and output is not None and not to_stdout:
+        jobs, problems = [Job(sys.stdin.buffer.read(), Path(output))], []
+    elif names == ["-"]:
+        jobs, problems = [Job(sys.stdin.buffer.read(), Path("-"))], []
+    else:
+        plan = make_plan(names, None if to_stdout else output, listed=listed, suffix=suffix, format=format)
+        jobs, problems = plan.jobs, plan.problems
+        for problem in problems:
+            say(f"error: {problem}")
+        if not jobs and not problems:
+            what = " ".join([*plan.empty, *([from_file] if from_file else [])])[:300] or None
+            report(InputError("no photos found", path=what))
+            raise typer.Exit(NOTHING)
+        for empty in plan.empty:
+            voice.note(f"{empty}: no photos found")
+    if dry_run:
+        list_jobs(jobs, overwrite, as_json=as_json)
+        raise typer.Exit(FAILED if problems else 0)
+
+    from colorizegan.batch import Settings
+
+    settings = Settings(saturation, size, format, quality, overwrite, force, allow_truncated, strip)
+    if to_stdout:
+        if len(jobs) != 1:
+            raise UsageError(f"standard output takes one photo, not {len(jobs)}", remedy="give a folder as output")
+        write_stdout(jobs[0], model, settings, voice)
+    elif run(jobs, model, settings, voice) or problems:
+        raise typer.Exit(FAILED)
+
+
+def read_list(path: str, *, nul: bool) -> list[str]:
+    """The names in a list file, or on standard input."""
+    from colorizegan.jobs import split_list
+
+    try:
+        raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path) from None
+    return split_list(raw, nul=nul)
+
+
+def list_jobs(jobs: Sequence[Job], overwrite: bool, *, as_json: bool) -> None:
+    """What a dry run says: one line for each job, to standard output."""
+    for job in jobs:
+        status = "skipped" if os.path.lexists(job.target) and not overwrite else "planned"
+        if as_json:
+            put(json.dumps({"input": shown(job.source), "output": str(job.target), "status": status}))
+        else:
+            put(f"{shown(job.source)} -> {job.target}" + ("  (done already)" if status == "skipped" else ""))
+    if as_json:
+        put(json.dumps({"summary": {"planned": len(jobs)}}))
+
+
+def run(jobs: Sequence[Job], model: str | None, settings: Settings, voice: Voice) -> int:
+    """Do the jobs and say what became of them; how many failed."""
+    from colorizegan.batch import needs_work, run_jobs
+    from colorizegan.colorizer import Colorizer
+
+    colorizer = Colorizer(model) if needs_work(jobs, settings) else None  # a bad model is one error, not one a photo
+    return show_results(run_jobs(jobs, colorizer, settings), len(jobs), voice).failed
+
+
+def write_stdout(job: Job, model: str | None, settings: Settings, voice: Voice) -> None:
+    """Colorize one photo to standard output."""
+    from colorizegan.batch import colorize_stream
+    from colorizegan.colorizer import Colorizer
+
+    raw, remark = colorize_stream(job.source, Colorizer(model), settings)
+    if remark:
+        voice.note(f"{shown(job.source)}: {remark}")
+    sys.stdout.buffer.write(raw)
+    sys.stdout.flush()
+
+
+@app.command()
+def models(as_json: Json = False, debug: Debug = False) -> None:
+    """List the models in this installation."""
+    from colorizegan.bundle import list_bundles, open_bundle
+
+    bundles = [(name, open_bundle(name)) for name in list_bundles()]
+    for name, bundle in bundles:
+        card = bundle.card
+        if as_json:
+            text = json.loads((bundle.onnx.parent / "card.json").read_text("utf-8"))
+            put(json.dumps({"bundle": name, "path": str(bundle.path), "digest": bundle.digest, "card": text}))
+            continue
+        put(f"{name}  {card.name} {card.version} of {card.created}, {card.licence}")
+        put(f"  {card.network.generator}, {card.network.parameters / 1e6:.1f} M parameters, {card.working_size} px")
+        put(f"  trained on {', '.join(f'{d.get('name')} ({d.get('count')})' for d in card.data) or 'nothing'}")
+        scores = [f"{key} {value:g}" for key, value in card.metrics.items() if isinstance(value, int | float)]
+        put(f"  scores: {', '.join(scores[:8]) or 'none'}")
+        put(f"  sha256 {bundle.digest}")
+    if not bundles:
+        say("no models in this installation; name a bundle with --model")
+
+
+@app.command()
+def doctor(model: Model = None, as_json: Json = False, debug: Debug = False) -> None:
+    """Print versions, limits and devices, and colorize a test picture; status 1 where that fails."""
+    from colorizegan.doctor import examine
+
+    checkup = examine(model)
+    if as_json:
+        put(json.dumps(checkup.facts))
+    else:
+        for section, facts in checkup.facts.items():
+            put(section)
+            for key, value in facts.items():
+                put(f"  {key}: {value}")
+    if not checkup.well:
+        say(f"error: {checkup.complaint}")
+        raise typer.Exit(FAILED)

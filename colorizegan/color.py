@@ -1,0 +1,249 @@
+"""Colour arithmetic: sRGB <-> CIE L*a*b* (D65), the sRGB gamut at fixed lightness, colourfulness and CIEDE2000.
+
+numpy only, no input or output. Colours lie in the last axis; float32 in gives float32 out, other float types are kept,
+anything else becomes float64. RGB is sRGB-encoded in 0..1, L is 0..100, a and b are in Lab units (about -110..110).
+
+The matrix is the one of IEC 61966-2-1 as scikit-image rounds it. The white point is what this matrix makes of
+(1, 1, 1), so that neutral RGB has a = b = 0; scikit-image's tabulated D65 differs in the fifth digit (at most 0.02 Lab
+units in the result).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "ciede2000",
+    "colorfulness",
+    "gray_to_lightness",
+    "in_gamut_scale",
+    "lab_to_rgb",
+    "lightness_to_gray",
+    "linear_to_srgb",
+    "rgb_to_gray",
+    "rgb_to_lab",
+    "srgb_codes",
+    "srgb_to_linear",
+]
+
+Floats = NDArray[np.floating[Any]]
+
+RGB_TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+WHITE = RGB_TO_XYZ.sum(axis=1)
+RGB_TO_NORMED_XYZ = RGB_TO_XYZ / WHITE[:, None]  # XYZ divided by the white point: rows sum to 1
+NORMED_XYZ_TO_RGB = np.linalg.inv(RGB_TO_NORMED_XYZ)
+
+DELTA = 6.0 / 29.0  # CIE 15: where the cube root of Lab gives way to its tangent
+
+
+def srgb_to_linear(x: ArrayLike) -> Floats:
+    """Decode sRGB 0..1 to linear light 0..1, any shape (IEC 61966-2-1)."""
+    v = _as_float(x)
+    return np.where(v <= 0.04045, v / 12.92, ((np.maximum(v, 0.04045) + 0.055) / 1.055) ** 2.4).astype(v.dtype)
+
+
+def linear_to_srgb(x: ArrayLike) -> Floats:
+    """Encode linear light 0..1 as sRGB 0..1, any shape (IEC 61966-2-1). Not clipped; below 0 the slope goes on."""
+    v = _as_float(x)
+    curve = 1.055 * np.maximum(v, 0.0031308) ** (1.0 / 2.4) - 0.055
+    return np.where(v <= 0.0031308, v * 12.92, curve).astype(v.dtype)
+
+
+def rgb_to_lab(rgb: ArrayLike) -> Floats:
+    """sRGB (..., 3) in 0..1 -> Lab (..., 3), D65 (CIE 15). Neutral colours get a = b = 0 within rounding."""
+    v = _with_channels(rgb, "rgb")
+    f = _lab_f(srgb_to_linear(v) @ RGB_TO_NORMED_XYZ.T.astype(v.dtype))
+    fx, fy, fz = f[..., 0], f[..., 1], f[..., 2]
+    return np.stack([116.0 * fy - 16.0, 500.0 * (fx - fy), 200.0 * (fy - fz)], axis=-1).astype(v.dtype)
+
+
+def lab_to_rgb(lab: ArrayLike, clip: bool = True) -> Floats:
+    """Lab (..., 3) -> sRGB (..., 3) in 0..1, D65 (CIE 15).
+
+    `clip` cuts colours outside sRGB to 0..1 a channel, which changes L, a and b; `in_gamut_scale` avoids that.
+    """
+    v = _with_channels(lab, "lab")
+    rgb = linear_to_srgb(_lab_to_linear(v[..., 0], v[..., 1], v[..., 2]))
+    return np.clip(rgb, 0.0, 1.0) if clip else rgb
+
+
+def gray_to_lightness(gray: ArrayLike) -> Floats:
+    """sRGB-encoded neutral gray 0..1, any shape -> L 0..100, same shape."""
+    v = _as_float(gray)
+    return (116.0 * _lab_f(srgb_to_linear(v)) - 16.0).astype(v.dtype)
+
+
+def lightness_to_gray(lightness: ArrayLike) -> Floats:
+    """L 0..100, any shape -> sRGB-encoded neutral gray 0..1, same shape: the inverse of `gray_to_lightness`."""
+    return linear_to_srgb(_lab_f_inverse((_as_float(lightness) + 16.0) / 116.0))
+
+
+def rgb_to_gray(rgb: NDArray[Any]) -> NDArray[Any]:
+    """The neutral gray of the same luminance: sRGB (..., 3) uint8 or uint16 -> (...), same dtype.
+
+    Neutral pixels keep their value exactly. Table look-ups throughout: some 10 ns a pixel.
+    """
+    codes = srgb_codes(rgb.dtype.itemsize * 8)
+    light = np.zeros(rgb.shape[:-1], np.float32)
+    for channel in range(3):
+        light += _luminance_tables(rgb.dtype.itemsize * 8)[channel].take(rgb[..., channel], mode="clip")
+    index = np.minimum(light * np.float32(len(codes) - 1) + np.float32(0.5), np.float32(len(codes) - 1))
+    return codes.take(index.astype(np.uint16 if len(codes) <= 65536 else np.int32), mode="clip")
+
+
+@lru_cache(maxsize=2)
+def srgb_codes(bits: int) -> NDArray[Any]:
+    """Table from linear light to sRGB code: entry i of n is the code of linear light i / (n - 1).
+
+    8 bits: 65,536 entries of uint8; 16 bits: 2,097,152 entries of uint16. That is at least 2.5 entries a code where the
+    curve is steepest, so that every code survives the way to linear light and back. Not to be changed.
+    """
+    size, top, dtype = {8: (1 << 16, 255, np.uint8), 16: (1 << 21, 65535, np.uint16)}[bits]
+    codes = np.rint(linear_to_srgb(np.arange(size) / (size - 1)) * top).astype(dtype)
+    codes.flags.writeable = False
+    return codes
+
+
+@lru_cache(maxsize=2)
+def _luminance_tables(bits: int) -> NDArray[np.float32]:
+    """(3, 2**bits): what each code of red, green and blue adds to the luminance Y in 0..1."""
+    linear = srgb_to_linear(np.arange(1 << bits) / ((1 << bits) - 1))
+    return (RGB_TO_NORMED_XYZ[1][:, None] * linear).astype(np.float32)
+
+
+def in_gamut_scale(lightness: ArrayLike, a: ArrayLike, b: ArrayLike) -> Floats:
+    """The largest factor t in 0..1 for which (L, t a, t b) is an sRGB colour: chroma falls, L and hue angle stay.
+
+    Args: L 0..100, a and b in Lab units, shapes that broadcast. Returns t in the broadcast shape; 1 where the colour is
+    in gamut already (to 2e-6 of linear light in float32, 1e-12 in float64), 0 where no chroma at all fits (L <= 0,
+    L >= 100). t lies on the gamut boundary to the same tolerance.
+
+    Beside pure yellow (L over 92, hue 98-103 degrees) the gamut is not star-shaped about the neutral axis: there a ray
+    may meet the boundary three times, and t is one of these points.
+    """
+    planes = np.broadcast_arrays(_as_float(lightness), _as_float(a), _as_float(b))
+    dtype = np.result_type(*planes)
+    tolerance = 2e-6 if dtype.itemsize <= 4 else 1e-12
+    L, a_, b_ = (np.ravel(v).astype(dtype) for v in planes)
+    neutral = (a_ == 0) & (b_ == 0)
+    has_room = (L > 0) & (L < 100)
+    t = np.where(neutral | has_room, 1.0, 0.0).astype(dtype)
+    todo = np.flatnonzero(has_room & ~neutral)
+    # Newton from the outside, kept inside the bracket [low in gamut, high out of it]; a step that leaves it is halved.
+    # The excess is nearly linear in t, so four steps settle almost every colour.
+    state = np.stack([L[todo], a_[todo], b_[todo], np.zeros_like(L[todo]), np.ones_like(L[todo]), t[todo]])
+    for _ in range(60):
+        L, a_, b_, low, high, at = state
+        excess, slope = _gamut_excess(L, a_, b_, at)
+        inside = excess <= tolerance
+        done = (np.abs(excess) <= tolerance) | (inside & (at >= 1)) | (high - low <= np.finfo(dtype).eps)
+        t[todo] = np.where(inside, at, low)
+        if done.all():
+            break
+        low[:], high[:] = np.where(inside, at, low), np.where(inside, high, at)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            step = at - excess / slope
+        at[:] = np.where((step > low) & (step < high), step, (low + high) / 2)
+        todo, state = todo[~done], state[:, ~done]
+    return t.reshape(planes[0].shape)
+
+
+def colorfulness(rgb: ArrayLike) -> float:
+    """Colourfulness M of a picture, RGB (..., 3) in 0..255: 0 is gray, 15 slightly, 45 moderately, 82 very colourful.
+
+    Source: Hasler and Suesstrunk, Measuring colourfulness in natural images, 2003, equation 5 (there M-hat 3).
+    """
+    v = _with_channels(rgb, "rgb")
+    r, g, b = (v[..., i].astype(np.float64) for i in range(3))
+    rg, yb = r - g, 0.5 * (r + g) - b
+    return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
+
+
+def ciede2000(lab1: ArrayLike, lab2: ArrayLike) -> Floats:
+    """CIEDE2000 colour difference of Lab (..., 3) and Lab (..., 3), with kL = kC = kH = 1; shapes broadcast.
+
+    Source: Sharma, Wu and Dalal, The CIEDE2000 color-difference formula, 2005, equations 2-22.
+    """
+    first, second = _with_channels(lab1, "lab1"), _with_channels(lab2, "lab2")
+    dtype = np.result_type(first, second)
+    L1, a1, b1 = (first[..., i] for i in range(3))
+    L2, a2, b2 = (second[..., i] for i in range(3))
+
+    # Equations 2-7: a is stretched where the chroma is low.
+    c_mean7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
+    stretch = 1.5 - 0.5 * np.sqrt(c_mean7 / (c_mean7 + 25.0**7))
+    a1, a2 = a1 * stretch, a2 * stretch
+    c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
+    h1, h2 = np.arctan2(b1, a1) % (2 * np.pi), np.arctan2(b2, a2) % (2 * np.pi)
+
+    # Equations 8-14: differences and means, the hue by the shorter way round, and nothing where a chroma is 0.
+    colored = c1 * c2 != 0
+    turn = np.where(colored, h2 - h1, 0.0)
+    d_hue = turn - 2 * np.pi * np.round(turn / (2 * np.pi))
+    d_l, d_c, d_h = L2 - L1, c2 - c1, 2 * np.sqrt(c1 * c2) * np.sin(d_hue / 2)
+    l_mean, c_mean, h_sum = (L1 + L2) / 2, (c1 + c2) / 2, h1 + h2
+    wrapped = np.abs(h1 - h2) > np.pi
+    h_mean = np.where(wrapped & colored, (h_sum + np.where(h_sum < 2 * np.pi, 2 * np.pi, -2 * np.pi)) / 2, h_sum / 2)
+    h_mean = np.where(colored, h_mean, h_sum)
+
+    # Equations 15-22: weights and the rotation of the blue region.
+    tau = (
+        1
+        - 0.17 * np.cos(h_mean - np.radians(30))
+        + 0.24 * np.cos(2 * h_mean)
+        + 0.32 * np.cos(3 * h_mean + np.radians(6))
+        - 0.20 * np.cos(4 * h_mean - np.radians(63))
+    )
+    s_l = 1 + 0.015 * (l_mean - 50) ** 2 / np.sqrt(20 + (l_mean - 50) ** 2)
+    s_c, s_h = 1 + 0.045 * c_mean, 1 + 0.015 * c_mean * tau
+    d_theta = np.radians(30) * np.exp(-(((np.degrees(h_mean) - 275) / 25) ** 2))
+    r_t = -2 * np.sqrt(c_mean**7 / (c_mean**7 + 25.0**7)) * np.sin(2 * d_theta)
+    x, y, z = d_l / s_l, d_c / s_c, d_h / s_h
+    return np.sqrt(np.maximum(x * x + y * y + z * z + r_t * y * z, 0.0)).astype(dtype)
+
+
+def _as_float(x: ArrayLike) -> Floats:
+    v = np.asarray(x)
+    return v if np.issubdtype(v.dtype, np.floating) else v.astype(np.float64)
+
+
+def _with_channels(x: ArrayLike, name: str) -> Floats:
+    v = _as_float(x)
+    if v.ndim == 0 or v.shape[-1] != 3:
+        raise ValueError(f"{name} must have three channels in its last axis, not shape {v.shape}")
+    return v
+
+
+def _lab_f(y: Floats) -> Floats:
+    return np.where(y > DELTA**3, np.cbrt(y), y / (3 * DELTA * DELTA) + 4.0 / 29.0).astype(y.dtype)
+
+
+def _lab_f_inverse(f: Floats) -> Floats:
+    return np.where(f > DELTA, f * f * f, 3 * DELTA * DELTA * (f - 4.0 / 29.0)).astype(f.dtype)
+
+
+def _lab_to_linear(L: Floats, a: Floats, b: Floats) -> Floats:
+    fy = (L + 16.0) / 116.0
+    xyz = _lab_f_inverse(np.stack([fy + a / 500.0, fy, fy - b / 200.0], axis=-1))
+    return xyz @ NORMED_XYZ_TO_RGB.T.astype(xyz.dtype)
+
+
+def _gamut_excess(L: Floats, a: Floats, b: Floats, t: Floats) -> tuple[Floats, Floats]:
+    """How far the worst linear channel of (L, t a, t b) lies outside 0..1 (negative inside), and d excess / d t."""
+    fy = (L + 16.0) / 116.0
+    fx, fz = fy + t * a / 500.0, fy - t * b / 200.0
+    x, y, z = _lab_f_inverse(fx), _lab_f_inverse(fy), _lab_f_inverse(fz)
+    dx = 3.0 * np.square(np.maximum(fx, DELTA)) * a / 500.0
+    dz = -3.0 * np.square(np.maximum(fz, DELTA)) * b / 200.0
+    excess, slope = np.full_like(L, -np.inf), np.zeros_like(L)
+    for from_x, from_y, from_z in NORMED_XYZ_TO_RGB.tolist():
+        channel = from_x * x + from_y * y + from_z * z - 0.5
+        outside = np.abs(channel) - 0.5
+        rate = np.sign(channel) * (from_x * dx + from_z * dz)
+        worse = outside > excess
+        excess, slope = np.where(worse, outside, excess), np.where(worse, rate, slope)
+    return excess, slope

@@ -1,0 +1,139 @@
+"""What the commands say: lines, JSON lines and a progress bar. Data to standard output, all else to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from colorizegan.batch import Result
+
+__all__ = ["Summary", "Voice", "put", "say", "shown"]
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How much a command says, and in which form."""
+
+    as_json: bool = False
+    """One JSON line for each result to standard output, then a summary line."""
+    quiet: bool = False
+    """Nothing but errors to standard error."""
+    debug: bool = False
+    """Tracebacks too."""
+
+    def note(self, line: str) -> None:
+        """Say something that is no error."""
+        if not self.quiet:
+            say(line)
+
+
+@dataclass
+class Summary:
+    """Counts of a run."""
+
+    done: int = 0
+    skipped: int = 0
+    failed: int = 0
+
+
+def say(line: str) -> None:
+    """Write one line to standard error. File names may hold anything: what could steer a terminal is replaced."""
+    sys.stderr.write("".join(c if c.isprintable() else "?" for c in line) + "\n")
+
+
+def put(line: str | bytes) -> None:
+    """Write one line to standard output; file names come out as the bytes that they are."""
+    raw = line if isinstance(line, bytes) else line.encode("utf-8", "surrogateescape")
+    sys.stdout.buffer.write(raw + b"\n")
+    sys.stdout.flush()
+
+
+def shown(source: Path | bytes) -> str:
+    """A source as it is named in messages."""
+    return "standard input" if isinstance(source, bytes) else str(source)
+
+
+def show_results(results: Iterable[Result], total: int, voice: Voice) -> Summary:
+    """Say what becomes of every job while it happens, and at the end the counts.
+
+    A terminal gets a bar, and a line only for what was not done; anything else gets a line for each.
+    """
+    summary, start = Summary(), time.perf_counter()
+    bar = total > 1 and sys.stderr.isatty() and not voice.quiet
+    try:
+        with progress(total if bar else 0) as advance:
+            for result in results:
+                setattr(summary, result.status, getattr(summary, result.status) + 1)
+                show_result(result, voice, brief=bar)
+                advance()
+    except (KeyboardInterrupt, SystemExit):
+        voice.note(f"stopped: {counts(summary)}; the same command goes on from here")
+        raise
+    seconds = time.perf_counter() - start
+    if voice.as_json:
+        put(json.dumps({"summary": {**vars(summary), "seconds": round(seconds, 3)}}))
+    elif total > 1:
+        voice.note(f"{counts(summary)} in {seconds:.1f} s")
+    return summary
+
+
+def show_result(result: Result, voice: Voice, *, brief: bool) -> None:
+    source = shown(result.job.source)
+    if result.status == "failed":
+        if voice.debug and result.error is not None:
+            traceback.print_exception(result.error)
+        say(f"error: {result.reason}")
+    elif result.status == "skipped":
+        voice.note(f"{source}: {result.reason}")
+    elif not brief and not voice.as_json:
+        voice.note(f"{source} -> {result.job.target}")
+    if voice.as_json:
+        put(json.dumps(describe(result)))
+
+
+def describe(result: Result) -> dict[str, str | float | int | None]:
+    """A result as its JSON line."""
+    height, width = result.shape or (None, None)
+    return {
+        "input": "-" if isinstance(result.job.source, bytes) else str(result.job.source),
+        "output": str(result.job.target),
+        "status": result.status,
+        "code": result.code,
+        "message": result.reason or None,
+        "width": width,
+        "height": height,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def counts(summary: Summary) -> str:
+    return f"{summary.done} done, {summary.skipped} skipped, {summary.failed} failed"
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[], None]]:
+    """A bar on standard error with rate and time left, and the function that moves it on; no bar where total is 0."""
+    if total == 0:
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:  # NO_COLOR is Rich's to heed
+        task, start, done = bar.add_task("", total=total, rate=""), time.perf_counter(), 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            bar.update(task, advance=1, rate=f"{done / (time.perf_counter() - start):.1f}/s")
+
+        yield advance

@@ -1,0 +1,114 @@
+"""The exception tree: every error that ColorizeGAN raises on purpose, each with a stable code.
+
+The text of an error is one line: what is wrong, with which file, what to do about it.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+
+__all__ = [
+    "CheckpointError",
+    "ColorizeGANError",
+    "ConfigError",
+    "DataError",
+    "DecodeError",
+    "InputError",
+    "MissingExtraError",
+    "ModelError",
+    "OutputError",
+    "TooLargeError",
+    "UsageError",
+]
+
+
+class ColorizeGANError(Exception):
+    """Base of all errors raised on purpose. `str(error)` is one line: `path: reason; remedy [CODE]`.
+
+    Args:
+        reason: what is wrong, a short clause without a full stop.
+        path: the file or folder concerned, if there is one.
+        remedy: what the user can do, a short clause.
+    """
+
+    code = "E_INTERNAL"
+
+    def __init__(self, reason: str, *, path: str | PathLike[str] | None = None, remedy: str = "") -> None:
+        # Decoders and file names can carry newlines; one error is one line, whatever they say.
+        self.reason = " ".join(reason.split())
+        self.path = None if path is None else str(path)
+        self.remedy = " ".join(remedy.split())
+        super().__init__(self.reason)
+
+    def __str__(self) -> str:
+        # errors="replace": names that are not valid UTF-8 must still print.
+        where = "" if self.path is None else self.path.encode("utf-8", "replace").decode() + ": "
+        where = " ".join(where.splitlines()) + (" " if where and "\n" in where else "")
+        then = f"; {self.remedy}" if self.remedy else ""
+        return f"{where}{self.reason}{then} [{self.code}]"
+
+
+class UsageError(ColorizeGANError, ValueError):
+    """An argument is out of range or contradicts another one."""
+
+    code = "E_USAGE"
+
+
+class InputError(ColorizeGANError, FileNotFoundError):
+    """The input is missing, is not a regular file or may not be read."""
+
+    code = "E_INPUT"
+
+    def __str__(self) -> str:  # FileNotFoundError would otherwise take over the text
+        return ColorizeGANError.__str__(self)
+
+
+class DecodeError(ColorizeGANError):
+    """The input is not a photo that can be decoded: another format, damaged, empty or truncated."""
+
+    code = "E_DECODE"
+
+
+class TooLargeError(ColorizeGANError):
+    """The input is over a limit of pixels, bytes, pages or frames; nothing was allocated for it."""
+
+    code = "E_TOO_LARGE"
+
+
+class OutputError(ColorizeGANError):
+    """The result could not be written; nothing half-written is left behind."""
+
+    code = "E_OUTPUT"
+
+
+class ModelError(ColorizeGANError):
+    """The model bundle is missing, damaged or of another layout."""
+
+    code = "E_MODEL"
+
+
+class MissingExtraError(ColorizeGANError, ImportError):
+    """A command needs an optional part of the package that is not installed."""
+
+    code = "E_EXTRA"
+
+    def __str__(self) -> str:
+        return ColorizeGANError.__str__(self)
+
+
+class ConfigError(ColorizeGANError, ValueError):
+    """A training or evaluation setting is unknown, of the wrong type or out of range."""
+
+    code = "E_CONFIG"
+
+
+class DataError(ColorizeGANError):
+    """The data set is missing, empty or not in a layout that is known."""
+
+    code = "E_DATA"
+
+
+class CheckpointError(ColorizeGANError):
+    """The training checkpoint is missing, damaged or belongs to another run."""
+
+    code = "E_CHECKPOINT"

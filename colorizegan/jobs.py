@@ -1,0 +1,188 @@
+"""From what the user names (files, folders, patterns) to jobs: which photo becomes which file. Opens no photo."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from colorizegan.errors import InputError, UsageError
+
+__all__ = ["FORMAT_SUFFIXES", "Job", "Plan", "make_plan", "split_list"]
+
+SUFFIX = ".colorized"
+# What folders and patterns are searched for; a file named outright is tried whatever its name.
+PHOTO_SUFFIXES = {".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg"}
+PHOTO_SUFFIXES |= {".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
+FORMAT_SUFFIXES = {
+    "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "png": (".png",),
+    "tiff": (".tif", ".tiff"),
+    "webp": (".webp",),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photo to colorize."""
+
+    source: Path
+    target: Path
+
+
+@dataclass
+class Plan:
+    """All jobs of a run, in order, no source twice and no target twice."""
+
+    jobs: list[Job] = field(default_factory=list[Job])
+    empty: list[str] = field(default_factory=list[str])
+    """Folders and patterns, as given, in which there was no photo."""
+    problems: list[InputError] = field(default_factory=list[InputError])
+    """Folders that could not be searched."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One photo that an input names."""
+
+    source: Path
+    """Its path as the user would write it."""
+    place: Path
+    """The same with links to folders resolved."""
+    root: Path
+    """The folder where its tree begins."""
+
+
+def make_plan(
+    inputs: Sequence[str],
+    output: str | None = None,
+    *,
+    suffix: str | None = None,
+    format: str | None = None,
+    patterns: bool = True,
+) -> Plan:
+    """Find the photos and name their results.
+
+    Folders are searched to any depth for names of photos; hidden ones and earlier results (`*.colorized.*`) are left
+    out, links to folders are not followed. Without `output` a result lies beside its source as `NAME.colorized.EXT`.
+    With a folder as `output` the tree is mirrored into it under the same names, counted from the lowest folder that
+    holds all inputs. Where a new format makes two names equal, the second keeps its old extension too: `x.png.jpg`.
+
+    Args:
+        inputs: files, folders or patterns (`*`, `?`, `[...]`, `**` for any depth).
+        output: a folder, or for a single photo a file. What exists decides; else a name that ends like a photo is a
+            file, any other a folder.
+        suffix: what goes between name and extension; default ".colorized" beside the source, nothing in a folder.
+        format: a key of FORMAT_SUFFIXES that all results get; default the source's own.
+        patterns: False where all names are to be taken literally.
+
+    Raises:
+        UsageError: the arguments contradict each other.
+    """
+    if suffix is not None and ("/" in suffix or os.sep in suffix or "\0" in suffix):
+        raise UsageError(f"suffix {suffix!r} is no part of a file name", remedy="leave out the slash")
+    plan = Plan()
+    photos = find_photos(inputs, suffix or SUFFIX, patterns, plan)
+    single = len(inputs) == 1 and len(photos) == 1 and not Path(inputs[0]).is_dir()
+    if output is not None and not is_folder(output):
+        if not single:
+            raise UsageError(f"output {output!r} is a file, but the input is not one photo", remedy="give a folder")
+        if format is not None and Path(output).suffix.lower() not in FORMAT_SUFFIXES[format]:
+            raise UsageError(f"output {output!r} does not end like {format}", remedy="leave out one of the two")
+        plan.jobs.append(Job(photos[0].source, Path(output)))
+        return plan
+
+    if output is not None:  # results of an earlier run in a folder inside the searched one are no inputs
+        inside = Path(output).resolve()
+        photos = [p for p in photos if not (p.root in inside.parents and inside in p.place.parents)]
+    base = Path(os.path.commonpath([photo.root for photo in photos])) if photos else Path()
+    between = suffix if suffix is not None else SUFFIX if output is None else ""
+    taken: set[Path] = set()
+    for photo in photos:
+        folder = photo.source.parent if output is None else Path(output) / photo.place.parent.relative_to(base)
+        extension = photo.source.suffix if format is None else FORMAT_SUFFIXES[format][0]
+        stems = itertools.chain(
+            (photo.source.stem, photo.source.name), (f"{photo.source.name}.{n}" for n in itertools.count(2))
+        )
+        target = next(t for stem in stems if (t := folder / f"{stem}{between}{extension}") not in taken)
+        taken.add(target)
+        plan.jobs.append(Job(photo.source, target))
+    return plan
+
+
+def find_photos(inputs: Sequence[str], earlier: str, patterns: bool, plan: Plan) -> list[Found]:
+    """All photos that the inputs name, each once; notes in the plan what held none or could not be searched."""
+    photos: dict[Path, Found] = {}
+    for name in inputs:
+        before = len(plan.problems)
+        found = list(find(name, earlier, patterns, plan.problems))
+        if not found and len(plan.problems) == before:
+            plan.empty.append(name)
+        for photo in found:
+            photos.setdefault(photo.place, photo)
+    return list(photos.values())
+
+
+def find(name: str, earlier: str, patterns: bool, problems: list[InputError]) -> Iterator[Found]:
+    """The photos that one input names; a missing file too, so that it fails by its name."""
+    path = Path(name)
+    if is_dir(path):
+        yield from search(path, path.resolve(), earlier, problems)
+    elif patterns and glob.has_magic(name) and not os.path.lexists(path):
+        # The tree of a pattern begins where its fixed part ends.
+        root = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts)).resolve()
+        for match in sorted(map(Path, glob.iglob(name, recursive=True))):  # noqa: PTH207 (Path.glob takes no absolute)
+            if is_dir(match):
+                # `**` gives every folder and its files; other patterns mean the folder with all that is in it.
+                if "**" not in path.parts:
+                    yield from search(match, root, earlier, problems)
+            elif is_input(match.name, earlier):
+                yield Found(match, match.parent.resolve() / match.name, root)
+    else:
+        parent = path.parent.resolve() if "\0" not in name else path.parent
+        yield Found(path, parent / path.name, parent)
+
+
+def search(folder: Path, root: Path, earlier: str, problems: list[InputError]) -> Iterator[Found]:
+    """The photos in a folder and below, in the order of their names."""
+
+    def note(error: OSError) -> None:
+        problems.append(InputError(f"cannot be searched ({error.strerror})", path=error.filename))
+
+    for path, folders, files in os.walk(folder, onerror=note):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        here = Path(path)
+        place = here.resolve()
+        for name in sorted(files):
+            if is_input(name, earlier):
+                yield Found(here / name, place / name, root)
+
+
+def is_input(name: str, earlier: str) -> bool:
+    """Whether a file of this name, met in a folder or by a pattern, is a photo and not an earlier result."""
+    path = Path(name)
+    return path.suffix.lower() in PHOTO_SUFFIXES and not name.startswith(".") and not path.stem.endswith(earlier)
+
+
+def is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name too long, a NUL in it
+        return False
+
+
+def is_folder(output: str) -> bool:
+    """Whether the output means a folder: what exists decides, else its name."""
+    path = Path(output)
+    if output.endswith(("/", os.sep)) or is_dir(path):
+        return True
+    return not os.path.lexists(path) and path.suffix.lower() not in PHOTO_SUFFIXES
+
+
+def split_list(raw: bytes, *, nul: bool) -> list[str]:
+    """The file names in a list: one a line, or separated by NUL bytes; empty ones are left out."""
+    names = raw.split(b"\0") if nul else raw.replace(b"\r\n", b"\n").split(b"\n")
+    return [os.fsdecode(name) for name in names if name]

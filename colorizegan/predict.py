@@ -1,0 +1,180 @@
+"""Small lightness and hints in, chroma and its distribution out: the only file that knows ONNX Runtime."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime
+
+from colorizegan.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from colorizegan.bundle import Bundle
+
+__all__ = ["Prediction", "Predictor", "cpu_threads"]
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+INPUTS = {"L": 1, "hint_ab": 2, "hint_mask": 1}
+QUIET = 4  # ONNX Runtime's level for fatal errors: what goes wrong is raised, not printed
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says of one photo at its working size (H, W)."""
+
+    ab: NDArray[np.float32]
+    """Chroma, Lab units, (2, ceil(H/2), ceil(W/2))."""
+    logits: NDArray[np.float32]
+    """Unnormalised log-likelihood of every colour bin, (Q, ceil(H/4), ceil(W/4))."""
+    bins: NDArray[np.float32]
+    """Centres of the bins, Lab units, (Q, 2)."""
+
+    def confidence(self) -> NDArray[np.float32]:
+        """1 - entropy / log Q at each place, (h', w'): 0 where any colour may be, 1 where it can be only one."""
+        shifted = self.logits - self.logits.max(axis=0)
+        odds = np.exp(shifted)
+        total = odds.sum(axis=0)
+        entropy = np.log(total) - (odds * shifted).sum(axis=0) / total  # -sum p log p with p = odds / total
+        return np.clip(1 - entropy / np.log(max(len(self.bins), 2)), 0, 1).astype(np.float32)
+
+
+class Predictor:
+    """A network in memory, ready to run. Thread-safe.
+
+    On one machine the same input gives the same bytes, whatever the thread count.
+
+    Args:
+        bundle: a verified bundle.
+        threads: CPU threads; default as many as this process may use.
+        device: "cpu" or "cuda" (with the onnxruntime-gpu package).
+
+    Raises:
+        ModelError: the graph cannot be loaded or does not have the inputs and outputs of a bundle.
+        UsageError: unknown or absent device, threads below 1.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> None:
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads is {threads}", remedy="use 1 or more, or leave it out")
+        self.bundle = bundle
+        self.device = device
+        self.threads = threads or cpu_threads()
+        self.bins = np.asarray(bundle.card.ab_bins, dtype=np.float32)
+        self.session = open_session(bundle, self.threads, device)
+        self.run_options = onnxruntime.RunOptions()
+        self.run_options.log_severity_level = QUIET
+
+    def predict(
+        self,
+        L: NDArray[np.floating],
+        *,
+        hint_ab: NDArray[np.floating] | None = None,
+        hint_mask: NDArray[np.floating] | None = None,
+    ) -> Prediction:
+        """Run the network once.
+
+        Args:
+            L: lightness 0..100, (H, W), float.
+            hint_ab: chroma wanted at the hinted pixels, Lab units, (2, H, W).
+            hint_mask: 1 at the hinted pixels, 0 elsewhere, (1, H, W).
+
+        Raises:
+            UsageError: a wrong shape, or one hint array without the other.
+            ModelError: the network fails or gives values that are not finite.
+        """
+        if L.ndim != 2 or L.size == 0:
+            raise UsageError(f"L has shape {L.shape}", remedy="give one picture, (H, W)")
+        if (hint_ab is None) != (hint_mask is None):
+            raise UsageError("hint_ab and hint_mask come together")
+        height, width = L.shape
+        multiple = self.bundle.card.network.multiple
+        padding = [(0, -height % multiple), (0, -width % multiple)]
+        feeds: dict[str, NDArray[np.float32]] = {}
+        for (name, channels), array in zip(INPUTS.items(), (L[None], hint_ab, hint_mask), strict=True):
+            shape = (channels, height, width)
+            if array is None:
+                array = np.zeros(shape, np.float32)
+            if array.shape != shape:
+                raise UsageError(f"{name} has shape {array.shape}", remedy=f"make it {shape}")
+            # Edges are repeated for L; no hint is made up outside the picture.
+            padded = np.pad(array, [(0, 0), *padding], mode="edge" if name == "L" else "constant")
+            feeds[name] = padded[None].astype(np.float32, copy=False)  # (1, C, H', W')
+        ab, logits = self.run(feeds)
+        ab = ab[0, :, : -(-height // 2), : -(-width // 2)]
+        logits = logits[0, :, : -(-height // 4), : -(-width // 4)]
+        return Prediction(np.ascontiguousarray(ab), np.ascontiguousarray(logits), self.bins)
+
+    def run(self, feeds: dict[str, NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Run the graph on padded inputs (N, C, H', W'): ab (N, 2, H'/2, W'/2), logits (N, Q, H'/4, W'/4)."""
+        try:
+            ab, logits = (np.asarray(out) for out in self.session.run(["ab", "logits"], feeds, self.run_options))
+        except Exception as error:  # ONNX Runtime's own classes derive from Exception only, and differ between versions
+            raise ModelError(f"the network failed ({first_line(error)})", path=self.bundle.path) from None
+        count, _, height, width = feeds["L"].shape
+        for name, array, channels, step in (("ab", ab, 2, 2), ("logits", logits, len(self.bins), 4)):
+            if array.shape != (count, channels, height // step, width // step):
+                raise ModelError(f"its output `{name}` has shape {array.shape}", path=self.bundle.path)
+            if not np.isfinite(array).all():
+                raise ModelError(
+                    f"its output `{name}` is not finite", path=self.bundle.path, remedy="use another model"
+                )
+        return ab, logits
+
+
+def open_session(bundle: Bundle, threads: int, device: str) -> onnxruntime.InferenceSession:
+    """Load the graph; ModelError in one line where it is not what the card says."""
+    if device not in PROVIDERS:
+        raise UsageError(f"unknown device {device!r}", remedy=f"use one of {', '.join(PROVIDERS)}")
+    if PROVIDERS[device] not in onnxruntime.get_available_providers():
+        raise UsageError(f"device {device!r} is not available here", remedy="use cpu, or install onnxruntime-gpu")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = QUIET
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Measured on the default network at 256 x 384: 175 MB peak like this, 188 MB with patterns (a plan is kept for each
+    # shape of photo), 202 MB without the arena (the heap fragments).
+    options.enable_mem_pattern = False
+    # Idle threads sleep instead of spinning: decoding and encoding need the cores between two photos.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(bundle.onnx, options, providers=[PROVIDERS[device]])
+    except Exception as error:
+        raise ModelError(f"cannot be loaded ({first_line(error)})", path=bundle.path / bundle.onnx.name) from None
+    check_ports(session, bundle)
+    return session
+
+
+def check_ports(session: onnxruntime.InferenceSession, bundle: Bundle) -> None:
+    """ModelError where the graph's inputs and outputs are not those of a bundle."""
+    outputs = {"ab": 2, "logits": len(bundle.card.ab_bins)}
+    for wanted, found in ((INPUTS, session.get_inputs()), (outputs, session.get_outputs())):
+        ports: dict[str, Any] = {port.name: port for port in found}
+        if ports.keys() != wanted.keys():
+            names = f"{', '.join(sorted(ports))[:200]} instead of {', '.join(wanted)}"
+            raise ModelError(f"its network has the inputs or outputs {names}", path=bundle.path)
+        for name, channels in wanted.items():
+            shape = ports[name].shape
+            fixed = len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != channels)
+            if fixed or ports[name].type != "tensor(float)" or any(isinstance(n, int) for n in shape[2:]):
+                what = f"`{name}` is {ports[name].type} {shape}, not float (N, {channels}, H, W) of any size"
+                raise ModelError(f"its network's {what}", path=bundle.path)
+
+
+def cpu_threads() -> int:
+    """CPUs that this process may use: its affinity, and on Linux the quota of its container."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as file:  # noqa: PTH123 (cgroup v2)
+            quota, period = file.read().split()
+        return max(1, min(count, -(-int(quota) // int(period))))
+    except (OSError, ValueError):  # no cgroup, or "max"
+        return count
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

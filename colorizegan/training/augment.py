@@ -1,0 +1,126 @@
+"""From RGB crops to what the network sees and what it must answer; random, batched, on the device.
+
+Old films did not see brightness as the eye does: the gray input is varied in spectral sensitivity, tone, sharpness and
+grain, while the colours to be learned stay those of the photo.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from colorizegan.color import NORMED_XYZ_TO_RGB, RGB_TO_NORMED_XYZ
+from colorizegan.training.config import AugmentConfig
+
+_EPSILON, _KAPPA_SLOPE = 0.008856, 7.787
+# Sensitivity to linear R, G, B: as the eye sees, panchromatic, orthochromatic, blue-sensitive, red filter.
+_FILMS = ((0.213, 0.715, 0.072), (0.33, 0.40, 0.27), (0.04, 0.58, 0.38), (0.01, 0.14, 0.85), (0.85, 0.13, 0.02))
+
+
+class Batch(NamedTuple):
+    """One training batch. L 0..100; ab in Lab units; hints as the generator takes them."""
+
+    L: Tensor  # (B, 1, S, S), what the generator sees
+    L_true: Tensor  # (B, 1, S, S), of the photo
+    ab: Tensor  # (B, 2, S, S)
+    hint_ab: Tensor  # (B, 2, S, S)
+    hint_mask: Tensor  # (B, 1, S, S)
+
+
+def srgb_to_linear(rgb: Tensor) -> Tensor:
+    """sRGB 0..1 -> linear light 0..1 (IEC 61966-2-1)."""
+    return torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_lab(linear: Tensor) -> Tensor:
+    """Linear sRGB (B, 3, H, W) 0..1 -> Lab D65 (B, 3, H, W); the torch twin of `color.rgb_to_lab`."""
+    matrix = torch.as_tensor(RGB_TO_NORMED_XYZ, dtype=linear.dtype, device=linear.device)
+    f = _cube_root(torch.einsum("ij,bjhw->bihw", matrix, linear))
+    return torch.stack((116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])), dim=1)
+
+
+def lab_to_rgb(lab: Tensor) -> Tensor:
+    """Lab D65 (B, 3, H, W) -> sRGB 0..1, clipped to the gamut; differentiable inside it."""
+    fy = (lab[:, 0] + 16) / 116
+    f = torch.stack((fy + lab[:, 1] / 500, fy, fy - lab[:, 2] / 200), dim=1)
+    xyz = torch.where(f > _EPSILON ** (1 / 3), f**3, (f - 16 / 116) / _KAPPA_SLOPE)
+    matrix = torch.as_tensor(NORMED_XYZ_TO_RGB, dtype=lab.dtype, device=lab.device)
+    linear = torch.einsum("ij,bjhw->bihw", matrix, xyz).clamp(1e-6, 1)  # 0 has an infinite slope below
+    return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def _cube_root(t: Tensor) -> Tensor:
+    return torch.where(t > _EPSILON, t.clamp(min=_EPSILON) ** (1 / 3), _KAPPA_SLOPE * t + 16 / 116)
+
+
+def make_batch(rgb: Tensor, config: AugmentConfig, generator: torch.Generator) -> Batch:
+    """RGB crops (B, 3, S, S) uint8 -> a training batch; all chance comes from `generator` (a CPU generator)."""
+    device, count = rgb.device, len(rgb)
+
+    def chance(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator).to(device)
+
+    if config.flip:
+        mirrored = chance(count) < 0.5
+        rgb = torch.where(mirrored[:, None, None, None], rgb.flip(3), rgb)
+    linear = srgb_to_linear(rgb.float() / 255)
+    lab = linear_to_lab(linear)
+    L_true, ab = lab[:, :1], lab[:, 1:] * config.chroma
+    L = L_true
+    if config.film > 0:
+        filmed = (chance(count) < config.film)[:, None, None, None]
+        L = torch.where(filmed, _film(linear, chance, generator), L_true)
+    hint_ab, hint_mask = _hints(ab, config.hints, chance)
+    return Batch(L, L_true, ab, hint_ab, hint_mask)
+
+
+def plain_batch(rgb: Tensor) -> Batch:
+    """RGB crops (B, 3, S, S) uint8 -> a batch without any variation or hints, for validation."""
+    lab = linear_to_lab(srgb_to_linear(rgb.float() / 255))
+    L = lab[:, :1]
+    return Batch(L, L, lab[:, 1:], torch.zeros_like(lab[:, 1:]), torch.zeros_like(L))
+
+
+def _film(linear: Tensor, chance, generator: torch.Generator) -> Tensor:  # noqa: ANN001
+    """The crops as a random film would have recorded them: L (B, 1, S, S)."""
+    count, size = len(linear), linear.shape[-1]
+    films = linear.new_tensor(_FILMS)
+    # A blend of the eye's sensitivity with a random film, so that extreme emulsions stay rare.
+    pick = films[(chance(count) * len(_FILMS)).long().clamp(max=len(_FILMS) - 1)]  # (B, 3)
+    share = chance(count, 1)
+    mix = share * pick + (1 - share) * films[0]
+    y = (linear * mix[:, :, None, None]).sum(1, keepdim=True)  # (B, 1, S, S)
+    L = 116 * _cube_root(y) - 16
+    # Tone: a gamma, then blacks lifted and whites pulled down as in a faded print.
+    gamma = torch.exp((chance(count, 1, 1, 1) - 0.5) * 0.7)
+    black, white = 15 * chance(count, 1, 1, 1) ** 2, 100 - 15 * chance(count, 1, 1, 1) ** 2
+    L = black + (white - black) * (L.clamp(0, 100) / 100) ** gamma
+    soft = F.avg_pool2d(F.pad(L, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    L = torch.lerp(L, soft, chance(count, 1, 1, 1) ** 2)
+    grain = torch.randn((count, 1, size, size), generator=generator).to(L.device)
+    return (L + grain * 5 * chance(count, 1, 1, 1) ** 2).clamp(0, 100)
+
+
+def _hints(ab: Tensor, share: float, chance) -> tuple[Tensor, Tensor]:  # noqa: ANN001
+    """A few squares of true mean colour in `share` of the crops (Zhang et al. 2017, section 3.1)."""
+    count, _, size, _ = ab.shape
+    mask = ab.new_zeros(count, 1, size, size)
+    hint_ab = torch.zeros_like(ab)
+    if share <= 0:
+        return hint_ab, mask
+    numbers = torch.stack((chance(count), chance(count)), 1).cpu()
+    places = chance(count, 8, 3).cpu()
+    for i in range(count):
+        if float(numbers[i, 0]) >= share:
+            continue
+        for j in range(1 + int(numbers[i, 1] * 8)):
+            y, x, radius = places[i, j].tolist()
+            r = int(radius * 4)  # squares of 1 to 7 px
+            top, left = int(y * (size - 2 * r)), int(x * (size - 2 * r))
+            window = (slice(top, top + 2 * r + 1), slice(left, left + 2 * r + 1))
+            hint_ab[i, :, window[0], window[1]] = ab[i, :, window[0], window[1]].mean(dim=(1, 2), keepdim=True)
+            mask[i, :, window[0], window[1]] = 1
+    return hint_ab, mask

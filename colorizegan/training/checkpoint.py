@@ -1,0 +1,125 @@
+"""Training state on disk: safetensors and JSON, never pickle; atomic, hashed, the last good ones kept.
+
+A checkpoint is one file `step-<n>.safetensors` whose header carries the JSON part, and `step-<n>.sha256` beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+from torch.optim import Optimizer
+
+from colorizegan.errors import CheckpointError, OutputError
+
+_NAME = re.compile(r"step-(\d+)\.safetensors")
+KEPT = 2  # the newest one, and one to fall back on
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Tensors by dotted name and JSON-ready facts."""
+
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors below `prefix.`, with the prefix taken off."""
+        return {k[len(prefix) + 1 :]: v for k, v in self.tensors.items() if k.startswith(prefix + ".")}
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file so that its name never stands for a partial one, even if the machine stops at any moment."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise OutputError(f"cannot be written ({error.strerror})", path=path) from None
+
+
+def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint and drop older ones than the last KEPT."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"step-{step:09d}.safetensors"
+    # A clone each: tensors that share storage (tied weights, views) are refused by the format.
+    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in checkpoint.tensors.items()}
+    content = save(tensors, metadata={"facts": json.dumps(checkpoint.facts)})
+    write_atomic(path.with_suffix(".sha256"), hashlib.sha256(content).hexdigest().encode())
+    write_atomic(path, content)
+    for old in list_checkpoints(folder)[:-KEPT]:
+        old.unlink(missing_ok=True)
+        old.with_suffix(".sha256").unlink(missing_ok=True)
+    return path
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Checkpoints in a folder, oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read and verify one checkpoint.
+
+    Raises:
+        CheckpointError: missing, torn, changed since it was written, or no checkpoint.
+    """
+    try:
+        expected = path.with_suffix(".sha256").read_text("ascii").strip()
+        if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+            raise CheckpointError("does not match its hash", path=path, remedy="an older checkpoint may be whole")
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {})["facts"])
+            return Checkpoint({name: file.get_tensor(name) for name in file.keys()}, facts)  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise CheckpointError("no such file", path=error.filename or path) from None
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise CheckpointError(f"is no readable checkpoint ({error})", path=path) from None
+
+
+def load_newest(folder: Path) -> tuple[Checkpoint | None, list[CheckpointError]]:
+    """The newest whole checkpoint in a folder, or None; and what was wrong with newer ones that were passed over."""
+    passed: list[CheckpointError] = []
+    for path in reversed(list_checkpoints(folder)):
+        try:
+            return load_checkpoint(path), passed
+        except CheckpointError as error:
+            passed.append(error)
+    return None, passed
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """An optimizer's state as tensors named `<parameter number>.<quantity>`."""
+    state = optimizer.state_dict()["state"]
+    return {f"{i}.{name}": torch.as_tensor(value) for i, values in state.items() for name, value in values.items()}
+
+
+def load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """The inverse of `optimizer_tensors`, for an optimizer over the same parameters."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        i, quantity = name.split(".", 1)
+        state.setdefault(int(i), {})[quantity] = tensor.clone()  # the optimizer changes its state in place
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,311 @@
+"""Training settings: frozen dataclasses, presets in one table, TOML and dotted overrides in, JSON out.
+
+Every setting has a sentence; an unknown key or a value of another type is an error that names it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from colorizegan.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+STAGE_KINDS = ("pretrain_generator", "pretrain_discriminator", "adversarial")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which photos, and what is made of them."""
+
+    sources: tuple[str, ...] = ()
+    """Folders and tar shards; filled from --data."""
+    weights: str = ""
+    """A text file of `key<TAB>share`: the share (0..1) of epochs in which that photo is seen; absent keys count 1."""
+    holdout: int = 512
+    """Photos set aside from training, chosen by a hash of their key, to steer the run by."""
+    store_side: int = 288
+    """Shorter side in px to which larger photos are reduced when they are decoded into the cache."""
+    min_colorfulness: float = 8.0
+    """Photos below this colourfulness (Hasler & Suesstrunk 2003) are skipped: gray prints teach gray."""
+    workers: int = 1
+    """Loader processes; 0 loads in the training process."""
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """How the gray picture is varied; the colours to be learned are those of the photo, times `chroma`."""
+
+    flip: bool = True
+    """Mirror half of the crops."""
+    film: float = 0.35
+    """Share of crops seen as a film would have: spectral sensitivity, tone curve, grain, blur."""
+    hints: float = 0.25
+    """Share of crops that get a few points of true colour as hints."""
+    chroma: float = 1.0
+    """Factor on the target ab."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Generator and discriminator."""
+
+    generator: str = "unet"
+    """"unet" (ColorUNet) or "pix2pix" (U-Net 256 as published)."""
+    widths: tuple[int, int, int, int, int] = (256, 192, 96, 32, 16)
+    """Channels of the U-Net's decoder at 1/32, 1/16, 1/8, 1/4 and 1/2."""
+    deep_blocks: int = 1
+    """Residual blocks of the U-Net at 1/32, beside the one after the scene context."""
+    encoder: str = ""
+    """SqueezeNet 1.0 weights (safetensors) that start the U-Net's encoder; empty = random start."""
+    frozen: int = 0
+    """How many of the encoder's nine parts (stem, eight fire modules) keep their given weights: cheaper steps."""
+    discriminator_norm: str = "spectral"
+    """"spectral" or "batch"."""
+    discriminator_width: int = 48
+    """Channels of the discriminator's first layer."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stretch of training with its own losses and rates."""
+
+    kind: str = "pretrain_generator"
+    """"pretrain_generator", "pretrain_discriminator" or "adversarial"."""
+    images: int = 200_000
+    """How many crops the stage sees."""
+    size: int = 128
+    """Side of the square crops in px."""
+    batch: int = 32
+    """Crops per step."""
+    crop: float = 0.5
+    """Smallest share of the photo's shorter side that a crop spans, 0..1; the largest is 1."""
+    lr: float = 2e-3
+    """Generator's largest learning rate (AdamW; Adam if weight_decay is 0)."""
+    lr_discriminator: float = 2e-4
+    """Discriminator's learning rate."""
+    beta1: float = 0.9
+    """First momentum of both optimizers."""
+    warmup: float = 0.03
+    """Share of the stage over which the generator's rate rises from 0."""
+    final_lr: float = 0.02
+    """Where the cosine ends, as a share of lr; 1 keeps the rate constant."""
+    l1: float = 0.1
+    """Weight of the ab error (per Lab unit)."""
+    huber: float = 5.0
+    """Lab units below which the ab error is squared; 0 = plain L1."""
+    classes: float = 0.5
+    """Weight of the rebalanced cross-entropy."""
+    adversarial: float = 0.0
+    """Weight of the generator's adversarial loss."""
+    perceptual: float = 0.0
+    """Weight of the distance on the fixed feature network (losses.features)."""
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """What is common to the losses of all stages."""
+
+    gan: str = "hinge"
+    """"vanilla", "lsgan" or "hinge"."""
+    rebalance: float = 0.5
+    """lambda of the class rebalancing (Zhang 2016, eq. 4); 1 = none."""
+    features: str = ""
+    """SqueezeNet 1.0 weights (safetensors) for the perceptual distance; needed if a stage has a perceptual weight."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole run."""
+
+    preset: str = "default"
+    """Name of the preset that the run started from."""
+    seed: int = 0
+    """Seeds weights, data order and augmentation."""
+    stages: tuple[Stage, ...] = ()
+    """What happens, in order."""
+    data: DataConfig = field(default_factory=DataConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    precision: str = "auto"
+    """"bf16-mixed" or "32-true", as Lightning Fabric names them; "auto" takes bf16 where the hardware computes in it."""
+    compile: bool = False
+    """torch.compile both networks: faster steps after a minute or two of compiling."""
+    weight_decay: float = 0.01
+    """Of AdamW; 0 = Adam."""
+    encoder_lr: float = 0.3
+    """Factor on the learning rate of an encoder that was started from given weights."""
+    ema: float = 0.999
+    """Decay per step of the averaged weights, which are validated and exported."""
+    threads: int = 0
+    """CPU threads; 0 = all."""
+    log_every: int = 50
+    """Steps between lines of the log."""
+    validate_minutes: float = 10.0
+    """Minutes between validations with sample pictures and curves."""
+    checkpoint_minutes: float = 3.0
+    """Minutes between checkpoints."""
+    checkpoint_steps: int = 0
+    """Steps between checkpoints, in addition; 0 = by minutes alone."""
+
+
+_G, _D, _A = STAGE_KINDS
+_PIX2PIX = Stage(_A, 200_000, 256, 16, 1.0, 2e-4, 2e-4, 0.5, 0.0, 1.0, l1=100 / 110, huber=0.0, classes=0.0, adversarial=1.0)
+_DEFAULT = (
+    #     kind images   size batch crop lr    lr_d  beta1
+    Stage(_G, 700_000, 64, 64, 0.65, 2e-3),
+    Stage(_G, 400_000, 128, 32, 0.5, 1.2e-3),
+    Stage(_D, 12_000, 128, 32, 0.5, lr_discriminator=2e-4, beta1=0.5),
+    Stage(_A, 40_000, 128, 32, 0.5, 1e-4, 2e-4, 0.5, adversarial=0.1),
+)
+_TINY = (
+    Stage(_G, 64, 64, 8, 0.8, 1e-3),
+    Stage(_D, 16, 64, 8, 0.8, beta1=0.5),
+    Stage(_A, 32, 64, 8, 0.8, 1e-4, beta1=0.5, adversarial=0.1),
+)
+
+PRESETS: dict[str, Config] = {
+    "default": Config("default", stages=_DEFAULT, compile=True),
+    "pix2pix": Config(
+        "pix2pix",
+        stages=(_PIX2PIX,),
+        augment=AugmentConfig(film=0.0, hints=0.0),
+        network=NetworkConfig(generator="pix2pix", discriminator_norm="batch", discriminator_width=64),
+        losses=LossConfig(gan="vanilla"),
+        compile=True,
+        weight_decay=0.0,
+        ema=0.0,
+    ),
+    "tiny": Config(
+        "tiny",
+        stages=_TINY,
+        data=DataConfig(holdout=4, workers=0),
+        network=NetworkConfig(widths=(32, 32, 24, 16, 16), deep_blocks=0, discriminator_width=8),
+        precision="32-true",
+        ema=0.9,
+        log_every=1,
+    ),
+}
+
+
+def load_config(preset: str = "default", toml: Path | None = None, overrides: list[str] | None = None) -> Config:
+    """The settings of a run: a preset, changed by a TOML file, changed by `key=value` with dotted keys.
+
+    Args:
+        preset: a name in PRESETS.
+        toml: a file with the same structure as Config; `[[stages]]` replaces all stages of the preset.
+        overrides: such as "stages.0.images=1000" or "network.encoder=weights.safetensors"; values are TOML, or text.
+
+    Raises:
+        ConfigError: unknown preset, key or stage kind, a value of another type, an unreadable file.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(f"no preset {preset!r}", remedy=f"use one of {', '.join(sorted(PRESETS))}")
+    config = PRESETS[preset]
+    if toml is not None:
+        try:
+            table = tomllib.loads(toml.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"cannot be read as TOML ({error})", path=toml) from None
+        config = _update(config, table, "")
+    for override in overrides or []:
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise ConfigError(f"{override!r} is no setting", remedy="write it as key=value")
+        config = _set(config, key.split("."), _parse_value(text), key)
+    return check(config)
+
+
+def check(config: Config) -> Config:
+    """The configuration itself, or ConfigError where its values contradict each other."""
+    if not config.stages:
+        raise ConfigError("there are no stages")
+    for i, stage in enumerate(config.stages):
+        if stage.kind not in STAGE_KINDS:
+            raise ConfigError(f"stages.{i}.kind is {stage.kind!r}", remedy=f"use one of {', '.join(STAGE_KINDS)}")
+        if min(stage.images, stage.size, stage.batch) <= 0 or not 0 < stage.crop <= 1:
+            raise ConfigError(f"stages.{i}: images, size and batch must be above 0, crop in (0, 1]")
+        if stage.perceptual > 0 and not config.losses.features:
+            raise ConfigError(f"stages.{i}.perceptual needs losses.features", remedy="give the SqueezeNet weights")
+    for name, value, allowed in (
+        ("losses.gan", config.losses.gan, ("vanilla", "lsgan", "hinge")),
+        ("network.generator", config.network.generator, ("unet", "pix2pix")),
+        ("network.discriminator_norm", config.network.discriminator_norm, ("batch", "spectral")),
+        ("precision", config.precision, ("auto", "bf16-mixed", "32-true")),
+    ):
+        if value not in allowed:
+            raise ConfigError(f"{name} is {value!r}", remedy=f"use one of {', '.join(allowed)}")
+    return config
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """The configuration as JSON-ready data."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def from_dict(table: dict[str, Any]) -> Config:
+    """The inverse of `to_dict`."""
+    return check(_update(Config(), table, ""))
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text  # a bare word or path is itself
+
+
+def _set(node: Any, keys: list[str], value: Any, full: str) -> Any:
+    """A copy of `node` with the value at the dotted key replaced."""
+    head, rest = keys[0], keys[1:]
+    if isinstance(node, tuple) and head.isdigit():
+        index = int(head)
+        if index >= len(node) or not rest:
+            raise ConfigError(f"no setting {full!r}: there are {len(node)} stages, counted from 0")
+        return (*node[:index], _set(node[index], rest, value, full), *node[index + 1 :])
+    known = {f.name for f in fields(node)} if is_dataclass(node) else set[str]()
+    if head not in known:
+        raise ConfigError(f"no setting {full!r}", remedy=f"known here: {', '.join(sorted(known)) or 'none'}")
+    if rest:
+        return replace(node, **{head: _set(getattr(node, head), rest, value, full)})
+    return _update(node, {head: value}, full.rpartition(".")[0])
+
+
+def _update(node: Any, table: dict[str, Any], prefix: str) -> Any:
+    """A copy of a dataclass with the values of a table, types checked."""
+    hints = get_type_hints(type(node))
+    changes: dict[str, Any] = {}
+    for key, value in table.items():
+        full = f"{prefix}.{key}" if prefix else key
+        if key not in hints:
+            raise ConfigError(f"no setting {full!r}", remedy=f"known here: {', '.join(sorted(hints))}")
+        changes[key] = _convert(hints[key], getattr(node, key), value, full)
+    return replace(node, **changes)
+
+
+def _convert(hint: Any, old: Any, value: Any, full: str) -> Any:
+    if is_dataclass(hint):
+        if isinstance(value, dict):
+            return _update(old, value, full)
+    elif get_origin(hint) is tuple:
+        inner = get_args(hint)
+        if isinstance(value, list | tuple):
+            if inner[-1] is not Ellipsis and len(value) != len(inner):
+                raise ConfigError(f"{full} needs {len(inner)} values, not {len(value)}")
+            empty = inner[0]() if is_dataclass(inner[0]) else None
+            return tuple(_convert(inner[0], empty, item, f"{full}.{i}") for i, item in enumerate(value))
+    elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    elif isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    wanted = "list" if get_origin(hint) is tuple else getattr(hint, "__name__", str(hint))
+    raise ConfigError(f"{full} is {value!r}", remedy=f"it must be of type {wanted}")

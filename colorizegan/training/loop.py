@@ -1,0 +1,422 @@
+"""`train(config, out)`: data, stages, steps, validation and checkpoints in one function, read top to bottom."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning_fabric
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorizegan.errors import CheckpointError, DataError
+from colorizegan.training import losses
+from colorizegan.training.augment import Batch, lab_to_rgb, linear_to_lab, make_batch, srgb_to_linear
+from colorizegan.training.bins import SoftLabels, ab_bin_centres, rebalancing_weights
+from colorizegan.training.checkpoint import (
+    Checkpoint,
+    load_newest,
+    load_optimizer,
+    optimizer_tensors,
+    save_checkpoint,
+    write_atomic,
+)
+from colorizegan.training.config import Config, Stage, check, to_dict
+from colorizegan.training.datasets import (
+    Crops,
+    PhotoCache,
+    crop_batches,
+    fingerprint,
+    list_photos,
+    open_cache,
+    read_weights,
+    split_holdout,
+)
+from colorizegan.training.networks import (
+    ColorOutput,
+    ColorUNet,
+    PatchDiscriminator,
+    Pix2PixUNet,
+    count_parameters,
+    init_pix2pix,
+)
+from colorizegan.training.squeezenet import SqueezeNetFeatures, start_encoder
+from colorizegan.training.validate import holdout_squares, validate, write_curves, write_samples
+
+logger = logging.getLogger("colorizegan.training")
+
+
+def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None = None) -> Path:
+    """Train a colorizer.
+
+    Args:
+        config: settings; `config.data.sources` names the photos.
+        out: the run's folder: config.json, log.jsonl, checkpoints/, samples/, curves.png.
+        resume: go on from the newest whole checkpoint in `out`; a fresh run refuses a folder that has one.
+        cache: where decoded photos are kept; default `out`/cache. Runs on the same photos may share it.
+
+    Returns:
+        The folder of the checkpoints; the last one holds the finished networks.
+
+    Raises:
+        DataError, ConfigError, CheckpointError: in one line each. KeyboardInterrupt or SystemExit(143) on SIGINT or
+        SIGTERM, after a checkpoint was written.
+    """
+    # --- machine ---
+    check(config)
+    torch.set_num_threads(config.threads or len(os.sched_getaffinity(0)))
+    torch.manual_seed(config.seed)
+    fabric = lightning_fabric.Fabric(accelerator="auto", devices=1, precision=best_precision(config.precision))  # pyright: ignore[reportArgumentType]
+    device = fabric.device
+    out.mkdir(parents=True, exist_ok=True)
+
+    # --- photos ---
+    photos = list_photos(config.data.sources)
+    data_hash = fingerprint(photos, config.data)
+    with _progress("decoding photos", len(photos)) as tick:
+        store = open_cache(photos, config.data, cache or out / "cache", lambda done, _: tick(done, ""))
+    training, held_out = split_holdout(store.keys, config.data.holdout)
+    shares = read_weights(config.data.weights, store.keys)
+    squares = holdout_squares(store, held_out) if len(held_out) else None
+    rebalance = torch.from_numpy(rebalancing_weights(count_bins(store, training), config.losses.rebalance)).to(device)
+    labels = SoftLabels(device)
+    logger.info("%d photos to train on, %d held out, skipped %s", len(training), len(held_out), store.skipped)
+
+    # --- networks ---
+    generator = build_generator(config).to(device, memory_format=torch.channels_last)
+    discriminator = build_discriminator(config).to(device, memory_format=torch.channels_last)
+    average = copy.deepcopy(generator).eval().requires_grad_(False)
+    needs_features = any(stage.perceptual > 0 for stage in config.stages)
+    features = SqueezeNetFeatures(Path(config.losses.features)).to(device) if needs_features else None
+    logger.info("generator %.2f M, discriminator %.2f M parameters", count_parameters(generator) / 1e6,
+                count_parameters(discriminator) / 1e6)  # fmt: skip
+
+    # --- where to start ---
+    folder = out / "checkpoints"
+    state: dict[str, Any] = {"stage": 0, "stage_images": 0, "step": 0, "images": 0, "seconds": 0.0}
+    saved, passed = load_newest(folder)
+    for error in passed:
+        logger.warning("passed over a checkpoint: %s", error)
+    if saved is not None:
+        if not resume:
+            raise CheckpointError("holds a run already", path=out, remedy="add --resume, or choose another folder")
+        if saved.facts["data"] != data_hash:
+            raise CheckpointError("was trained on other photos", path=out, remedy="give the same --data, unchanged")
+        if saved.facts["network"] != to_dict(config)["network"]:
+            raise CheckpointError("holds another network", path=out, remedy="give the same network settings")
+        generator.load_state_dict(saved.part("generator"))
+        average.load_state_dict(saved.part("average"))
+        discriminator.load_state_dict(saved.part("discriminator"))
+        torch.set_rng_state(saved.tensors["rng"])
+        state = saved.facts["state"]
+        cut_log(out / "log.jsonl", state["step"])
+    elif passed:
+        raise CheckpointError("no checkpoint is whole", path=folder, remedy="start again in another folder")
+    write_atomic(out / "config.json", json.dumps(to_dict(config), indent=1).encode())
+    compiled_g = torch.compile(generator) if config.compile else generator
+    compiled_d = torch.compile(discriminator) if config.compile else discriminator
+
+    stop = _StopSignals()
+    with stop, (out / "log.jsonl").open("a", encoding="utf-8") as log:
+
+        def record(event: str, values: dict[str, Any]) -> None:
+            head = {"event": event, "stage": state["stage"], "step": state["step"], "images": state["images"]}
+            log.write(json.dumps(head | values) + "\n")
+            log.flush()
+
+        for number in range(state["stage"], len(config.stages)):
+            stage = config.stages[number]
+            if number != state["stage"]:
+                state |= {"stage": number, "stage_images": 0}
+                saved = None
+            # --- this stage's optimizers: each stage starts fresh ones ---
+            opt_g = torch.optim.AdamW(
+                parameter_groups(generator, stage, config),
+                betas=(stage.beta1, 0.999),
+                weight_decay=config.weight_decay,
+                fused=True,
+            )
+            opt_d = torch.optim.Adam(
+                discriminator.parameters(), stage.lr_discriminator, betas=(stage.beta1, 0.999), fused=True
+            )
+            if saved is not None:
+                load_optimizer(opt_g, saved.part("opt_g"))
+                load_optimizer(opt_d, saved.part("opt_d"))
+            net_g, fabric_g = fabric.setup(compiled_g, opt_g)
+            net_d, fabric_d = fabric.setup(compiled_d, opt_d)
+            generator.train(stage.kind != "pretrain_discriminator")
+            discriminator.train()
+            uses_d = stage.kind != "pretrain_generator"
+
+            # --- this stage's batches, from where it stopped ---
+            # Each stage has crop numbers of its own, so that no stage repeats another one's crops.
+            crops = Crops(store, training, shares, stage.size, stage.crop, config.seed + 1000 * number)
+            batches = crop_batches(crops, state["stage_images"], stage.images, stage.batch, config.data.workers)
+            saved_at = validated_at = logged_at = time.monotonic()
+            sums: dict[str, float] = {}
+            steps = 0
+            with _progress(f"{number + 1}/{len(config.stages)} {stage.kind}", stage.images) as tick:
+                for rgb in batches:
+                    chance = torch.Generator().manual_seed(_seed(config.seed, number, state["stage_images"]))
+                    batch = make_batch(rgb.to(device), config.augment, chance)
+                    rate = learning_rate(stage, state["stage_images"] / stage.images)
+                    for group in opt_g.param_groups:
+                        group["lr"] = stage.lr * rate * group["factor"]
+                    for group in opt_d.param_groups:
+                        group["lr"] = stage.lr_discriminator
+
+                    # --- generator forward, with gradients only where it learns ---
+                    with torch.set_grad_enabled(stage.kind != "pretrain_discriminator"):
+                        output = ColorOutput(*net_g(batch.L, batch.hint_ab, batch.hint_mask))
+                    target = F.avg_pool2d(batch.ab, 2) if output.ab.shape[2] < stage.size else batch.ab
+                    light = F.avg_pool2d(batch.L_true, 2) if output.ab.shape[2] < stage.size else batch.L_true
+                    values: dict[str, Tensor] = {}
+
+                    # --- discriminator step on the detached fake ---
+                    if uses_d:
+                        discriminator.requires_grad_(True)
+                        loss = losses.discriminator_loss(
+                            net_d(light, target), net_d(light, output.ab.detach()), config.losses.gan
+                        )
+                        fabric_d.zero_grad(set_to_none=True)
+                        fabric.backward(loss)
+                        fabric_d.step()
+                        values["discriminator"] = loss.detach()
+
+                    # --- generator step with the discriminator frozen ---
+                    if stage.kind != "pretrain_discriminator":
+                        parts = generator_losses(output, target, batch, light, stage, labels, rebalance, features)
+                        if stage.kind == "adversarial":
+                            discriminator.requires_grad_(False)
+                            parts["adversarial"] = losses.generator_loss(net_d(light, output.ab), config.losses.gan)
+                        loss = torch.stack([getattr(stage, name) * part for name, part in parts.items()]).sum()
+                        fabric_g.zero_grad(set_to_none=True)
+                        fabric.backward(loss)
+                        if config.network.generator == "unet":
+                            nn.utils.clip_grad_norm_(generator.parameters(), 5.0)
+                        fabric_g.step()
+                        update_average(average, generator, config.ema, state["step"])
+                        values |= {name: part.detach() for name, part in parts.items()}
+
+                    # --- log ---
+                    state["step"] += 1
+                    state["images"] += len(rgb)
+                    state["stage_images"] += len(rgb)
+                    steps += 1
+                    for name, value in values.items():
+                        sums[name] = sums.get(name, 0.0) + float(value)
+                    now = time.monotonic()
+                    tick(state["stage_images"], "")
+                    if steps % config.log_every == 0:
+                        means = {name: total / config.log_every for name, total in sums.items()}
+                        if not all(math.isfinite(mean) for mean in means.values()):
+                            raise DataError(f"the losses are no longer finite: {means}", remedy="lower the rates")
+                        speed = config.log_every * stage.batch / (now - logged_at)
+                        record("step", means | {"lr": stage.lr * rate, "images_per_s": round(speed, 1)})
+                        state["seconds"] += now - logged_at
+                        sums, logged_at = {}, now
+
+                    # --- validate, save ---
+                    done = state["stage_images"] >= stage.images
+                    if squares is not None and (done or now - validated_at > 60 * config.validate_minutes):
+                        scores = validate(average, squares, device)
+                        record("validate", scores)
+                        logger.info("%d images: %s", state["images"], {k: round(v, 2) for k, v in scores.items()})
+                        write_samples(average, squares[:24], device, out / "samples" / f"{state['images']:09d}.png")
+                        write_curves(out / "log.jsonl", out / "curves.png")
+                        validated_at = time.monotonic()
+                    by_steps = config.checkpoint_steps and state["step"] % config.checkpoint_steps == 0
+                    if done or stop.received or by_steps or now - saved_at > 60 * config.checkpoint_minutes:
+                        tensors = {"rng": torch.get_rng_state()}
+                        for name, module in (
+                            ("generator", generator), ("average", average), ("discriminator", discriminator),
+                        ):  # fmt: skip
+                            tensors |= {f"{name}.{k}": v for k, v in module.state_dict().items()}
+                        for name, optimizer in (("opt_g", opt_g), ("opt_d", opt_d)):
+                            tensors |= {f"{name}.{k}": v for k, v in optimizer_tensors(optimizer).items()}
+                        facts = {"state": state, "data": data_hash, "network": to_dict(config)["network"]}
+                        facts |= {"config": to_dict(config), "skipped": store.skipped, "photos": len(training)}
+                        save_checkpoint(folder, state["step"], Checkpoint(tensors, facts))
+                        saved_at = time.monotonic()
+                    if stop.received:
+                        stop.leave()
+    return folder
+
+
+def build_generator(config: Config) -> nn.Module:
+    """The generator of a configuration, with its starting weights."""
+    if config.network.generator == "pix2pix":
+        net: nn.Module = Pix2PixUNet()
+        init_pix2pix(net)
+        return net
+    net = ColorUNet(config.network.widths, config.network.deep_blocks)
+    if config.network.encoder:
+        start_encoder(net, Path(config.network.encoder))
+    for part in net.encoder_parts()[: config.network.frozen]:
+        part.requires_grad_(False)
+    return net
+
+
+def best_precision(asked: str) -> str:
+    """ "auto" -> "bf16-mixed" where the hardware computes in bfloat16, else "32-true": emulated it is many times slower."""
+    if asked != "auto":
+        return asked
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    flags = Path("/proc/cpuinfo").read_text("ascii", "replace") if Path("/proc/cpuinfo").exists() else ""
+    return "bf16-mixed" if "amx_bf16" in flags or "avx512_bf16" in flags else "32-true"
+
+
+def build_discriminator(config: Config) -> PatchDiscriminator:
+    """The discriminator of a configuration, with its starting weights."""
+    net = PatchDiscriminator(config.network.discriminator_norm, config.network.discriminator_width)
+    if config.network.discriminator_norm == "batch":
+        init_pix2pix(net)
+    return net
+
+
+def parameter_groups(generator: nn.Module, stage: Stage, config: Config) -> list[dict[str, Any]]:
+    """Optimizer groups: an encoder that starts from given weights learns at a lower rate; norms do not decay."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in generator.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        given = bool(config.network.encoder) and name.startswith(("stem.", "fires."))
+        groups.setdefault((given, parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": stage.lr,
+            "factor": config.encoder_lr if given else 1.0,
+            "weight_decay": config.weight_decay if decays else 0.0,
+        }
+        for (given, decays), parameters in groups.items()
+    ]
+
+
+def generator_losses(
+    output: ColorOutput,
+    target: Tensor,
+    batch: Batch,
+    light: Tensor,
+    stage: Stage,
+    labels: SoftLabels,
+    rebalance: Tensor,
+    features: SqueezeNetFeatures | None,
+) -> dict[str, Tensor]:
+    """The generator's losses on one batch that do not need the discriminator, named as their weights in Stage."""
+    parts: dict[str, Tensor] = {}
+    if stage.l1 > 0:
+        parts["l1"] = (
+            losses.smooth_l1_loss(output.ab, target, stage.huber) if stage.huber else losses.l1_loss(output.ab, target)
+        )
+    if output.logits is not None and stage.classes > 0:
+        # Every other position of the half-size ab: an average over more would mix the colours of two objects.
+        index, weight = labels(target[:, :, ::2, ::2])
+        parts["classes"] = losses.class_loss(output.logits, index, weight, rebalance)
+    if features is not None and stage.perceptual > 0:
+        fake = lab_to_rgb(torch.cat((light, output.ab.float()), dim=1))
+        with torch.no_grad():
+            real = features(lab_to_rgb(torch.cat((light, target), dim=1)))
+        parts["perceptual"] = losses.perceptual_loss(features(fake), real)
+    return parts
+
+
+def learning_rate(stage: Stage, progress: float) -> float:
+    """Factor on the learning rate at `progress` 0..1 of a stage: linear warm-up, then a cosine down to final_lr."""
+    if progress < stage.warmup:
+        return (progress + 1e-4) / stage.warmup
+    t = (progress - stage.warmup) / (1 - stage.warmup)
+    return stage.final_lr + (1 - stage.final_lr) * (1 + math.cos(math.pi * t)) / 2
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, generator: nn.Module, decay: float, step: int) -> None:
+    """Exponential moving average of the weights; buffers (norm statistics) are taken over as they are.
+
+    The decay starts low, so that the random start is forgotten: min(decay, (1 + step) / (10 + step)).
+    """
+    decay = min(decay, (1 + step) / (10 + step))
+    torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), 1 - decay)
+    for mean, buffer in zip(average.buffers(), generator.buffers(), strict=True):
+        mean.copy_(buffer)
+
+
+def count_bins(store: PhotoCache, indices: NDArray[np.int64], photos: int = 2000) -> NDArray[np.float64]:
+    """How often each ab bin occurs in a fixed sample of the training photos: (Q,)."""
+    labels = SoftLabels()
+    counts = torch.zeros(len(ab_bin_centres()), dtype=torch.float64)
+    for index in indices[:: max(1, len(indices) // photos)]:
+        rgb = torch.from_numpy(np.array(store[int(index)][2::5, 2::5])).permute(2, 0, 1)[None].float() / 255
+        nearest = labels(linear_to_lab(srgb_to_linear(rgb))[:, 1:])[0][:, 0]
+        counts += torch.bincount(nearest.flatten(), minlength=len(counts))
+    return counts.numpy()
+
+
+def cut_log(path: Path, step: int) -> None:
+    """Drop the lines of a log that come after `step`: the resumed run writes them again."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text("utf-8").splitlines():
+        try:
+            if json.loads(line)["step"] <= step:
+                kept.append(line + "\n")
+        except (ValueError, KeyError):
+            break  # a line cut off by a crash; nothing after it can be older
+    write_atomic(path, "".join(kept).encode())
+
+
+def _seed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+@contextmanager
+def _progress(label: str, total: int) -> Iterator[Any]:
+    """A progress bar on a terminal, nothing elsewhere; yields `tick(done, note)`."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda done, note: bar.update(task, completed=done)
+
+
+class _StopSignals:
+    """Turns SIGINT and SIGTERM into a flag that the loop reads between steps, so that no save is cut in half."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._previous[number] = signal.signal(number, self._note)
+            except ValueError:  # not in the main thread: signals are someone else's business
+                return
+
+    def _note(self, number: int, _: Any) -> None:
+        self.received = number
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def leave(self) -> None:
+        """End as the signal asked: exit status 130 or 143."""
+        if self.received == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(143)

@@ -1,0 +1,82 @@
+"""Losses: pure functions from tensors to one scalar; ab in Lab units. Only the loop calls backward."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+ADVERSARIAL_KINDS = ("vanilla", "lsgan", "hinge")
+
+
+def discriminator_loss(real: Tensor, fake: Tensor, kind: str) -> Tensor:
+    """What the discriminator minimises, from its logits on real and on generated pairs (any shape).
+
+    "vanilla": -[log s(real) + log(1 - s(fake))] / 2 (Goodfellow 2014, eq. 1; halved as Isola 2017, 3.3);
+    "lsgan": [(real - 1)^2 + fake^2] / 2 (Mao 2017, eq. 9);
+    "hinge": max(0, 1 - real) + max(0, 1 + fake) (Lim & Ye 2017).
+    """
+    real, fake = real.float(), fake.float()
+    if kind == "vanilla":
+        return (F.softplus(-real).mean() + F.softplus(fake).mean()) / 2
+    if kind == "lsgan":
+        return ((real - 1).square().mean() + fake.square().mean()) / 2
+    if kind == "hinge":
+        return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+    raise ValueError(f"kind must be one of {ADVERSARIAL_KINDS}, not {kind!r}")
+
+
+def generator_loss(fake: Tensor, kind: str) -> Tensor:
+    """What the generator minimises, from the discriminator's logits on its pairs.
+
+    "vanilla": -log s(fake), the non-saturating form (Goodfellow 2014, section 3); "lsgan": (fake - 1)^2;
+    "hinge": -fake.
+    """
+    fake = fake.float()
+    if kind == "vanilla":
+        return F.softplus(-fake).mean()
+    if kind == "lsgan":
+        return (fake - 1).square().mean()
+    if kind == "hinge":
+        return -fake.mean()
+    raise ValueError(f"kind must be one of {ADVERSARIAL_KINDS}, not {kind!r}")
+
+
+def l1_loss(ab: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute ab error in Lab units (Isola 2017, eq. 3); both (B, 2, h, w)."""
+    return F.l1_loss(ab.float(), target.float())
+
+
+def smooth_l1_loss(ab: Tensor, target: Tensor, beta: float = 5.0) -> Tensor:
+    """Huber's loss in Lab units: quadratic below `beta`, linear above (Zhang 2017 uses it for colours)."""
+    return F.smooth_l1_loss(ab.float(), target.float(), beta=beta)
+
+
+def class_loss(logits: Tensor, index: Tensor, weight: Tensor, rebalance: Tensor) -> Tensor:
+    """Cross-entropy with soft labels, rare colours weighing more (Zhang 2016, eq. 2 with weights of eq. 3).
+
+    Args:
+        logits: (B, Q, h, w).
+        index: (B, K, h, w) int64, bins of the soft label, nearest first.
+        weight: (B, K, h, w), sums to 1 over K.
+        rebalance: (Q,), mean 1 over the training pixels; a pixel takes that of its nearest bin.
+    """
+    log_p = F.log_softmax(logits.float(), dim=1)
+    entropy = -(log_p.gather(1, index) * weight).sum(1)  # (B, h, w)
+    return (rebalance[index[:, 0]] * entropy).mean()
+
+
+def perceptual_loss(fake: list[Tensor], real: list[Tensor]) -> Tensor:
+    """Distance of feature maps, each position's channel vector normed to length 1 (Zhang 2018, LPIPS without learned
+    weights, eq. 1): mean over positions of the squared difference, summed over the layers.
+
+    Args:
+        fake, real: feature maps (B, C_i, h_i, w_i) of one fixed network for both pictures.
+    """
+    if len(fake) != len(real) or not fake:
+        raise ValueError("both pictures need the same, non-empty list of feature maps")
+    total = fake[0].new_zeros((), dtype=torch.float32)
+    for f, r in zip(fake, real, strict=True):
+        f, r = F.normalize(f.float(), dim=1), F.normalize(r.float(), dim=1)
+        total = total + (f - r).square().sum(1).mean()
+    return total

@@ -1,0 +1,63 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ci_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 (pytest finds the hooks here)
+from tiny_bundle import make_tiny_bundle
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the source tree."""
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data(repository: Path) -> Path:
+    """The folder of training and test photos: env COLORIZEGAN_DATA, else ../shared/data beside the repository."""
+    folder = Path(os.environ.get("COLORIZEGAN_DATA") or repository.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"shared data not found at {folder}: set COLORIZEGAN_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exiftool() -> str:
+    """The program exiftool, an independent reader of metadata."""
+    found = shutil.which("exiftool")
+    if found is None:
+        pytest.skip("missing program: exiftool (apt-get install libimage-exiftool-perl)")
+    return found
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    """A headless Chromium driven by selenium; its console log is kept."""
+    found, driver_path = shutil.which("chromium"), shutil.which("chromedriver")
+    if found is None or driver_path is None:
+        pytest.skip("missing program: chromium or chromedriver (apt-get install chromium chromium-driver)")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    service = pytest.importorskip("selenium.webdriver.chrome.service").Service(driver_path)
+    options = webdriver.ChromeOptions()
+    options.binary_location = found
+    flags = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking "
+    flags += "disable-component-update disable-sync window-size=1200,900"
+    for flag in [*flags.split(), f"user-data-dir={tmp_path / 'profile'}"]:
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=service)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A valid model bundle of a few thousand random weights; shared by the session, so not to be changed."""
+    return make_tiny_bundle(tmp_path_factory.mktemp("models") / "tiny")

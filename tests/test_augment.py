@@ -1,0 +1,79 @@
+"""Batches: torch's Lab equals numpy's, the colours to learn stay exact, hints tell the truth, chance is seeded."""
+
+import numpy as np
+import pytest
+import torch
+
+from colorizegan.color import lab_to_rgb as numpy_lab_to_rgb
+from colorizegan.color import rgb_to_lab
+from colorizegan.training.augment import lab_to_rgb, linear_to_lab, make_batch, plain_batch, srgb_to_linear
+from colorizegan.training.config import AugmentConfig
+
+
+def crops(seed: int = 0) -> torch.Tensor:
+    return torch.randint(0, 256, (6, 3, 32, 32), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_lab_equals_the_numpy_twin_both_ways() -> None:
+    rgb = crops().float() / 255
+    ours = linear_to_lab(srgb_to_linear(rgb)).permute(0, 2, 3, 1).numpy()
+    theirs = rgb_to_lab(rgb.permute(0, 2, 3, 1).numpy())
+    assert np.abs(ours - theirs).max() < 2e-3
+    assert (lab_to_rgb(torch.from_numpy(theirs).permute(0, 3, 1, 2)) - rgb).abs().max() < 2e-3
+    wild = torch.tensor([50.0, 120.0, -120.0])[None, :, None, None]
+    clipped = numpy_lab_to_rgb(wild[0, :, 0, 0].numpy())
+    assert lab_to_rgb(wild).flatten().numpy() == pytest.approx(clipped, abs=1e-2)
+
+
+def test_plain_batch_is_the_photo() -> None:
+    batch = plain_batch(crops())
+    assert torch.equal(batch.L, batch.L_true)
+    assert not batch.hint_mask.any()
+
+
+def test_film_changes_brightness_only() -> None:
+    config = AugmentConfig(flip=False, film=1.0, hints=0.0)
+    batch, plain = make_batch(crops(), config, seeded()), plain_batch(crops())
+    assert torch.equal(batch.ab, plain.ab)
+    assert torch.equal(batch.L_true, plain.L)
+    assert (batch.L - plain.L).abs().mean() > 1
+    assert batch.L.min() >= 0
+    assert batch.L.max() <= 100
+
+
+def test_same_seed_same_batch_and_another_seed_another() -> None:
+    config = AugmentConfig(film=0.5, hints=0.5)
+    one, same, other = (make_batch(crops(), config, seeded(s)) for s in (1, 1, 2))
+    assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
+    assert not torch.equal(one.L, other.L)
+
+
+def test_mirrored_crops_keep_light_and_colour_together() -> None:
+    batch = make_batch(crops(), AugmentConfig(film=0.0, hints=0.0), seeded())
+    plain = plain_batch(crops())
+    lab, true = torch.cat((batch.L, batch.ab), 1), torch.cat((plain.L, plain.ab), 1)
+    mirrored = [torch.equal(a, b.flip(2)) for a, b in zip(lab, true, strict=True)]
+    same = [torch.equal(a, b) for a, b in zip(lab, true, strict=True)]
+    assert all(m != s for m, s in zip(mirrored, same, strict=True))
+    assert any(mirrored)
+    assert any(same)
+
+
+def test_hints_tell_the_true_mean_colour_where_the_mask_is_set() -> None:
+    flat = torch.zeros(8, 3, 32, 32, dtype=torch.uint8)
+    flat[:, 0] = 200
+    batch = make_batch(flat, AugmentConfig(film=0.0, hints=1.0), seeded())
+    assert 0 < batch.hint_mask.mean() < 0.5
+    assert all(mask.any() for mask in batch.hint_mask)
+    inside = batch.hint_mask.expand_as(batch.ab) > 0
+    assert torch.allclose(batch.hint_ab[inside], batch.ab[inside], atol=1e-3)
+    assert not batch.hint_ab[~inside].any()
+
+
+def test_chroma_boost_scales_the_target() -> None:
+    config = AugmentConfig(flip=False, film=0.0, hints=0.0, chroma=1.2)
+    assert torch.allclose(make_batch(crops(), config, seeded()).ab, plain_batch(crops()).ab * 1.2)

@@ -1,0 +1,257 @@
+"""A whole test under a protocol: baselines, entrants of every kind, errors in one line, the same digits twice."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from PIL import Image
+from tiny_bundle import make_tiny_bundle
+
+from colorizegan.bench.entrants import BASELINES, parse_entrants
+from colorizegan.bench.photoset import PhotoSet
+from colorizegan.bench.protocols import PROTOCOLS, find_protocol, open_photos, prepare
+from colorizegan.bench.report import contact_sheet
+from colorizegan.bench.run import evaluate, write_inputs
+from colorizegan.errors import ColorizeGANError, DataError, InputError, ModelError, UsageError
+
+
+def photo(seed: int, width: int = 90, height: int = 70) -> Image.Image:
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five photos in two folders, and things beside them that are no photos."""
+    root = tmp_path_factory.mktemp("photos")
+    (root / "sub").mkdir()
+    for index in range(5):
+        photo(index).save(root / ("sub" if index % 2 else ".") / f"p{index}.png")
+    (root / "notes.txt").write_text("no photo")
+    (root / ".hidden.png").write_text("no photo")
+    return root
+
+
+def onnx_file(path: Path, inputs: int = 1, outputs: int = 2, scale: float = 0.0, size: int | str = "H") -> Path:
+    """A network of one 1x1 convolution: every output channel = scale * sum of the inputs."""
+    width = size if isinstance(size, int) else "W"
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [outputs, inputs, 1, 1], [scale] * inputs * outputs)
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", inputs, size, width])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", outputs, size, width])],
+        [weights],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_baselines_are_in_every_table_and_behave(folder: Path):
+    report = evaluate("folder-256", folder, {}, resamples=50)
+    assert list(report.scores) == list(BASELINES)
+    truth, gray = report.scores["truth"], report.scores["gray"]
+    assert truth["auc_raw"].value == truth["auc_rebalanced"].value == 100
+    assert truth["ciede2000"].value == truth["delta_cf_photos"].value == 0
+    assert gray["cf"].value == pytest.approx(0, abs=0.01)
+    assert gray["l_error"].value < 0.3
+    assert report.scores["another photo"]["auc_raw"].value < 100
+    assert report.scores["mean colour"]["ciede2000"].value > 0
+    assert report.scores["another photo"]["cf"].value > report.scores["mean colour"]["cf"].value > 0
+
+
+def test_entrants_of_every_kind(folder: Path, tmp_path: Path):
+    truths = tmp_path / "truths"
+    for key in PhotoSet(folder).keys:  # a perfect entrant, in a flat folder and another format
+        truths.mkdir(exist_ok=True)
+        image = Image.fromarray(prepare(PhotoSet(folder).read(key), PROTOCOLS["folder-256"]))
+        image.save(truths / f"{Path(key).name}.tiff")
+    bundle = make_tiny_bundle(tmp_path / "bundle")
+    entrants = {
+        "perfect": str(truths),
+        "bundle": str(bundle),
+        "vivid": f"{bundle}?saturation=1.5&size=64",
+        "onnx gray": f"{onnx_file(tmp_path / 'gray.onnx')}?layout=lab&size=64",
+    }
+    out = tmp_path / "out"
+    report = evaluate("folder-256", folder, entrants, out, resamples=50, command="the command")
+    assert report.scores["perfect"] == report.scores["truth"]
+    for metric, score in report.scores["onnx gray"].items():
+        assert score.value == pytest.approx(report.scores["gray"][metric].value, abs=2e-3)
+    assert report.scores["vivid"]["cf"].value > report.scores["bundle"]["cf"].value > 0
+    pairs = {(d.first, d.second) for d in report.differences}
+    assert ("bundle", "gray") in pairs
+    assert ("bundle", "vivid") in pairs
+    assert not any("truth" in pair for pair in pairs)
+    document = json.loads((out / "report.json").read_text())
+    assert document["entrants"]["vivid"]["facts"]["saturation"] == 1.5
+    assert document["entrants"]["truth"]["within_raw"][0] == 1
+    assert document["command"] == "the command"
+    assert "the command" in (out / "report.md").read_text()
+    assert len((out / "photos.csv").read_text().splitlines()) == 1 + 5 * 8
+
+
+def test_a_tar_gives_the_same_bytes_as_the_folder_and_twice_the_same(folder: Path, tmp_path: Path):
+    archive = tmp_path / "photos.tar"
+    with tarfile.open(archive, "w") as tar:
+        for path in sorted(folder.rglob("p*.png"), reverse=True):
+            data = path.read_bytes()
+            member = tarfile.TarInfo(path.name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    entrants = {"bundle": str(make_tiny_bundle(tmp_path / "bundle"))}
+    texts = []
+    for run, (source, workers) in enumerate([(folder, 1), (folder, 3), (archive, 2)]):
+        evaluate("folder-256", source, entrants, tmp_path / str(run), resamples=50, workers=workers)
+        texts.append((tmp_path / str(run) / "report.json").read_bytes())
+    assert texts[0] == texts[1] == texts[2]
+
+
+def test_the_first_photos_only_is_said(folder: Path, tmp_path: Path):
+    report = evaluate("folder-256", folder, {}, tmp_path, count=3, resamples=20)
+    assert report.keys == ["p0", "sub/p1", "p2"]
+    assert "first 3 photos only" in (tmp_path / "report.md").read_text()
+
+
+def test_photos_of_different_sizes_at_full_size(tmp_path: Path):
+    for index, size in enumerate([(60, 40), (31, 50), (44, 44)]):
+        photo(index, *size).save(tmp_path / f"{index}.png")
+    report = evaluate("folder-full", tmp_path, {}, resamples=20)
+    assert report.columns["truth"]["pixels"].tolist() == [2400, 1550, 1936]
+
+
+def test_written_inputs_come_back_as_an_entrant(folder: Path, tmp_path: Path):
+    assert write_inputs("folder-256", folder, tmp_path) == 5
+    with Image.open(tmp_path / "sub" / "p1.png") as image:
+        assert image.mode == "L"
+    report = evaluate("folder-256", folder, {"as is": str(tmp_path)}, resamples=20)
+    assert report.scores["as is"] == report.scores["gray"]
+
+
+@pytest.mark.parametrize(
+    ("fit", "expected"), [("cover", (256, 256)), ("crop", (256, 256)), ("squash", (256, 256)), ("none", (90, 70))]
+)
+def test_every_fit(fit: str, expected: tuple[int, int]):
+    protocol = next(p for p in PROTOCOLS.values() if p.fit == fit)
+    assert prepare(photo(0), protocol).shape == (expected[1], expected[0], 3)
+
+
+def test_cover_keeps_the_centre_and_the_aspect():
+    image = Image.new("RGB", (300, 100), "red")
+    image.paste("blue", (100, 0, 200, 100))
+    truth = prepare(image, find_protocol("folder-256"))
+    assert (truth[20:-20, 20:-20] == (0, 0, 255)).all()
+
+
+def test_onnx_layouts_scale_in_and_out(tmp_path: Path):
+    from colorizegan.bench.onnx_layouts import OnnxColorizer
+
+    gray = np.full((20, 30), 128, np.uint8)  # L 53.585
+    ab = 0.2 * 53.585
+    lab = OnnxColorizer(onnx_file(tmp_path / "a.onnx", 1, 2, 0.2), "lab").colorize(gray)
+    unit = OnnxColorizer(onnx_file(tmp_path / "b.onnx", 1, 2, ab / 110 / (53.585 / 50 - 1)), "lab-unit").colorize(gray)
+    rgb_ab = OnnxColorizer(onnx_file(tmp_path / "c.onnx", 3, 2, ab / (3 * 128 / 255)), "rgb-ab").colorize(gray)
+    assert lab.shape == (20, 30, 3)
+    assert len(np.unique(lab.reshape(-1, 3), axis=0)) == 1
+    assert np.abs(lab.astype(int) - unit).max() <= 1
+    assert np.abs(lab.astype(int) - rgb_ab).max() <= 1
+    assert lab[0, 0, 0] > 128 > lab[0, 0, 2]  # a and b over 0: orange
+    rgb = OnnxColorizer(onnx_file(tmp_path / "d.onnx", 3, 3, 1 / 3), "rgb").colorize(gray)
+    assert (rgb == 128).all()
+
+
+ONE_LINE = [
+    ("folder-999", {}, UsageError, "unknown protocol 'folder-999'; known: photos-val-256, kodak-256"),
+    ("kodak-256", {}, DataError, "kodak-256 is made of 24 photos, 5 are here"),
+    ("ctest10k-256-squash", {}, UsageError, "needs its list of photos; give it with --list"),
+    ("folder-256", {"x": "nowhere/at/all"}, InputError, "no such entrant"),
+    ("folder-256", {"x": "empty"}, DataError, "no photos found"),
+    ("folder-256", {"x": "one"}, DataError, "4 of 5 results are missing, the first is sub/p1"),
+    ("folder-256", {"x": "large"}, DataError, "result p0 is 90x70 px, the test photo 256x256"),
+    ("folder-256", {"x": "text.onnx"}, ModelError, "not an ONNX file that can be run"),
+    ("folder-256", {"x": "net.onnx?layout=rgb"}, ModelError, "layout rgb takes one input (N, 3, H, W), the file has x"),
+    ("folder-256", {"x": "net.onnx?layout=oops"}, UsageError, "unknown ONNX layout 'oops'; known: lab, "),
+    ("folder-256", {"x": "three.onnx"}, ModelError, "layout lab gives (N, 2, h, w), the file gave (1, 3, 256, 256)"),
+    ("folder-256", {"x": "net.onnx?size=big"}, UsageError, "size=big of net.onnx is not a number"),
+    ("folder-256", {"x": "one?size=3"}, UsageError, "unknown option 'size' of entrant one; known for it: suffix"),
+    ("folder-256", {"x": "one?size"}, UsageError, "are not name=value"),
+    ("folder-256", {"truth": "one"}, UsageError, "entrant name 'truth' is a baseline's"),
+]
+
+
+@pytest.mark.parametrize(("protocol", "entrants", "kind", "text"), ONE_LINE, ids=[f"{n}" for n in range(len(ONE_LINE))])
+def test_mistakes_are_one_clear_line(
+    protocol: str,
+    entrants: dict[str, str],
+    kind: type[ColorizeGANError],
+    text: str,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("empty", "one", "large"):
+        Path(name).mkdir()
+    photo(0, 256, 256).save("one/p0.png")
+    for index in range(5):
+        photo(index).save(f"large/p{index}.png")
+    Path("text.onnx").write_text("no network")
+    onnx_file(Path("net.onnx"))
+    onnx_file(Path("three.onnx"), 1, 3)
+    with pytest.raises(kind) as error:
+        evaluate(protocol, folder, entrants, resamples=10)
+    assert text in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_wrong_data_folder_and_a_broken_photo(tmp_path: Path):
+    with pytest.raises(DataError, match="no such folder or tar"):
+        evaluate("folder-256", tmp_path / "nowhere", {})
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG broken")
+    with pytest.raises(DataError, match="photo broken cannot be read"):
+        evaluate("folder-256", tmp_path, {})
+    (tmp_path / "no.tar").write_text("no tar")
+    with pytest.raises(DataError, match="not an uncompressed tar"):
+        evaluate("folder-256", tmp_path / "no.tar", {})
+
+
+def test_a_list_selects_by_name(folder: Path, tmp_path: Path):
+    names = tmp_path / "list.txt"
+    names.write_text("p3.png\nsub/p1.png\n\np0\n")
+    photos = open_photos(PROTOCOLS["folder-256"], folder, names=names)
+    assert photos.keys == ["sub/p3", "sub/p1", "p0"]
+    names.write_text("p3\nmissing_one\n")
+    with pytest.raises(DataError, match="1 of 2 listed photos are missing, the first is missing_one"):
+        open_photos(PROTOCOLS["folder-256"], folder, names=names)
+
+
+def test_entrants_are_named_or_name_themselves():
+    parsed = parse_entrants(["A=x/y.onnx?layout=rgb", "models/b.zip?size=192", "c"])
+    assert parsed == {"A": "x/y.onnx?layout=rgb", "b": "models/b.zip?size=192", "c": "c"}
+    with pytest.raises(UsageError, match="'A' is taken"):
+        parse_entrants(["A=x", "A=y"])
+    with pytest.raises(UsageError, match="'gray' is taken"):
+        parse_entrants(["gray=x"])
+
+
+def test_contact_sheet_holds_every_picture():
+    rows = [[np.full((30, 40), 90, np.uint8), np.full((30, 40, 3), (200, 10, 10), np.uint8)] for _ in range(3)]
+    sheet = contact_sheet(rows, ["input", "result"], captions=["a", "b", "c"], tile=64, across=2)
+    pixels = np.asarray(sheet)
+    assert (pixels == (200, 10, 10)).all(-1).sum() > 3 * 25 * 35
+    assert (pixels == (90, 90, 90)).all(-1).sum() > 3 * 25 * 35
+
+
+@pytest.mark.parametrize("name", ["photos-val-256", "kodak-256", "mcmaster-256"])
+def test_protocols_of_the_shared_data_open_by_name(name: str, shared_data: Path):
+    photos = open_photos(PROTOCOLS[name], shared_data)
+    assert len(photos.keys) == PROTOCOLS[name].count
+    assert prepare(photos.read(photos.keys[0]), PROTOCOLS[name]).shape == (256, 256, 3)

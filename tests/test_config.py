@@ -1,0 +1,70 @@
+"""Settings: presets hold, TOML and dotted overrides change them, mistakes are named."""
+
+from pathlib import Path
+
+import pytest
+
+from colorizegan.errors import ConfigError
+from colorizegan.training.config import PRESETS, check, from_dict, load_config, to_dict
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_presets_are_valid_and_survive_json(name: str) -> None:
+    config = load_config(name)
+    assert config.preset == name
+    assert from_dict(to_dict(config)) == config == check(config)
+
+
+def test_pix2pix_is_as_published() -> None:
+    config = load_config("pix2pix")
+    (stage,) = config.stages
+    assert (stage.kind, stage.size, stage.lr, stage.beta1, stage.adversarial) == ("adversarial", 256, 2e-4, 0.5, 1.0)
+    assert stage.l1 * 110 == pytest.approx(100)  # lambda 100 on ab scaled to -1..1
+    assert stage.huber == stage.classes == 0
+    assert config.losses.gan == "vanilla"
+
+
+def test_toml_then_overrides(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('seed = 3\n[data]\nholdout = 7\n[[stages]]\nkind = "pretrain_generator"\nimages = 10\nlr = 1\n')
+    config = load_config("default", file, ["data.holdout=9", "stages.0.images=20", "network.encoder=w.safetensors"])
+    assert (config.seed, config.data.holdout, len(config.stages)) == (3, 9, 1)
+    assert (config.stages[0].images, config.stages[0].lr) == (20, 1.0)
+    assert config.network.encoder == "w.safetensors"
+    assert load_config("default", None, ['data.sources=["a", "b"]']).data.sources == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["learning_rate=1"], "no setting 'learning_rate'"),
+        (["data.colour=1"], "no setting 'data.colour'"),
+        (["stages.9.lr=1"], "counted from 0"),
+        (["stages.0.kind=warm"], "use one of pretrain_generator"),
+        (["stages.0.images=many"], "type int"),
+        (["augment.flip=1"], "type bool"),
+        (["seed=true"], "type int"),
+        (["network.widths=[1,2]"], "needs 5 values"),
+        (["losses.gan=wgan"], "vanilla"),
+        (["stages.0.perceptual=1"], "losses.features"),
+        (["stages.0.crop=0"], "crop"),
+        (["stages=[]"], "no stages"),
+        (["seed"], "key=value"),
+    ],
+)
+def test_mistakes_are_named(overrides: list[str], words: str) -> None:
+    with pytest.raises(ConfigError, match="E_CONFIG") as caught:
+        load_config("default", None, overrides)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_preset_and_unreadable_toml(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="default"):
+        load_config("huge")
+    with pytest.raises(ConfigError, match="TOML"):
+        load_config("default", tmp_path / "missing.toml")
+    bad = tmp_path / "bad.toml"
+    bad.write_text("seed = = 1")
+    with pytest.raises(ConfigError, match=r"bad\.toml"):
+        load_config("default", bad)

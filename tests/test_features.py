@@ -1,0 +1,109 @@
+"""Feature distances against torchmetrics and scipy, and the feature network against what it should see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from colorizegan.bench.features import SqueezeNet, frechet_distance, inception_distance, kernel_distance
+from colorizegan.errors import DataError, InputError, UsageError
+
+torch = pytest.importorskip("torch")
+
+
+def two_sets(n: int = 300, d: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    mix = rng.normal(size=(d, d))
+    return rng.normal(size=(n, d)) @ mix, rng.normal(0.4, 1.3, size=(n, d)) @ mix
+
+
+def test_frechet_distance_equals_scipy_and_torchmetrics():
+    from scipy.linalg import sqrtm
+    from torchmetrics.image.fid import _compute_fid
+
+    x, y = two_sets()
+    cov_x, cov_y = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    expected = ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(cov_x + cov_y - 2 * sqrtm(cov_x @ cov_y).real)
+    assert frechet_distance(x, y) == pytest.approx(expected, rel=1e-9)
+    other = _compute_fid(*(torch.tensor(v) for v in (x.mean(0), cov_x, y.mean(0), cov_y)))
+    assert frechet_distance(x, y) == pytest.approx(float(other), rel=1e-6)
+    assert frechet_distance(x, x) == pytest.approx(0, abs=1e-6)
+
+
+def test_kernel_distance_equals_torchmetrics():
+    from torchmetrics.image.kid import poly_mmd
+
+    x, y = two_sets()
+    assert kernel_distance(x, y) == pytest.approx(float(poly_mmd(torch.tensor(x), torch.tensor(y))), rel=1e-9)
+    halves = np.random.default_rng(1).permutation(x)
+    assert abs(kernel_distance(halves[:150], halves[150:])) < 0.05 * kernel_distance(x, y)
+
+
+def test_sets_that_do_not_fit_are_refused():
+    with pytest.raises(UsageError, match="two or more"):
+        frechet_distance(np.zeros((1, 3)), np.zeros((5, 3)))
+    with pytest.raises(UsageError, match="5 and 4 pictures"):
+        kernel_distance(np.zeros((5, 3)), np.zeros((4, 3)))
+
+
+def test_squeezenet_tells_colours_and_classes(shared_data: Path):
+    network = SqueezeNet(shared_data / "squeezenet1_0.safetensors")
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    features = network(picture)
+    assert features.shape == (512,)
+    assert features.dtype == np.float32
+    assert (features >= 0).all()
+    assert np.array_equal(features, network(picture))
+    gray = np.repeat(picture.mean(-1, keepdims=True).astype(np.uint8), 3, -1)
+    assert np.linalg.norm(network(gray) - features) > 0.05 * np.linalg.norm(features)
+
+
+def test_squeezenet_reproduces_a_plain_torch_module(shared_data: Path):
+    """The same layers written with torch.nn, as the data's README lists them."""
+    from safetensors.torch import load_file
+
+    weights = {k: v.float() for k, v in load_file(str(shared_data / "squeezenet1_0.safetensors")).items()}
+    channels = [(96, 16, 64), (128, 16, 64), (128, 32, 128), (256, 32, 128)]
+    channels += [(256, 48, 192), (384, 48, 192), (384, 64, 256), (512, 64, 256)]
+
+    def conv(name: str, *args: int, **kwargs: int) -> torch.nn.Conv2d:
+        module = torch.nn.Conv2d(*args, **kwargs)
+        module.load_state_dict({kind: weights[f"{name}.{kind}"] for kind in ("weight", "bias")})
+        return module
+
+    x = torch.randint(0, 256, (1, 3, 80, 112), generator=torch.Generator().manual_seed(0)).float()
+    mean = torch.tensor([104.0, 117.0, 123.0])[None, :, None, None]
+    y = torch.relu(conv("conv1", 3, 96, 7, stride=2)(x.flip(1) - mean))
+    pool = torch.nn.MaxPool2d(3, 2, ceil_mode=True)
+    y = pool(y)
+    for index, (inputs, squeeze, expand) in enumerate(channels):
+        s = torch.relu(conv(f"fires.{index}.s1", inputs, squeeze, 1)(y))
+        one, three = (
+            conv(f"fires.{index}.e1", squeeze, expand, 1),
+            conv(f"fires.{index}.e3", squeeze, expand, 3, padding=1),
+        )
+        y = torch.relu(torch.cat([one(s), three(s)], 1))
+        if index in (2, 6):
+            y = pool(y)
+    expected = y.mean((2, 3))[0].detach().numpy()
+    rgb = x[0].permute(1, 2, 0).numpy().astype(np.uint8)
+    found = SqueezeNet(shared_data / "squeezenet1_0.safetensors")(rgb)
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_wrong_weight_files_are_one_line(tmp_path: Path):
+    from safetensors.torch import save_file
+
+    with pytest.raises(InputError, match="no such file of SqueezeNet weights"):
+        SqueezeNet(tmp_path / "none")
+    (tmp_path / "text").write_text("no tensors")
+    with pytest.raises(DataError, match="not a safetensors file"):
+        SqueezeNet(tmp_path / "text")
+    save_file({"a": torch.zeros(1)}, str(tmp_path / "a.safetensors"))
+    with pytest.raises(DataError, match=r"not SqueezeNet 1.0: it has no conv1.weight"):
+        SqueezeNet(tmp_path / "a.safetensors")
+    with pytest.raises(InputError, match="no such file of Inception weights"):
+        inception_distance(tmp_path / "none")

@@ -1,0 +1,113 @@
+"""The networks: shapes at any size, the published pix2pix counts, hints that matter, a receptive field of 70 px."""
+
+import pytest
+import torch
+
+from colorizegan.training.networks import (
+    ColorUNet,
+    PatchDiscriminator,
+    Pix2PixUNet,
+    annealed_mean,
+    count_parameters,
+    init_pix2pix,
+)
+
+SMALL = (32, 32, 24, 16, 16)
+
+
+@pytest.fixture(scope="module")
+def small() -> ColorUNet:
+    torch.manual_seed(0)
+    return ColorUNet(SMALL, 0).eval()
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (1, 1), (33, 70), (97, 31)])
+@torch.no_grad()
+def test_any_size_in_gives_half_and_quarter_size_out(small: ColorUNet, height: int, width: int) -> None:
+    ab, logits = small(torch.rand(2, 1, height, width) * 100)
+    assert ab.shape == (2, 2, -(-height // 2), -(-width // 2))
+    assert logits.shape == (2, len(small.centres), -(-height // 4), -(-width // 4))
+    assert torch.isfinite(ab).all()
+
+
+def test_default_generator_fits_its_budget() -> None:
+    assert count_parameters(ColorUNet()) < 8e6
+
+
+@torch.no_grad()
+def test_no_hints_equal_empty_hints_and_a_hint_changes_the_colours(small: ColorUNet) -> None:
+    L = torch.rand(1, 1, 64, 64) * 100
+    hint_ab, mask = torch.full((1, 2, 64, 64), 50.0), torch.zeros(1, 1, 64, 64)
+    plain = small(L)
+    assert torch.equal(plain.ab, small(L, hint_ab, mask).ab)  # masked-out colours are not read
+    mask[:, :, 30:33, 30:33] = 1
+    assert not torch.equal(plain.logits, small(L, hint_ab, mask).logits)
+
+
+@torch.no_grad()
+def test_scene_context_reaches_the_far_corner() -> None:
+    torch.manual_seed(0)
+    net = ColorUNet(SMALL, 0).eval()
+    torch.nn.init.normal_(net.deep[0].out.weight)  # starts at 0, as "no context"
+    L = torch.full((1, 1, 512, 512), 50.0)
+    other = L.clone()
+    other[:, :, :64, :64] = torch.rand(64, 64) * 100
+    assert not torch.equal(net(L).logits[..., -1, -1], net(other).logits[..., -1, -1])
+
+
+def test_annealed_mean_goes_from_the_mean_to_the_mode() -> None:
+    centres = torch.tensor([[0.0, 0.0], [40.0, -20.0]])
+    logits = torch.log(torch.tensor([0.25, 0.75]))[None, :, None, None]
+    assert torch.allclose(annealed_mean(logits, centres, 1.0).flatten(), torch.tensor([30.0, -15.0]))
+    assert torch.allclose(annealed_mean(logits, centres, 0.01).flatten(), torch.tensor([40.0, -20.0]), atol=1e-4)
+
+
+def test_the_distribution_is_not_taught_by_the_ab_head(small: ColorUNet) -> None:
+    small.zero_grad()
+    small(torch.rand(1, 1, 64, 64) * 100).ab.sum().backward()
+    assert small.class_fine.weight.grad is None
+    assert small.ab_last.weight.grad is not None
+
+
+def test_pix2pix_is_the_published_network() -> None:
+    # 54.41 M parameters for 3 -> 3 channels (published code's own print); with 1 -> 2 channels two 4x4 layers shrink:
+    # 2 * 64 * 16 input filters, and 128 * 16 + 1 of the last layer.
+    net = Pix2PixUNet()
+    assert count_parameters(net) == 54_413_955 - 2 * 64 * 16 - (128 * 16 + 1)
+    init_pix2pix(net)
+    first = net.down[0][0].weight  # pyright: ignore[reportIndexIssue]
+    assert first.std().item() == pytest.approx(0.02, rel=0.1)
+    with torch.no_grad():
+        out = net.eval()(torch.rand(1, 1, 256, 256) * 100)
+    assert out.ab.shape == (1, 2, 256, 256)
+    assert out.logits is None
+    assert out.ab.abs().max() < 110
+
+
+def test_patchgan_is_the_published_one_and_sees_70_pixels() -> None:
+    net = PatchDiscriminator("batch", 64).eval()
+    assert count_parameters(net) == 2_768_705 - 3 * 64 * 16  # published: 6 input channels (two RGB pictures), here 3
+    L, ab = torch.rand(1, 1, 256, 256) * 100, torch.zeros(1, 2, 256, 256)
+    L.requires_grad_(True)
+    out = net(L, ab)
+    assert out.shape == (1, 1, 30, 30)
+    out[0, 0, 15, 15].backward()
+    assert L.grad is not None
+    rows = L.grad[0, 0].abs().sum(1).nonzero().flatten()
+    assert int(rows.max() - rows.min()) + 1 == 70
+
+
+def test_discriminator_sees_gray_and_colour_and_bounds_its_slope() -> None:
+    torch.manual_seed(0)
+    net = PatchDiscriminator("spectral", 8)
+    for _ in range(20):  # power iterations of the spectral norm
+        net(torch.rand(1, 1, 64, 64) * 100, torch.zeros(1, 2, 64, 64))
+    for module in net.net:
+        if isinstance(module, torch.nn.Conv2d):
+            assert torch.linalg.matrix_norm(module.weight.flatten(1), 2).item() == pytest.approx(1.0, abs=0.05)
+    net.eval()
+    L, ab = torch.rand(1, 1, 64, 64) * 100, torch.zeros(1, 2, 64, 64)
+    assert not torch.equal(net(L, ab), net(L, ab + 30))
+    assert not torch.equal(net(L, ab), net(L * 0.5, ab))
+    with pytest.raises(ValueError, match="norm"):
+        PatchDiscriminator("layer")

@@ -1,0 +1,198 @@
+"""What a user installs: the public names, light imports, the wheel; and that the README and the tree say the same."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import colorizegan
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+HEAVY = ("torch", "numpy", "onnxruntime", "PIL", "pyvips", "matplotlib", "scipy", "lightning_fabric", "onnx")
+MAX_WEIGHT_FILE = 16 << 20  # bytes: what the house allows in the wheel
+
+
+def run_python(code: str) -> str:
+    """Standard output of a fresh interpreter."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def project(repository: Path) -> dict[str, Any]:
+    return tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.fixture(scope="module")
+def tracked(repository: Path) -> list[Path]:
+    """Every file that is or would be committed."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("the source tree is no git checkout")
+    return [path for name in done.stdout.split("\0") if name and (path := repository / name).is_file()]
+
+
+# The public surface
+
+
+def test_public_names_are_sorted_and_importable():
+    assert list(colorizegan.__all__) == sorted(colorizegan.__all__)
+    for name in colorizegan.__all__:
+        assert getattr(colorizegan, name) is not None
+    assert set(colorizegan.__all__) <= set(dir(colorizegan))
+
+
+def test_public_names_hold_what_users_were_promised():
+    promised = {"Colorizer", "ColorizeGANError", "ModelError", "Photo", "Prediction", "__version__", "colorize"}
+    assert promised <= set(colorizegan.__all__)
+
+
+def test_unknown_public_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="colorise"):
+        colorizegan.colorise  # noqa: B018
+
+
+def test_version_agrees_everywhere(project: dict[str, Any], repository: Path):
+    assert colorizegan.__version__ == project["version"]
+    assert importlib.metadata.version("colorizegan") == project["version"]
+    assert f"## [{project['version']}]" in (repository / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+# Light imports
+
+
+@pytest.mark.parametrize("module", ["colorizegan", "colorizegan.cli", "colorizegan.errors"])
+def test_import_is_light(module: str):
+    loaded = run_python(f"import sys, {module}; print(*(m for m in {HEAVY!r} if m in sys.modules))")
+    assert loaded == ""
+
+
+def test_runtime_imports_without_the_training_extra(repository: Path):
+    names = sorted(p.stem for p in (repository / "colorizegan").glob("*.py") if p.stem not in {"__init__", "__main__"})
+    assert "photo" in names
+    blocked = ("torch", "lightning_fabric", "onnx", "onnxscript", "safetensors", "matplotlib", "scipy")
+    loaded = run_python(
+        "import importlib, sys\n"
+        f"for name in {blocked!r}: sys.modules[name] = None\n"  # any import of these now fails
+        f"for name in {names!r}: importlib.import_module('colorizegan.' + name)\n"
+        "print(*(m for m in sys.modules if m.startswith(('colorizegan.training', 'colorizegan.bench'))))"
+    )
+    assert loaded == ""
+
+
+# The wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", str(repository), "--no-deps", "--no-build-isolation", "-w", folder]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    return next(folder.glob("colorizegan-*.whl"))
+
+
+def test_wheel_holds_the_package_and_nothing_else(wheel: Path, tracked: list[Path], repository: Path):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    package = {
+        p.relative_to(repository).as_posix() for p in tracked if "colorizegan" in p.relative_to(repository).parts[:1]
+    }
+    assert "colorizegan/py.typed" in package
+    assert {name for name in names if ".dist-info/" not in name} == package
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+
+
+def test_wheel_holds_the_default_model(wheel: Path):
+    with zipfile.ZipFile(wheel) as archive:
+        sizes = {i.filename: i.file_size for i in archive.infolist() if i.filename.startswith("colorizegan/weights/")}
+    for file in ("card.json", "model.onnx", "model.safetensors"):
+        assert f"colorizegan/weights/default/{file}" in sizes
+    assert max(sizes.values()) <= MAX_WEIGHT_FILE
+
+
+def test_installing_the_wheel_never_brings_torch(wheel: Path):
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        text = archive.read(metadata).decode()
+    always = [line for line in text.splitlines() if line.startswith("Requires-Dist:") and "extra ==" not in line]
+    assert any("onnxruntime" in line for line in always)
+    assert not [line for line in always if re.search(r"torch|lightning|scipy|matplotlib|\bonnx\b", line)]
+
+
+# The tree
+
+
+def test_every_direct_dependency_is_pinned(project: dict[str, Any], repository: Path):
+    pinned = set(re.findall(r"^([A-Za-z0-9-]+)==", (repository / "constraints.txt").read_text(), flags=re.MULTILINE))
+    wanted = project["dependencies"] + [line for extra in project["optional-dependencies"].values() for line in extra]
+    names = {re.split(r"[\[<>=;]", line)[0] for line in wanted} - {"colorizegan"}
+    assert names - pinned == set()
+
+
+def readme_tree(repository: Path) -> dict[str, str]:
+    """The README's tree: path -> description. Lines are `name  description`, two spaces a level."""
+    block = re.search(r"```\n(README\.md .*?)```", (repository / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert block, "the README has no tree"
+    tree: dict[str, str] = {}
+    folders: list[str] = []
+    for line in block[1].splitlines():
+        name, _, about = line.strip().partition("  ")
+        depth = (len(line) - len(line.lstrip())) // 2
+        folders = folders[:depth]
+        tree["".join(folders) + name] = about.strip()
+        if name.endswith("/"):
+            folders.append(name)
+    return tree
+
+
+def test_readme_tree_names_only_what_exists(repository: Path):
+    tree = readme_tree(repository)
+    assert len(tree) > 20
+    assert [name for name in tree if not (repository / name).exists()] == []
+    assert [name for name, about in tree.items() if not about] == []
+
+
+def test_readme_tree_names_every_source_file(repository: Path, tracked: list[Path]):
+    tree = readme_tree(repository)
+    sources = {p.relative_to(repository).as_posix() for p in tracked if p.suffix == ".py" and p.name != "__init__.py"}
+    sources = {name for name in sources if name.startswith(("colorizegan/", "examples/", "scripts/", "benchmarks/"))}
+    assert sorted(sources - set(tree)) == []
+
+
+def test_relative_links_in_documents_lead_somewhere(tracked: list[Path]):
+    link = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+    dead = [
+        f"{path.name}: {target}"
+        for path in tracked
+        if path.suffix == ".md"
+        for target in link.findall(path.read_text(encoding="utf-8"))
+        if not (path.parent / target).exists()
+    ]
+    assert dead == []
+
+
+def test_no_file_holds_a_path_of_the_machine_it_was_written_on(tracked: list[Path]):
+    machine = re.compile(rb"(?<![\w.:/])/(?:work|root|home|opt|Users)/[\w.]")
+    binary = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".npz", ".safetensors"}
+    found = [
+        f"{path}:{number}"
+        for path in tracked
+        if path.suffix not in binary
+        for number, line in enumerate(path.read_bytes().splitlines(), 1)
+        if machine.search(line)
+    ]
+    assert found == []

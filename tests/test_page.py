@@ -1,0 +1,75 @@
+"""The HTML report: one file that needs nothing else, and works in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorizegan.bench.charts import Series, chart
+from colorizegan.bench.run import evaluate, write_inputs
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report on three photos, one with a hostile name, and two entrants."""
+    root = tmp_path_factory.mktemp("page")
+    rng = np.random.default_rng(0)
+    (root / "photos").mkdir()
+    for name in ("a", "b", "<script>alert(1)<"):
+        small = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+        small.resize((48, 48), Image.Resampling.BICUBIC).save(root / "photos" / f"{name}.png")
+    write_inputs("folder-full", root / "photos", root / "gray")
+    entrants = {"A&B": str(root / "gray"), "perfect": str(root / "photos")}
+    evaluate("folder-full", root / "photos", entrants, root / "out", resamples=20, command="evaluate <this>")
+    return root / "out" / "report.html"
+
+
+def test_the_page_is_self_contained_and_escaped(page: Path):
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"""(src|href)=["']?(?!data:)\w+:|@import|url\(""", text)
+    assert "<script>alert" not in text
+    assert "evaluate &lt;this&gt;" in text
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL).group(1))
+    assert data["names"] == ["input", "A&B", "perfect", "truth"]
+    assert len(data["photos"]) == 3
+    assert data["groups"][-1]["title"] == "random"
+    assert all(uri.startswith("data:image/jpeg;base64,") for p in data["photos"] for uri in p["pictures"].values())
+
+
+def test_the_best_of_a_column_is_marked(page: Path):
+    rows = re.findall(r'<tr class="rival"><td>(.*?)</td><td( class=best)?>', page.read_text(encoding="utf-8"))
+    assert rows[:2] == [("A&amp;B", ""), ("perfect", " class=best")]
+
+
+@pytest.mark.browser
+def test_the_viewer_in_a_browser(page: Path, browser):
+    browser.get(page.as_uri())
+    find = browser.find_element
+    assert len(browser.find_elements("css selector", "#sheets .row img")) == 4 * (3 * 3 * 2 + 3)
+    loaded = "return [...document.images].every(i => !i.complete || i.naturalWidth > 0)"
+    assert browser.execute_script(loaded)
+    first = find("id", "over").get_attribute("src")
+    find("id", "next").click()
+    assert find("id", "over").get_attribute("src") != first
+    script = "const s = document.getElementById('slider'); s.value = 20; s.dispatchEvent(new Event('input'));"
+    browser.execute_script(script)
+    assert "80%" in find("id", "over").value_of_css_property("clip-path")
+    browser.execute_script("document.querySelectorAll('#sheets .row img')[2].click()")
+    assert find("id", "label-right").text == "perfect"
+    assert "CIEDE2000 gray" in find("id", "figures").text
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_a_chart_leaves_out_what_is_not_finite():
+    svg = chart(
+        "t <1>", "x", "y", [Series("a", [0, 1, np.nan, 3], [0, np.inf, 2, 3]), Series("b", [], [])], square=True
+    )
+    assert "nan" not in svg
+    assert "inf" not in svg
+    assert "t &lt;1&gt;" in svg
+    assert svg.count("<rect") == 2
