@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, OutputError, TooLargeError
-from colorizegan.jobs import Job
+from colorizegan.jobs import Job, shown
 from colorizegan.photo import Photo, encode_photo, read_photo, write_photo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Result", "Settings", "Summary", "colorize_stream", "needs_work", "run_jobs"]
+__all__ = ["Result", "Settings", "colorize_stream", "needs_work", "run_jobs"]
 
 COLORED = "in colour already, left alone; --force colorizes it anyway"
 EXISTS = "done already; --overwrite does it again"
@@ -63,18 +63,6 @@ class Result:
     def code(self) -> str | None:
         """The stable code of the error of a failed job."""
         return self.error.code if isinstance(self.error, ColorizeGANError) else None
-
-
-@dataclass
-class Summary:
-    """Counts of a run."""
-
-    done: int = 0
-    skipped: int = 0
-    failed: int = 0
-
-    def add(self, result: Result) -> None:
-        setattr(self, result.status, getattr(self, result.status) + 1)
 
 
 def needs_work(jobs: Iterable[Job], settings: Settings) -> bool:
@@ -137,8 +125,10 @@ def may_write(job: Job, settings: Settings, originals: set[tuple[int, int]]) -> 
     return True
 
 
-def file_identity(path: Path) -> tuple[int, int] | None:
+def file_identity(path: Path | bytes) -> tuple[int, int] | None:
     """What is the same for every name of a file, links included; None where there is none."""
+    if isinstance(path, bytes):
+        return None
     try:
         found = path.stat()
     except (OSError, ValueError):
@@ -150,7 +140,11 @@ def colorize_source(
     source: Path | bytes, colorizer: Colorizer, settings: Settings
 ) -> tuple[Photo, NDArray[Any] | None]:
     """Read and colorize one photo: (photo, rgb), rgb None where it is in colour already and is left alone."""
-    photo = read_photo(source, allow_truncated=settings.allow_truncated)
+    try:
+        photo = read_photo(source, allow_truncated=settings.allow_truncated)
+    except ColorizeGANError as error:
+        error.path = error.path or shown(source)
+        raise
     if photo.is_color and not settings.force:
         return photo, None
     return photo, colorizer.colorize_photo(photo, saturation=settings.saturation, size=settings.size)
@@ -168,8 +162,9 @@ def colorize_stream(source: Path | bytes, colorizer: Colorizer, settings: Settin
     return raw, ""
 
 
-def fold(error: Exception, path: Path | None) -> ColorizeGANError:
+def fold(error: Exception, source: Path | bytes) -> ColorizeGANError:
     """Any error as one of ours, so that it prints as one line with a code."""
+    path = shown(source)
     if isinstance(error, ColorizeGANError):
         return error
     if isinstance(error, MemoryError):

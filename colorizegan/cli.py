@@ -5,8 +5,10 @@ Heavy imports stand inside the commands, so that --help and --version answer at 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import shlex
 import signal
 import sys
 import traceback
@@ -19,7 +21,7 @@ from typer.core import TyperGroup
 
 from colorizegan import __version__
 from colorizegan.console import Voice, put, say, show_results, shown
-from colorizegan.errors import ColorizeGANError, ConfigError, InputError, MissingExtraError, OutputError, UsageError
+from colorizegan.errors import ColorizeGANError, ConfigError, InputError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from colorizegan.batch import Settings
@@ -33,12 +35,22 @@ FAILED, USAGE, NOTHING, TERMINATED = 1, 2, 3, 143  # 130, interrupted, is Typer'
 class Commands(TyperGroup):
     """Turns every error into one line and an exit status, for the program and for tests alike."""
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
         """Run a command and exit with its status."""
         given = sys.argv[1:] if args is None else list(args)
-        extra["standalone_mode"] = False
+        if given[:1] == ["--version"]:  # no option of Typer's: with one, it loads its type library even for --help
+            put(__version__)
+            sys.exit(0)
         try:
-            status = super().main(args=given, prog_name=prog_name or "colorizegan", **extra)
+            status = super().main(given, prog_name or "colorizegan", complete_var, standalone_mode=False, **extra)
         except Exception as error:
             if "--debug" in given:
                 traceback.print_exception(error)
@@ -78,14 +90,9 @@ Model = Annotated[
 Format = Literal["jpeg", "png", "tiff", "webp"]
 
 
-@app.callback(invoke_without_command=True)
-def start(
-    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
-) -> None:
+@app.callback(invoke_without_command=True, epilog="colorizegan --version prints the version.")
+def start(context: typer.Context) -> None:
     """ColorizeGAN: colour for black-and-white photographs."""
-    if version:
-        put(__version__)
-        raise typer.Exit
     if context.invoked_subcommand is None:
         sys.stderr.write(context.get_help() + "\n")
         raise typer.Exit(USAGE)
@@ -123,7 +130,9 @@ def colorize(
         Optional[str],
         typer.Option("--from-file", metavar="LIST", help="Read names from a file, one a line; - is standard input."),
     ] = None,
-    nul: Annotated[bool, typer.Option("-0", help="Names in LIST (or standard input) end with NUL, not a line.")] = False,
+    nul: Annotated[
+        bool, typer.Option("-0", help="Names in LIST (or standard input) end with NUL, not a line.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only list what would be written.")] = False,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
@@ -233,7 +242,8 @@ def models(as_json: Json = False, debug: Debug = False) -> None:
             continue
         put(f"{name}  {card.name} {card.version} of {card.created}, {card.licence}")
         put(f"  {card.network.generator}, {card.network.parameters / 1e6:.1f} M parameters, {card.working_size} px")
-        put(f"  trained on {', '.join(f'{d.get('name')} ({d.get('count')})' for d in card.data) or 'nothing'}")
+        sources = ", ".join(f"{source.get('name')} ({source.get('count')})" for source in card.data)
+        put(f"  trained on {sources or 'nothing that the card names'}")
         scores = [f"{key} {value:g}" for key, value in card.metrics.items() if isinstance(value, int | float)]
         put(f"  scores: {', '.join(scores[:8]) or 'none'}")
         put(f"  sha256 {bundle.digest}")
@@ -254,6 +264,112 @@ def doctor(model: Model = None, as_json: Json = False, debug: Debug = False) -> 
             put(section)
             for key, value in facts.items():
                 put(f"  {key}: {value}")
-    if not checkup.well:
+    if checkup.complaint:
         say(f"error: {checkup.complaint}")
         raise typer.Exit(FAILED)
+
+
+def require(extra: str, error: ModuleNotFoundError) -> NoReturn:
+    """Turn the missing package of an optional part into one line that says what to install."""
+    if (error.name or "colorizegan").startswith("colorizegan"):
+        raise error
+    what = f"this command needs {error.name}, which is not installed"
+    raise MissingExtraError(what, remedy=f'pip install "colorizegan[{extra}]"') from None
+
+
+@app.command()
+def train(
+    data: Annotated[
+        Optional[list[str]],
+        typer.Option("--data", metavar="PATH", help="Folder or tar shard of colour photos; repeat."),
+    ] = None,
+    output: Annotated[Optional[Path], typer.Option("--output", "-o", metavar="RUN", help="The run's folder.")] = None,
+    preset: Annotated[str, typer.Option(help="Settings to start from: default, pix2pix or tiny.")] = "default",
+    config: Annotated[Optional[Path], typer.Option(metavar="FILE.toml", help="Settings that differ.")] = None,
+    changes: Annotated[
+        Optional[list[str]], typer.Option("--set", metavar="a.b=c", help="One setting that differs; repeat.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in RUN.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Train a model on colour photos."""
+    if output is None:
+        raise UsageError("no folder for the run", remedy="give one with -o")
+    try:
+        from colorizegan.training.config import load_config
+        from colorizegan.training.loop import train as train_network
+    except ModuleNotFoundError as error:
+        require("train", error)
+    settings = load_config(preset, config, changes or [])
+    if data:
+        settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, sources=tuple(data)))
+    if not settings.data.sources:
+        raise UsageError("no photos to learn from", remedy="name a folder or tar shards with --data")
+    train_network(settings, output, resume=resume)
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or one checkpoint.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="BUNDLE", help="The bundle's new folder.")],
+    name: Annotated[str, typer.Option(help="The model's name in its card.")] = "custom",
+    card: Annotated[
+        Optional[Path], typer.Option(metavar="FILE.json", help="More entries for the card: licence, data, metrics.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Make a model bundle of a training run."""
+    try:
+        from colorizegan.training.export import export_bundle
+    except ModuleNotFoundError as error:
+        require("train", error)
+    export_bundle(checkpoint, output, name=name, card_extra=card)
+    say(f"{checkpoint} -> {output}")
+
+
+@app.command()
+def evaluate(
+    data: Annotated[str, typer.Option("--data", metavar="PATH", help="Folder or tar of the test photos.")],
+    protocol: Annotated[str, typer.Option(help="Which photos, and how they are cut.")] = "folder-256",
+    entrants: Annotated[
+        Optional[list[str]],
+        typer.Option("--entrant", metavar="NAME=PATH", help="Bundle, .onnx file or folder of results; repeat."),
+    ] = None,
+    output: Annotated[
+        Optional[Path], typer.Option("--output", "-o", metavar="FOLDER", help="Where the report goes.")
+    ] = None,
+    names: Annotated[
+        Optional[Path], typer.Option("--list", metavar="FILE", help="Names of the photos, one a line.")
+    ] = None,
+    count: Annotated[Optional[int], typer.Option(min=1, help="Only the first so many photos.")] = None,
+    workers: Annotated[Optional[int], typer.Option(min=1, help="Photos under way at once.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the confidence intervals.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Measure models against baselines; the table goes to standard output."""
+    try:
+        from colorizegan.bench.entrants import parse_entrants
+        from colorizegan.bench.report import report_markdown
+        from colorizegan.bench.run import evaluate as measure
+    except ModuleNotFoundError as error:
+        require("bench", error)
+    result = measure(
+        protocol,
+        data,
+        parse_entrants(entrants or []),
+        output,
+        names=names,
+        count=count,
+        seed=seed,
+        workers=workers,
+        command=shlex.join(["colorizegan", *sys.argv[1:]]),
+    )
+    put(report_markdown(result))
+
+
+def main() -> None:
+    """The program `colorizegan`."""
+    # A request to end takes the way of Ctrl-C: temporary files are removed, and the status tells.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    app()

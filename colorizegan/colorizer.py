@@ -24,7 +24,7 @@ __all__ = ["Colorizer", "colorize", "working_lightness"]
 
 Pixels: TypeAlias = "NDArray[Any]"
 
-GRID = 4  # sides of the network's input are multiples of this, so that ab and logits lie exactly on the photo
+GRID = 4  # sides of the network's input are multiples of this: cells of ab and logits then divide the photo evenly
 LONGEST = 4  # longer side of the network's input at most this many shorter sides
 SIZES = (16, 4096)
 KEPT_INFO = ("dpi", "exif", "xmp")  # of a Pillow image; its ICC profile is a gray one and would be wrong

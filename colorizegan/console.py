@@ -9,13 +9,14 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from colorizegan.jobs import shown
 
 if TYPE_CHECKING:
     from colorizegan.batch import Result
 
-__all__ = ["Summary", "Voice", "put", "say", "shown"]
+__all__ = ["Summary", "Voice", "put", "say", "show_results"]
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,6 @@ def put(line: str | bytes) -> None:
     raw = line if isinstance(line, bytes) else line.encode("utf-8", "surrogateescape")
     sys.stdout.buffer.write(raw + b"\n")
     sys.stdout.flush()
-
-
-def shown(source: Path | bytes) -> str:
-    """A source as it is named in messages."""
-    return "standard input" if isinstance(source, bytes) else str(source)
 
 
 def show_results(results: Iterable[Result], total: int, voice: Voice) -> Summary:

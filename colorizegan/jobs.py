@@ -11,7 +11,7 @@ from pathlib import Path
 
 from colorizegan.errors import InputError, UsageError
 
-__all__ = ["FORMAT_SUFFIXES", "Job", "Plan", "make_plan", "split_list"]
+__all__ = ["Job", "Plan", "make_plan", "shown", "split_list"]
 
 SUFFIX = ".colorized"
 # What folders and patterns are searched for; a file named outright is tried whatever its name.
@@ -29,7 +29,8 @@ FORMAT_SUFFIXES = {
 class Job:
     """One photo to colorize."""
 
-    source: Path
+    source: Path | bytes
+    """A file, or what standard input held."""
     target: Path
 
 
@@ -60,9 +61,9 @@ def make_plan(
     inputs: Sequence[str],
     output: str | None = None,
     *,
+    listed: Sequence[str] = (),
     suffix: str | None = None,
     format: str | None = None,
-    patterns: bool = True,
 ) -> Plan:
     """Find the photos and name their results.
 
@@ -73,11 +74,11 @@ def make_plan(
 
     Args:
         inputs: files, folders or patterns (`*`, `?`, `[...]`, `**` for any depth).
+        listed: more files and folders, whose names are taken literally.
         output: a folder, or for a single photo a file. What exists decides; else a name that ends like a photo is a
             file, any other a folder.
         suffix: what goes between name and extension; default ".colorized" beside the source, nothing in a folder.
         format: a key of FORMAT_SUFFIXES that all results get; default the source's own.
-        patterns: False where all names are to be taken literally.
 
     Raises:
         UsageError: the arguments contradict each other.
@@ -85,8 +86,8 @@ def make_plan(
     if suffix is not None and ("/" in suffix or os.sep in suffix or "\0" in suffix):
         raise UsageError(f"suffix {suffix!r} is no part of a file name", remedy="leave out the slash")
     plan = Plan()
-    photos = find_photos(inputs, suffix or SUFFIX, patterns, plan)
-    single = len(inputs) == 1 and len(photos) == 1 and not Path(inputs[0]).is_dir()
+    photos = find_photos([*((name, True) for name in inputs), *((name, False) for name in listed)], suffix, plan)
+    single = len(photos) == 1 and not any(is_dir(Path(name)) for name in (*inputs, *listed))
     if output is not None and not is_folder(output):
         if not single:
             raise UsageError(f"output {output!r} is a file, but the input is not one photo", remedy="give a folder")
@@ -113,12 +114,12 @@ def make_plan(
     return plan
 
 
-def find_photos(inputs: Sequence[str], earlier: str, patterns: bool, plan: Plan) -> list[Found]:
-    """All photos that the inputs name, each once; notes in the plan what held none or could not be searched."""
+def find_photos(inputs: Sequence[tuple[str, bool]], suffix: str | None, plan: Plan) -> list[Found]:
+    """All photos that the inputs (name, may be a pattern) mean, each once; what went wrong goes into the plan."""
     photos: dict[Path, Found] = {}
-    for name in inputs:
+    for name, pattern in inputs:
         before = len(plan.problems)
-        found = list(find(name, earlier, patterns, plan.problems))
+        found = list(find(name, suffix or SUFFIX, pattern, plan.problems))
         if not found and len(plan.problems) == before:
             plan.empty.append(name)
         for photo in found:
@@ -126,12 +127,12 @@ def find_photos(inputs: Sequence[str], earlier: str, patterns: bool, plan: Plan)
     return list(photos.values())
 
 
-def find(name: str, earlier: str, patterns: bool, problems: list[InputError]) -> Iterator[Found]:
+def find(name: str, earlier: str, pattern: bool, problems: list[InputError]) -> Iterator[Found]:
     """The photos that one input names; a missing file too, so that it fails by its name."""
     path = Path(name)
     if is_dir(path):
         yield from search(path, path.resolve(), earlier, problems)
-    elif patterns and glob.has_magic(name) and not os.path.lexists(path):
+    elif pattern and glob.has_magic(name) and not os.path.lexists(path):
         # The tree of a pattern begins where its fixed part ends.
         root = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts)).resolve()
         for match in sorted(map(Path, glob.iglob(name, recursive=True))):  # noqa: PTH207 (Path.glob takes no absolute)
@@ -180,6 +181,11 @@ def is_folder(output: str) -> bool:
     if output.endswith(("/", os.sep)) or is_dir(path):
         return True
     return not os.path.lexists(path) and path.suffix.lower() not in PHOTO_SUFFIXES
+
+
+def shown(source: Path | bytes) -> str:
+    """A source as it is named in messages."""
+    return "standard input" if isinstance(source, bytes) else str(source)
 
 
 def split_list(raw: bytes, *, nul: bool) -> list[str]:

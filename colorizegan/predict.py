@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from colorizegan.bundle import Bundle
 
-__all__ = ["Prediction", "Predictor", "cpu_threads"]
+__all__ = ["Prediction", "Predictor", "available_devices", "cpu_threads"]
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 INPUTS = {"L": 1, "hint_ab": 2, "hint_mask": 1}
@@ -130,7 +130,7 @@ def open_session(bundle: Bundle, threads: int, device: str) -> onnxruntime.Infer
     """Load the graph; ModelError in one line where it is not what the card says."""
     if device not in PROVIDERS:
         raise UsageError(f"unknown device {device!r}", remedy=f"use one of {', '.join(PROVIDERS)}")
-    if PROVIDERS[device] not in onnxruntime.get_available_providers():
+    if device not in available_devices():
         raise UsageError(f"device {device!r} is not available here", remedy="use cpu, or install onnxruntime-gpu")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = QUIET
@@ -163,6 +163,12 @@ def check_ports(session: onnxruntime.InferenceSession, bundle: Bundle) -> None:
             if fixed or ports[name].type != "tensor(float)" or any(isinstance(n, int) for n in shape[2:]):
                 what = f"`{name}` is {ports[name].type} {shape}, not float (N, {channels}, H, W) of any size"
                 raise ModelError(f"its network's {what}", path=bundle.path)
+
+
+def available_devices() -> list[str]:
+    """The devices that networks can run on here: "cpu" and perhaps "cuda"."""
+    found = onnxruntime.get_available_providers()
+    return [device for device, provider in PROVIDERS.items() if provider in found]
 
 
 def cpu_threads() -> int:

@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from ci_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 (pytest finds the hooks here)
 from tiny_bundle import make_tiny_bundle
+
+# Time is no property of the code: a busy machine would fail tests at random. The same examples every time.
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=60)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

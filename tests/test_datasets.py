@@ -1,7 +1,6 @@
 """Photos to learn from: every source is found, broken and gray ones are counted, crops depend on their number alone."""
 
 import io
-import os
 import tarfile
 from pathlib import Path
 
@@ -108,7 +107,7 @@ def test_fingerprint_sees_a_changed_photo(folder: Path) -> None:
     photos = list_photos((str(folder),))
     before = fingerprint(photos, DataConfig())
     assert before == fingerprint(list_photos((str(folder),)), DataConfig())
-    os.remove(folder / "one.png")
+    (folder / "one.png").unlink()
     assert before != fingerprint(list_photos((str(folder),)), DataConfig())
     assert before != fingerprint(photos, DataConfig(store_side=64))
 

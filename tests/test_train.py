@@ -15,10 +15,11 @@ from PIL import Image
 
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import CheckpointError, ConfigError, OutputError
+from colorizegan.training.build import best_precision, build_discriminator, build_generator
 from colorizegan.training.checkpoint import list_checkpoints, load_newest
 from colorizegan.training.config import load_config
 from colorizegan.training.export import export_bundle
-from colorizegan.training.loop import best_precision, learning_rate, train
+from colorizegan.training.loop import learning_rate, train
 from colorizegan.training.validate import auc
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -79,8 +80,6 @@ def test_discriminator_stage_leaves_the_generator_alone(photos: Path, tmp_path: 
     saved, _ = load_newest(tmp_path / "checkpoints")
     assert saved is not None
     torch.manual_seed(config.seed)
-    from colorizegan.training.loop import build_discriminator, build_generator
-
     generator, discriminator = build_generator(config), build_discriminator(config)
     after = saved.part("generator")
     assert all(torch.equal(value, after[name]) for name, value in generator.state_dict().items())
@@ -89,7 +88,18 @@ def test_discriminator_stage_leaves_the_generator_alone(photos: Path, tmp_path: 
 
 
 def test_kill_9_then_resume_equals_the_unbroken_run(run: Path, photos: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "colorizegan", "train", "--preset", "tiny", "--data", str(photos), "-o", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "colorizegan",
+        "train",
+        "--preset",
+        "tiny",
+        "--data",
+        str(photos),
+        "-o",
+        str(tmp_path),
+    ]
     for setting in ("data.holdout=2", "threads=1", STAGES, "checkpoint_steps=1"):
         command += ["--set", setting]
     kills = 0
@@ -123,7 +133,18 @@ def test_kill_9_then_resume_equals_the_unbroken_run(run: Path, photos: Path, tmp
 
 
 def test_sigterm_saves_and_exits_143(photos: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "colorizegan", "train", "--preset", "tiny", "--data", str(photos), "-o", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "colorizegan",
+        "train",
+        "--preset",
+        "tiny",
+        "--data",
+        str(photos),
+        "-o",
+        str(tmp_path),
+    ]
     many = STAGES.replace("images=48", "images=100000")
     for setting in ("data.holdout=2", "threads=1", many):
         command += ["--set", setting]

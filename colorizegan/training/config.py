@@ -137,7 +137,7 @@ class Config:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     precision: str = "auto"
-    """"bf16-mixed" or "32-true", as Lightning Fabric names them; "auto" takes bf16 where the hardware computes in it."""
+    """"bf16-mixed" or "32-true", as Lightning Fabric names them; "auto" takes bf16 where the hardware has it."""
     compile: bool = False
     """torch.compile both networks: faster steps after a minute or two of compiling."""
     weight_decay: float = 0.01
@@ -159,7 +159,9 @@ class Config:
 
 
 _G, _D, _A = STAGE_KINDS
-_PIX2PIX = Stage(_A, 200_000, 256, 16, 1.0, 2e-4, 2e-4, 0.5, 0.0, 1.0, l1=100 / 110, huber=0.0, classes=0.0, adversarial=1.0)
+_PIX2PIX = Stage(
+    _A, 200_000, 256, 16, 1.0, 2e-4, 2e-4, 0.5, 0.0, 1.0, l1=100 / 110, huber=0.0, classes=0.0, adversarial=1.0
+)
 _DEFAULT = (
     #     kind images   size batch crop lr    lr_d  beta1
     Stage(_G, 700_000, 64, 64, 0.65, 2e-3),

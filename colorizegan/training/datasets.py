@@ -24,8 +24,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from colorizegan.color import colorfulness
+from colorizegan.color import colorfulness, rgb_to_lab
 from colorizegan.errors import DataError
+from colorizegan.training.bins import SoftLabels, ab_bin_centres
 from colorizegan.training.config import DataConfig
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
@@ -77,7 +78,9 @@ def _list_tar(path: Path) -> list[PhotoFile]:
             members = [m for m in tar if m.isfile() and Path(m.name).suffix.lower() in SUFFIXES]
     except (tarfile.TarError, OSError) as error:
         raise DataError(f"not a readable tar file ({error})", path=path) from None
-    return [PhotoFile(Path(m.name).stem, str(path), m.offset_data, m.size) for m in sorted(members, key=lambda m: m.name)]
+    return [
+        PhotoFile(Path(m.name).stem, str(path), m.offset_data, m.size) for m in sorted(members, key=lambda m: m.name)
+    ]
 
 
 def decode(photo: PhotoFile, store_side: int) -> NDArray[np.uint8] | None:
@@ -226,7 +229,13 @@ class Crops(Dataset[Tensor]):
     """Crop number n of the run, for any n: (3, size, size) uint8 sRGB, decided by (seed, n) alone."""
 
     def __init__(
-        self, cache: PhotoCache, indices: NDArray[np.int64], shares: NDArray[np.float64], size: int, crop: float, seed: int
+        self,
+        cache: PhotoCache,
+        indices: NDArray[np.int64],
+        shares: NDArray[np.float64],
+        size: int,
+        crop: float,
+        seed: int,
     ) -> None:
         self.cache, self.indices, self.shares = cache, indices, shares
         self.size, self.crop, self.seed = size, crop, seed
@@ -280,3 +289,14 @@ def crop_batches(crops: Crops, start: int, stop: int, batch: int, workers: int) 
         multiprocessing_context="fork" if workers else None,
     )
     return iter(loader)
+
+
+def count_bins(store: PhotoCache, indices: NDArray[np.int64], photos: int = 2000) -> NDArray[np.float64]:
+    """How often each ab bin occurs in a fixed sample of the training photos: (Q,)."""
+    labels = SoftLabels()
+    counts = torch.zeros(len(ab_bin_centres()), dtype=torch.float64)
+    for index in indices[:: max(1, len(indices) // photos)]:
+        ab = rgb_to_lab(store[int(index)][2::5, 2::5].astype(np.float32) / 255)[..., 1:]
+        nearest = labels(torch.from_numpy(ab).permute(2, 0, 1)[None])[0][:, 0]
+        counts += torch.bincount(nearest.flatten(), minlength=len(counts))
+    return counts.numpy()

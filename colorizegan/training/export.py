@@ -235,9 +235,7 @@ def store_outside(model: onnx.ModelProto, folder: Path) -> None:
     save_file(weights, path, metadata={"format": "pt"})
     del model.graph.initializer[:]
     model.graph.initializer.extend(kept)
-    model.graph.initializer.extend(
-        _outside(name, entry, start) for name, entry, start in _tensors_in(path)
-    )
+    model.graph.initializer.extend(_outside(name, entry, start) for name, entry, start in _tensors_in(path))
     onnx.save_model(model, folder / "model.onnx")
     onnx.checker.check_model(folder / "model.onnx")
 
@@ -268,7 +266,9 @@ def _check_parity(graph: _Graph, folder: Path) -> None:
     rng = np.random.default_rng(0)
     for height, width in ((96, 128), (192, 256)):
         L = _smooth(rng, height, width)
-        expected = graph(torch.from_numpy(L)[None, None], torch.zeros(1, 2, height, width), torch.zeros(1, 1, height, width))
+        expected = graph(
+            torch.from_numpy(L)[None, None], torch.zeros(1, 2, height, width), torch.zeros(1, 1, height, width)
+        )
         ab = predictor.predict(L).ab
         half = L[::2, ::2]
         apart = np.abs(_rgb(half, ab) - _rgb(half, expected[0][0].numpy())).max(-1) * 255

@@ -7,26 +7,21 @@ import json
 import logging
 import math
 import os
-import signal
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import lightning_fabric
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorizegan.errors import CheckpointError, DataError
 from colorizegan.training import losses
-from colorizegan.training.augment import Batch, lab_to_rgb, linear_to_lab, make_batch, srgb_to_linear
-from colorizegan.training.bins import SoftLabels, ab_bin_centres, rebalancing_weights
+from colorizegan.training.augment import Batch, lab_to_rgb, make_batch
+from colorizegan.training.bins import SoftLabels, rebalancing_weights
+from colorizegan.training.build import best_precision, build_discriminator, build_generator, parameter_groups
 from colorizegan.training.checkpoint import (
     Checkpoint,
     load_newest,
@@ -38,7 +33,7 @@ from colorizegan.training.checkpoint import (
 from colorizegan.training.config import Config, Stage, check, to_dict
 from colorizegan.training.datasets import (
     Crops,
-    PhotoCache,
+    count_bins,
     crop_batches,
     fingerprint,
     list_photos,
@@ -46,15 +41,9 @@ from colorizegan.training.datasets import (
     read_weights,
     split_holdout,
 )
-from colorizegan.training.networks import (
-    ColorOutput,
-    ColorUNet,
-    PatchDiscriminator,
-    Pix2PixUNet,
-    count_parameters,
-    init_pix2pix,
-)
-from colorizegan.training.squeezenet import SqueezeNetFeatures, start_encoder
+from colorizegan.training.networks import ColorOutput, count_parameters
+from colorizegan.training.runlog import StopSignals, cut_log, progress_bar
+from colorizegan.training.squeezenet import SqueezeNetFeatures
 from colorizegan.training.validate import holdout_squares, validate, write_curves, write_samples
 
 logger = logging.getLogger("colorizegan.training")
@@ -87,8 +76,8 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
     # --- photos ---
     photos = list_photos(config.data.sources)
     data_hash = fingerprint(photos, config.data)
-    with _progress("decoding photos", len(photos)) as tick:
-        store = open_cache(photos, config.data, cache or out / "cache", lambda done, _: tick(done, ""))
+    with progress_bar("decoding photos", len(photos)) as tick:
+        store = open_cache(photos, config.data, cache or out / "cache", lambda done, _: tick(done))
     training, held_out = split_holdout(store.keys, config.data.holdout)
     shares = read_weights(config.data.weights, store.keys)
     squares = holdout_squares(store, held_out) if len(held_out) else None
@@ -107,7 +96,15 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
 
     # --- where to start ---
     folder = out / "checkpoints"
-    state: dict[str, Any] = {"stage": 0, "stage_images": 0, "step": 0, "images": 0, "seconds": 0.0}
+    state: dict[str, Any] = {
+        "stage": 0,
+        "stage_images": 0,
+        "step": 0,
+        "images": 0,
+        "seconds": 0.0,
+        "sums": {},
+        "summed": 0,
+    }
     saved, passed = load_newest(folder)
     for error in passed:
         logger.warning("passed over a checkpoint: %s", error)
@@ -122,7 +119,7 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
         average.load_state_dict(saved.part("average"))
         discriminator.load_state_dict(saved.part("discriminator"))
         torch.set_rng_state(saved.tensors["rng"])
-        state = saved.facts["state"]
+        state |= saved.facts["state"]
         cut_log(out / "log.jsonl", state["step"])
     elif passed:
         raise CheckpointError("no checkpoint is whole", path=folder, remedy="start again in another folder")
@@ -130,7 +127,7 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
     compiled_g = torch.compile(generator) if config.compile else generator
     compiled_d = torch.compile(discriminator) if config.compile else discriminator
 
-    stop = _StopSignals()
+    stop = StopSignals()
     with stop, (out / "log.jsonl").open("a", encoding="utf-8") as log:
 
         def record(event: str, values: dict[str, Any]) -> None:
@@ -141,7 +138,7 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
         for number in range(state["stage"], len(config.stages)):
             stage = config.stages[number]
             if number != state["stage"]:
-                state |= {"stage": number, "stage_images": 0}
+                state |= {"stage": number, "stage_images": 0, "sums": {}, "summed": 0}
                 saved = None
             # --- this stage's optimizers: each stage starts fresh ones ---
             opt_g = torch.optim.AdamW(
@@ -167,9 +164,7 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
             crops = Crops(store, training, shares, stage.size, stage.crop, config.seed + 1000 * number)
             batches = crop_batches(crops, state["stage_images"], stage.images, stage.batch, config.data.workers)
             saved_at = validated_at = logged_at = time.monotonic()
-            sums: dict[str, float] = {}
-            steps = 0
-            with _progress(f"{number + 1}/{len(config.stages)} {stage.kind}", stage.images) as tick:
+            with progress_bar(f"{number + 1}/{len(config.stages)} {stage.kind}", stage.images) as tick:
                 for rgb in batches:
                     chance = torch.Generator().manual_seed(_seed(config.seed, number, state["stage_images"]))
                     batch = make_batch(rgb.to(device), config.augment, chance)
@@ -216,19 +211,20 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
                     state["step"] += 1
                     state["images"] += len(rgb)
                     state["stage_images"] += len(rgb)
-                    steps += 1
+                    state["summed"] += 1
                     for name, value in values.items():
-                        sums[name] = sums.get(name, 0.0) + float(value)
+                        state["sums"][name] = state["sums"].get(name, 0.0) + float(value)
                     now = time.monotonic()
-                    tick(state["stage_images"], "")
-                    if steps % config.log_every == 0:
-                        means = {name: total / config.log_every for name, total in sums.items()}
+                    tick(state["stage_images"])
+                    if state["step"] % config.log_every == 0:
+                        means = {name: total / state["summed"] for name, total in state["sums"].items()}
                         if not all(math.isfinite(mean) for mean in means.values()):
                             raise DataError(f"the losses are no longer finite: {means}", remedy="lower the rates")
                         speed = config.log_every * stage.batch / (now - logged_at)
                         record("step", means | {"lr": stage.lr * rate, "images_per_s": round(speed, 1)})
                         state["seconds"] += now - logged_at
-                        sums, logged_at = {}, now
+                        state |= {"sums": {}, "summed": 0}
+                        logged_at = now
 
                     # --- validate, save ---
                     done = state["stage_images"] >= stage.images
@@ -255,57 +251,6 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
                     if stop.received:
                         stop.leave()
     return folder
-
-
-def build_generator(config: Config) -> nn.Module:
-    """The generator of a configuration, with its starting weights."""
-    if config.network.generator == "pix2pix":
-        net: nn.Module = Pix2PixUNet()
-        init_pix2pix(net)
-        return net
-    net = ColorUNet(config.network.widths, config.network.deep_blocks)
-    if config.network.encoder:
-        start_encoder(net, Path(config.network.encoder))
-    for part in net.encoder_parts()[: config.network.frozen]:
-        part.requires_grad_(False)
-    return net
-
-
-def best_precision(asked: str) -> str:
-    """ "auto" -> "bf16-mixed" where the hardware computes in bfloat16, else "32-true": emulated it is many times slower."""
-    if asked != "auto":
-        return asked
-    if torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    flags = Path("/proc/cpuinfo").read_text("ascii", "replace") if Path("/proc/cpuinfo").exists() else ""
-    return "bf16-mixed" if "amx_bf16" in flags or "avx512_bf16" in flags else "32-true"
-
-
-def build_discriminator(config: Config) -> PatchDiscriminator:
-    """The discriminator of a configuration, with its starting weights."""
-    net = PatchDiscriminator(config.network.discriminator_norm, config.network.discriminator_width)
-    if config.network.discriminator_norm == "batch":
-        init_pix2pix(net)
-    return net
-
-
-def parameter_groups(generator: nn.Module, stage: Stage, config: Config) -> list[dict[str, Any]]:
-    """Optimizer groups: an encoder that starts from given weights learns at a lower rate; norms do not decay."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for name, parameter in generator.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        given = bool(config.network.encoder) and name.startswith(("stem.", "fires."))
-        groups.setdefault((given, parameter.ndim > 1), []).append(parameter)
-    return [
-        {
-            "params": parameters,
-            "lr": stage.lr,
-            "factor": config.encoder_lr if given else 1.0,
-            "weight_decay": config.weight_decay if decays else 0.0,
-        }
-        for (given, decays), parameters in groups.items()
-    ]
 
 
 def generator_losses(
@@ -356,67 +301,5 @@ def update_average(average: nn.Module, generator: nn.Module, decay: float, step:
         mean.copy_(buffer)
 
 
-def count_bins(store: PhotoCache, indices: NDArray[np.int64], photos: int = 2000) -> NDArray[np.float64]:
-    """How often each ab bin occurs in a fixed sample of the training photos: (Q,)."""
-    labels = SoftLabels()
-    counts = torch.zeros(len(ab_bin_centres()), dtype=torch.float64)
-    for index in indices[:: max(1, len(indices) // photos)]:
-        rgb = torch.from_numpy(np.array(store[int(index)][2::5, 2::5])).permute(2, 0, 1)[None].float() / 255
-        nearest = labels(linear_to_lab(srgb_to_linear(rgb))[:, 1:])[0][:, 0]
-        counts += torch.bincount(nearest.flatten(), minlength=len(counts))
-    return counts.numpy()
-
-
-def cut_log(path: Path, step: int) -> None:
-    """Drop the lines of a log that come after `step`: the resumed run writes them again."""
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text("utf-8").splitlines():
-        try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line + "\n")
-        except (ValueError, KeyError):
-            break  # a line cut off by a crash; nothing after it can be older
-    write_atomic(path, "".join(kept).encode())
-
-
 def _seed(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
-
-
-@contextmanager
-def _progress(label: str, total: int) -> Iterator[Any]:
-    """A progress bar on a terminal, nothing elsewhere; yields `tick(done, note)`."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda done, note: bar.update(task, completed=done)
-
-
-class _StopSignals:
-    """Turns SIGINT and SIGTERM into a flag that the loop reads between steps, so that no save is cut in half."""
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                self._previous[number] = signal.signal(number, self._note)
-            except ValueError:  # not in the main thread: signals are someone else's business
-                return
-
-    def _note(self, number: int, _: Any) -> None:
-        self.received = number
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def leave(self) -> None:
-        """End as the signal asked: exit status 130 or 143."""
-        if self.received == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise SystemExit(143)

@@ -1,0 +1,106 @@
+"""Metadata into files that are encoded already: the segments of JPEG, the chunks of PNG and WebP.
+
+libvips could write these blocks too, but takes EXIF apart and puts it together anew, which loses what it does not know.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+import zlib
+
+__all__ = ["jpeg_with_metadata", "photoshop_block", "photoshop_iptc", "png_with_metadata", "webp_with_metadata"]
+
+log = logging.getLogger(__name__)
+
+PHOTOSHOP = b"Photoshop 3.0\0"
+XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
+IPTC_RESOURCE = 0x0404
+LONGEST_SEGMENT = 65533  # bytes of payload that the 16-bit length of a JPEG segment leaves
+
+
+def jpeg_with_metadata(jpeg: bytes, *, exif: bytes, xmp: bytes, photoshop: bytes, comments: list[bytes]) -> bytes:
+    """A JPEG file with EXIF, XMP, Photoshop resources (which hold IPTC) and comments after its JFIF segment.
+
+    A block that is too long for one segment is left out with a warning.
+    """
+    blocks = [
+        (0xE1, b"Exif\0\0", exif, "EXIF"),
+        (0xE1, XMP_IN_JPEG, xmp, "XMP"),
+        (0xED, PHOTOSHOP, photoshop, "IPTC"),
+        *((0xFE, b"", comment, "comment") for comment in comments),
+    ]
+    segments = b""
+    for marker, name, block, what in blocks:
+        if len(name) + len(block) > LONGEST_SEGMENT:
+            log.warning("the photo's %s (%d bytes) is too long for JPEG and left out", what, len(block))
+        elif block:
+            segments += struct.pack(">BBH", 0xFF, marker, len(name) + len(block) + 2) + name + block
+    at = 2
+    if jpeg[2:4] == b"\xff\xe0":
+        at = 4 + struct.unpack_from(">H", jpeg, 4)[0]
+    return b"".join((jpeg[:at], segments, memoryview(jpeg)[at:]))
+
+
+def png_with_metadata(png: bytes, *, exif: bytes, xmp: bytes, texts: list[tuple[str, str]]) -> bytes:
+    """A PNG file with eXIf, XMP and texts (keyword, text) after its header."""
+    chunks = b""
+    if exif:
+        chunks += _png_chunk(b"eXIf", exif)
+    if xmp:
+        chunks += _png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
+    for keyword, text in texts:
+        chunks += _png_chunk(
+            b"iTXt", keyword.encode("latin-1", "replace") + b"\0\0\0\0\0" + text.encode("utf-8", "replace")
+        )
+    after_header = 8 + 12 + 13
+    return b"".join((png[:after_header], chunks, memoryview(png)[after_header:]))
+
+
+def webp_with_metadata(webp: bytes, *, exif: bytes, xmp: bytes, width: int, height: int, alpha: bool) -> bytes:
+    """A still WebP file with EXIF and XMP, put into the extended layout that holds them."""
+    if not exif and not xmp:
+        return webp
+    chunks: list[tuple[bytes, bytes]] = []
+    at = 12
+    while at + 8 <= len(webp):
+        name, size = struct.unpack_from("<4sI", webp, at)
+        chunks.append((name, webp[at + 8 : at + 8 + size]))
+        at += 8 + size + size % 2
+    names = [name for name, _ in chunks]
+    flags = (0x20 if b"ICCP" in names else 0) | (0x10 if alpha else 0) | (0x08 if exif else 0) | (0x04 if xmp else 0)
+    sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    chunks = [
+        (b"VP8X", bytes([flags, 0, 0, 0]) + sides),
+        *(c for c in chunks if c[0] not in (b"VP8X", b"EXIF", b"XMP ")),
+    ]
+    chunks += [(name, block) for name, block in ((b"EXIF", exif), (b"XMP ", xmp)) if block]
+    body = b"".join(struct.pack("<4sI", name, len(data)) + data + bytes(len(data) % 2) for name, data in chunks)
+    return struct.pack("<4sI4s", b"RIFF", len(body) + 4, b"WEBP") + body
+
+
+def photoshop_iptc(resources: bytes) -> bytes:
+    """The IPTC records in a sequence of Photoshop resources (8BIM); b"" where there are none."""
+    at = 0
+    while resources[at : at + 4] == b"8BIM" and at + 12 <= len(resources):
+        kind = struct.unpack_from(">H", resources, at + 4)[0]
+        name = resources[at + 6] + 1
+        start = at + 6 + name + name % 2
+        if start + 4 > len(resources):
+            break
+        size = struct.unpack_from(">I", resources, start)[0]
+        if kind == IPTC_RESOURCE:
+            return resources[start + 4 : start + 4 + size]
+        at = start + 4 + size + size % 2
+    return b""
+
+
+def photoshop_block(iptc: bytes) -> bytes:
+    """IPTC records as a Photoshop resource, which is how JPEG carries them."""
+    if not iptc:
+        return b""
+    return struct.pack(">4sHHI", b"8BIM", IPTC_RESOURCE, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
+
+
+def _png_chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -1,0 +1,241 @@
+"""Files to pixels: what a file is, by its first bytes, and the one decoder that may read it.
+
+libvips reads JPEG, PNG, TIFF, WebP, AVIF and GIF; Pillow BMP; pi-heif HEIC; PNM is read here. Every loader is called by
+its own name, so nothing outside this list can run, whatever a file is called or claims to be.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+from PIL import BmpImagePlugin
+
+from colorizegan.errors import DecodeError, TooLargeError
+
+__all__ = ["FORMATS", "has_field", "open_image", "sniff"]
+
+FORMATS = ("avif", "bmp", "gif", "heic", "jpeg", "png", "pnm", "tiff", "webp")
+
+# Blocks the loaders that libvips itself calls unsafe on hostile files, and drops its cache of operations: every photo
+# is read once, and a cache would only grow with them.
+pyvips.block_untrusted_set(True)
+pyvips.cache_set_max(0)
+
+STARTS = {
+    b"\xff\xd8\xff": "jpeg",
+    b"\x89PNG\r\n\x1a\n": "png",
+    b"II*\0": "tiff",
+    b"MM\0*": "tiff",
+    b"II+\0": "tiff",
+    b"MM\0+": "tiff",
+    b"GIF87a": "gif",
+    b"GIF89a": "gif",
+    b"BM": "bmp",
+}
+# Named in the refusal, so that the user knows what there is.
+OTHERS = {
+    b"%PDF": "a PDF document",
+    b"%!PS": "a PostScript file",
+    b"\xc5\xd0\xd3\xc6": "an EPS file",
+    b"8BPS": "a Photoshop document",
+    b"PK\x03\x04": "a zip archive",
+    b"\x1f\x8b": "a gzip archive",
+    b"\0\0\0\x0cjP": "a JPEG 2000 picture",
+    b"\xff\x4f\xff\x51": "a JPEG 2000 picture",
+    b"\0\0\0\x0cJXL ": "a JPEG XL picture",
+    b"\xff\x0a": "a JPEG XL picture",
+    b"SIMPLE  =": "a FITS file",
+    b"DDS ": "a DirectDraw texture",
+    b"\x76\x2f\x31\x01": "an OpenEXR picture",
+    b"<svg": "an SVG drawing",
+    b"<?xml": "an XML file",
+}
+READABLE = "use JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP or PNM"
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
+AVIF_BRANDS = {b"avif", b"avis"}
+
+# Warnings of libjpeg about bytes that do not belong there; all others mean missing or wrong pixels.
+HARMLESS_IN_JPEG = re.compile(
+    "extraneous bytes|unknown JFIF|Invalid SOS parameters|Unknown Adobe|Inconsistent prog", re.I
+)
+
+PLAIN_PNM_PIXELS = 25_000_000  # numbers as text take 30 times the memory
+RLE_BMP_PIXELS = 25_000_000  # Pillow unpacks these in Python
+
+Check = Callable[[int, int, int], None]
+"""check(width, height, pages) raises TooLargeError; called before any pixel is allocated."""
+
+
+def sniff(head: bytes) -> str:
+    """The format of a file by its first 64 bytes or more: one of FORMATS.
+
+    Raises:
+        DecodeError: none of these; says what it is, where that is plain.
+    """
+    for start, name in STARTS.items():
+        if head.startswith(start):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    if head[4:8] == b"ftyp":
+        brands = {
+            head[8:12],
+            *(head[i : i + 4] for i in range(16, min(len(head), int.from_bytes(head[:4], "big")) - 3, 4)),
+        }
+        if brands & AVIF_BRANDS:
+            return "avif"
+        if brands & HEIC_BRANDS:
+            return "heic"
+        raise DecodeError("is a video or an unknown kind of HEIF, not a photo", remedy=READABLE)
+    if re.match(rb"P[1-6][\s#]", head):
+        return "pnm"
+    what = next((what for start, what in OTHERS.items() if head.lstrip().startswith(start)), None)
+    if what is None:
+        what = "a text file" if _is_text(head) else "of no known picture format"
+    raise DecodeError(f"is {what}, not a photo" if what.startswith("a") else f"is {what}", remedy=READABLE)
+
+
+def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str) -> pyvips.Image:
+    """The first page of a photo as a libvips image, its pixels not decoded yet where the decoder can wait.
+
+    Args:
+        stream: a file, or bytes; stays open until the pixels are read.
+        format: from `sniff`.
+        check: called with the size as soon as it is known.
+        fail_on: "warning", "error" or "none": what libvips takes as the end; bytes that lack stay 0 with "none".
+
+    Raises:
+        TooLargeError: from `check`.
+        Exception: whatever the decoder raises; `read_photo` folds it.
+    """
+    if format == "bmp":
+        return _open_bmp(stream, check, pad=fail_on == "none")
+    if format == "pnm":
+        return _open_pnm(stream, check, pad=fail_on == "none")
+    if format == "heic":
+        return _open_heic(stream, check)
+    load: Any = {
+        "avif": pyvips.Image.heifload_source,
+        "gif": pyvips.Image.gifload_source,
+        "jpeg": pyvips.Image.jpegload_source,
+        "png": pyvips.Image.pngload_source,
+        "tiff": pyvips.Image.tiffload_source,
+        "webp": pyvips.Image.webpload_source,
+    }[format]
+    if isinstance(stream, io.BytesIO):
+        source = pyvips.Source.new_from_memory(stream.getbuffer())
+    else:
+        source = pyvips.Source.new_from_descriptor(stream.fileno())
+    image = load(source, access="sequential", fail_on=fail_on)
+    check(image.width, image.height, image.get("n-pages") if has_field(image, "n-pages") else 1)
+    return image
+
+
+def has_field(image: pyvips.Image, name: str) -> bool:
+    """Whether a libvips image carries a field of metadata."""
+    return image.get_typeof(name) != 0
+
+
+def _open_bmp(stream: BinaryIO, check: Check, pad: bool) -> pyvips.Image:
+    stream.seek(0)
+    head = stream.read(34)
+    if pad:  # zeros for the rows that lack; the check comes first as they have to be allocated
+        width, height = (int.from_bytes(head[i : i + 4], "little", signed=True) for i in (18, 22))
+        check(abs(width), abs(height), 1)
+        stream = io.BytesIO(head + stream.read() + bytes(4 * (abs(width) + 4) * abs(height)))
+    stream.seek(0)
+    # The class itself, not Image.open: that warns of pictures over 89 Mpx, and we have our own limits.
+    image = BmpImagePlugin.BmpImageFile(stream)
+    check(image.width, image.height, 1)
+    if head[30:34] in (b"\1\0\0\0", b"\2\0\0\0") and image.width * image.height > RLE_BMP_PIXELS:
+        raise TooLargeError(f"is a run-length BMP of {image.width} x {image.height} px", remedy="convert it to PNG")
+    image.load()
+    mode = "L" if image.mode in ("1", "L") else "RGBA" if image.mode == "RGBA" else "RGB"
+    result = _from_array(np.asarray(image.convert(mode)))
+    if "dpi" in image.info:
+        result = result.copy(xres=image.info["dpi"][0] / 25.4, yres=image.info["dpi"][1] / 25.4)
+    return result
+
+
+def _open_heic(stream: BinaryIO, check: Check) -> pyvips.Image:
+    try:
+        import pi_heif  # the binary libvips cannot decode HEVC
+    except ImportError:
+        raise DecodeError("is HEIC, which needs the package pi-heif", remedy="run: pip install pi-heif") from None
+    stream.seek(0)
+    image = pi_heif.open_heif(stream, convert_hdr_to_8bit=False)
+    check(image.size[0], image.size[1], 1)
+    result = _from_array(np.asarray(image))
+    for name, field in (("exif", "exif-data"), ("xmp", "xmp-data"), ("icc_profile", "icc-profile-data")):
+        if image.info.get(name):
+            blob: Any = bytes(image.info[name])  # the stubs of pyvips forget that fields may hold bytes
+            result.set_type(pyvips.GValue.blob_type, field, blob)
+    return result
+
+
+def _open_pnm(stream: BinaryIO, check: Check, pad: bool) -> pyvips.Image:
+    """PBM, PGM and PPM, plain and binary, of any maximum up to 65535 (netpbm's ppm(5), pgm(5), pbm(5))."""
+    stream.seek(0)
+    data = stream.read()
+    kind = int(data[1:2])
+    numbers: list[int] = []
+    at = 2
+    while len(numbers) < (2 if kind in (1, 4) else 3):
+        token = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*(\d{1,9})").match(data, at)
+        if token is None:
+            raise DecodeError("its PNM header is damaged")
+        numbers.append(int(token[1]))
+        at = token.end()
+    width, height, top = (*numbers, 1)[:3]
+    check(width, height, 1)
+    if not 0 < top < 65536:
+        raise DecodeError(f"its PNM header names the maximum {top}")
+    bands = 3 if kind in (3, 6) else 1
+    needed = width * height * bands
+    if kind <= 3:
+        if needed > PLAIN_PNM_PIXELS:
+            raise TooLargeError(f"is a plain-text PNM of {width} x {height} px", remedy="convert it to a binary PNM")
+        text = re.sub(rb"#[^\n\r]*", b"", data[at:])
+        values = np.array(list(re.sub(rb"\s+", b"", text)[:needed]) if kind == 1 else text.split()[:needed]).astype(int)
+        values = values - ord("0") if kind == 1 else values
+    elif kind == 4:
+        rows = np.frombuffer(data, np.uint8, min(len(data) - at - 1, (width + 7) // 8 * height), at + 1)
+        rows = _padded(rows, (width + 7) // 8 * height, pad).reshape(height, -1)
+        values = np.unpackbits(rows, axis=1)[:, :width].ravel()
+    else:
+        dtype = np.dtype(np.uint8 if top < 256 else ">u2")
+        values = np.frombuffer(data, dtype, min((len(data) - at - 1) // dtype.itemsize, needed), at + 1)
+    values = _padded(values, needed, pad)
+    if kind in (1, 4):
+        values = 1 - np.minimum(values, 1)  # 1 is black here
+    full = 255 if top < 256 else 65535
+    if top != full:
+        values = (np.minimum(values, top).astype(np.uint32) * full + top // 2) // top
+    return _from_array(values.astype(np.uint8 if top < 256 else np.uint16).reshape(height, width, bands))
+
+
+def _padded(values: NDArray[Any], needed: int, pad: bool) -> NDArray[Any]:
+    if len(values) >= needed:
+        return values[:needed]
+    if not pad:
+        raise DecodeError(f"ends too early: {len(values):,} of {needed:,} values")
+    return np.concatenate((values, np.zeros(needed - len(values), values.dtype)))
+
+
+def _from_array(pixels: NDArray[Any]) -> pyvips.Image:
+    pixels = np.ascontiguousarray(pixels)
+    height, width, bands = (*pixels.shape, 1)[:3]
+    wide = pixels.dtype == np.uint16
+    image = pyvips.Image.new_from_memory(pixels.data, width, height, bands, "ushort" if wide else "uchar")
+    gray, color = ("grey16", "rgb16") if wide else ("b-w", "srgb")
+    return image.copy(interpretation=gray if bands < 3 else color)
+
+
+def _is_text(head: bytes) -> bool:
+    return bool(head) and all(byte >= 32 or byte in b"\t\n\r\f" for byte in head) and b"\x7f" not in head

@@ -1,0 +1,96 @@
+"""What this installation is and whether it works: versions, limits, devices, and a test picture colorized."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from colorizegan import __version__
+from colorizegan.bundle import list_bundles
+from colorizegan.color import rgb_to_lab
+from colorizegan.colorizer import Colorizer
+from colorizegan.errors import ColorizeGANError
+from colorizegan.photo import Limits
+from colorizegan.predict import available_devices, cpu_threads
+
+__all__ = ["Checkup", "examine"]
+
+PACKAGES = ("numpy", "onnxruntime", "pillow", "pyvips", "pyvips-binary", "torch")
+MEAN_BOUND, LARGE_BOUND, LARGE_SHARE = 0.5, 2.0, 0.001
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What was found."""
+
+    facts: dict[str, dict[str, Any]]
+    """Section -> name -> value."""
+    complaint: str
+    """What is wrong, in one line; empty where all is well."""
+
+
+def examine(model: str | None = None) -> Checkup:
+    """Look at the installation and colorize a synthetic picture with the model (None = the default)."""
+    facts: dict[str, dict[str, Any]] = {
+        "versions": {"colorizegan": __version__, "python": platform.python_version(), "system": platform.platform()},
+        "machine": {"threads": cpu_threads(), "devices": ", ".join(available_devices())},
+        "limits": {field.name: getattr(Limits(), field.name) for field in dataclasses.fields(Limits)},
+        "models": {"bundled": ", ".join(list_bundles()) or "none"},
+        "self-test": {},
+    }
+    for package in PACKAGES:
+        facts["versions"][package] = installed(package)
+    try:
+        colorizer = Colorizer(model)
+        card = colorizer.bundle.card
+        facts["models"]["tested"] = f"{card.name} {card.version}, sha256 {colorizer.bundle.digest}"
+        found, complaint = self_test(colorizer)
+    except ColorizeGANError as error:
+        found, complaint = {}, str(error)
+    facts["self-test"] = {**found, "result": "failed" if complaint else "passed"}
+    return Checkup(facts, complaint)
+
+
+def self_test(colorizer: Colorizer) -> tuple[dict[str, float], str]:
+    """Colorize a synthetic picture: (figures, what is wrong or "").
+
+    Its lightness must stay: mean |dL| under 0.5 and 99.9 % of pixels under 2. It must get some colour.
+    """
+    gray = synthetic_picture()
+    rgb = colorizer.colorize_gray(gray)
+    before = rgb_to_lab(np.repeat(gray[:, :, None], 3, axis=2) / np.float32(255))[..., 0]
+    lab = rgb_to_lab(rgb / np.float32(255))
+    apart = np.abs(lab[..., 0] - before)
+    chroma = float(np.hypot(lab[..., 1], lab[..., 2]).mean())
+    figures = {
+        "mean change of lightness": round(float(apart.mean()), 3),
+        "largest change of lightness": round(float(apart.max()), 3),
+        "mean chroma": round(chroma, 2),
+    }
+    if not (apart.mean() < MEAN_BOUND and (apart >= LARGE_BOUND).mean() < LARGE_SHARE):
+        return figures, "the self-test failed: lightness was not kept"
+    if not chroma > 0.1:
+        return figures, "the self-test failed: the result is gray"
+    return figures, ""
+
+
+def synthetic_picture() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A gray ramp with discs and fine stripes, (240, 320) uint8."""
+    y, x = np.mgrid[0:240, 0:320].astype(np.float32)
+    picture = 40 + 150 * x / 320
+    for cx, cy, radius, value in ((80, 90, 50, 220), (200, 150, 60, 60), (260, 60, 30, 250)):
+        picture = np.where((x - cx) ** 2 + (y - cy) ** 2 < radius**2, value, picture)
+    picture += 15 * np.sin(x / 3) * (y > 180)
+    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+
+
+def installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
