@@ -1,6 +1,6 @@
 """Time of whole processes, from the shell's point of view: `--help`, and one photo of 1 Mpx, cold start included.
 
-python benchmarks/cold_start.py [--repeats 7] [PHOTO]
+python benchmarks/cold_start.py [--repeats 7] [--model MODEL] [PHOTO]
 
 Without PHOTO one is made from an example photo: 1152 x 864 px, JPEG. Medians; the first start of each, which fills the
 disk cache and writes the byte code, is not counted.
@@ -28,6 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Time of whole processes.")
     parser.add_argument("photo", nargs="?", type=Path, metavar="PHOTO")
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--model", help="model bundle; default the one in the package")
     options = parser.parse_args()
     program = shutil.which("colorizegan", path=str(Path(sys.executable).parent)) or shutil.which("colorizegan")
     if program is None:
@@ -37,18 +38,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         photo = options.photo or make_photo(Path(folder) / "photo.jpg")
         result = Path(folder) / "result.jpg"
+        colorize = [program, "colorize", str(photo), "-o", str(result), "--overwrite", "--quiet"]
         commands = {
             "colorizegan --help": [program, "--help"],
             "colorizegan --version": [program, "--version"],
-            "colorizegan colorize PHOTO": [
-                program,
-                "colorize",
-                str(photo),
-                "-o",
-                str(result),
-                "--overwrite",
-                "--quiet",
-            ],
+            "colorizegan colorize PHOTO": [*colorize, *(("--model", options.model) if options.model else ())],
         }
         with Image.open(photo) as picture:
             width, height = picture.size

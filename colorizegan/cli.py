@@ -20,7 +20,7 @@ import typer
 from typer.core import TyperGroup
 
 from colorizegan import __version__
-from colorizegan.console import Voice, put, say, show_results, shown
+from colorizegan.console import Voice, log_lines, put, say, show_results, shown
 from colorizegan.errors import ColorizeGANError, ConfigError, InputError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -289,6 +289,9 @@ def train(
     changes: Annotated[
         Optional[list[str]], typer.Option("--set", metavar="a.b=c", help="One setting that differs; repeat.")
     ] = None,
+    cache: Annotated[
+        Optional[Path], typer.Option(metavar="FOLDER", help="Where decoded photos are kept. [default: RUN/cache]")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in RUN.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -305,7 +308,8 @@ def train(
         settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, sources=tuple(data)))
     if not settings.data.sources:
         raise UsageError("no photos to learn from", remedy="name a folder or tar shards with --data")
-    train_network(settings, output, resume=resume)
+    with log_lines():
+        train_network(settings, output, resume=resume, cache=cache)
 
 
 @app.command()
@@ -316,6 +320,7 @@ def export(
     card: Annotated[
         Optional[Path], typer.Option(metavar="FILE.json", help="More entries for the card: licence, data, metrics.")
     ] = None,
+    chroma: Annotated[float, typer.Option(min=0, max=4, help="Factor on the colours, kept in the bundle.")] = 1.0,
     debug: Debug = False,
 ) -> None:
     """Make a model bundle of a training run."""
@@ -323,7 +328,8 @@ def export(
         from colorizegan.training.export import export_bundle
     except ModuleNotFoundError as error:
         require("train", error)
-    export_bundle(checkpoint, output, name=name, card_extra=card)
+    with log_lines():
+        export_bundle(checkpoint, output, name=name, card_extra=card, chroma=chroma)
     say(f"{checkpoint} -> {output}")
 
 

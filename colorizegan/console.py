@@ -16,7 +16,7 @@ from colorizegan.jobs import shown
 if TYPE_CHECKING:
     from colorizegan.batch import Result
 
-__all__ = ["Summary", "Voice", "put", "say", "show_results"]
+__all__ = ["Summary", "Voice", "log_lines", "put", "say", "show_results"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,26 @@ def put(line: str | bytes) -> None:
     raw = line if isinstance(line, bytes) else line.encode("utf-8", "surrogateescape")
     sys.stdout.buffer.write(raw + b"\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def log_lines() -> Iterator[None]:
+    """While it is open, what the package logs from INFO upwards goes to standard error, a line a record."""
+    import logging  # here, because --help does without it
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            say(self.format(record))  # not a StreamHandler: a progress bar takes the place of sys.stderr
+
+    logger, handler = logging.getLogger("colorizegan"), Lines()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def show_results(results: Iterable[Result], total: int, voice: Voice) -> Summary:

@@ -8,8 +8,16 @@ from __future__ import annotations
 import logging
 import struct
 import zlib
+from typing import BinaryIO
 
-__all__ = ["jpeg_with_metadata", "photoshop_block", "photoshop_iptc", "png_with_metadata", "webp_with_metadata"]
+__all__ = [
+    "jpeg_with_metadata",
+    "photoshop_block",
+    "photoshop_iptc",
+    "png_density",
+    "png_with_metadata",
+    "webp_with_metadata",
+]
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +63,22 @@ def png_with_metadata(png: bytes, *, exif: bytes, xmp: bytes, texts: list[tuple[
         )
     after_header = 8 + 12 + 13
     return b"".join((png[:after_header], chunks, memoryview(png)[after_header:]))
+
+
+def png_density(stream: BinaryIO) -> tuple[float, float] | None:
+    """Pixels per mm as a PNG file's pHYs chunk says; None if it says nothing.
+
+    libvips would prefer the resolution in the EXIF block, which other programs fill with 72 dpi when they add one.
+    """
+    stream.seek(8)
+    while len(head := stream.read(8)) == 8 and head[4:] != b"IDAT":
+        size = int.from_bytes(head[:4], "big")
+        data = stream.read(min(size, 9))
+        if head[4:] == b"pHYs" and len(data) == 9:
+            x, y, unit = struct.unpack(">IIB", data)
+            return (x / 1000, y / 1000) if unit == 1 and x and y else None
+        stream.seek(size - len(data) + 4, 1)
+    return None
 
 
 def webp_with_metadata(webp: bytes, *, exif: bytes, xmp: bytes, width: int, height: int, alpha: bool) -> bytes:

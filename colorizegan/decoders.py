@@ -129,7 +129,7 @@ def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str) -> pyv
         "webp": pyvips.Image.webpload_source,
     }[format]
     if isinstance(stream, io.BytesIO):
-        source = pyvips.Source.new_from_memory(stream.getbuffer())
+        source = pyvips.Source.new_from_memory(stream.getvalue())
     else:
         source = pyvips.Source.new_from_descriptor(stream.fileno())
     image = load(source, access="sequential", fail_on=fail_on)

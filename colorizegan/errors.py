@@ -41,11 +41,10 @@ class ColorizeGANError(Exception):
         super().__init__(self.reason)
 
     def __str__(self) -> str:
-        # errors="replace": names that are not valid UTF-8 must still print.
-        where = "" if self.path is None else self.path.encode("utf-8", "replace").decode() + ": "
-        where = " ".join(where.splitlines()) + (" " if where and "\n" in where else "")
+        where = "" if self.path is None else " ".join(self.path.splitlines()) + ": "
         then = f"; {self.remedy}" if self.remedy else ""
-        return f"{where}{self.reason}{then} [{self.code}]"
+        line = f"{where}{self.reason}{then} [{self.code}]"
+        return line.encode("utf-8", "replace").decode()  # names that are not valid UTF-8 must still print
 
 
 class UsageError(ColorizeGANError, ValueError):

@@ -125,7 +125,8 @@ class _Block:
         return at
 
     def read(self, size: int) -> bytes:
-        return self.data[self.at : self.at + size]
+        start, self.at = self.at, self.at + size
+        return self.data[start : self.at]
 
 
 def _byte_order(block: bytes | bytearray) -> str | None:

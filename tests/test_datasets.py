@@ -107,6 +107,8 @@ def test_fingerprint_sees_a_changed_photo(folder: Path) -> None:
     photos = list_photos((str(folder),))
     before = fingerprint(photos, DataConfig())
     assert before == fingerprint(list_photos((str(folder),)), DataConfig())
+    colourful(5).save(folder / "one.png")  # another photo under the same name
+    assert before != fingerprint(list_photos((str(folder),)), DataConfig())
     (folder / "one.png").unlink()
     assert before != fingerprint(list_photos((str(folder),)), DataConfig())
     assert before != fingerprint(photos, DataConfig(store_side=64))

@@ -2,22 +2,31 @@
 
 import json
 import os
+import re
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
+from colorizegan.bundle import open_bundle
+from colorizegan.cli import app
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import CheckpointError, ConfigError, OutputError
+from colorizegan.predict import Predictor
 from colorizegan.training.build import best_precision, build_discriminator, build_generator
 from colorizegan.training.checkpoint import list_checkpoints, load_newest
-from colorizegan.training.config import load_config
+from colorizegan.training.config import from_dict, load_config
 from colorizegan.training.export import export_bundle
 from colorizegan.training.loop import learning_rate, train
 from colorizegan.training.validate import auc
@@ -25,13 +34,14 @@ from colorizegan.training.validate import auc
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 STAGES = (
-    "stages=[{kind='pretrain_generator',images=48,size=32,batch=8,lr=5e-3},"
-    "{kind='pretrain_discriminator',images=16,size=32,batch=8},"
-    "{kind='adversarial',images=16,size=32,batch=8,lr=1e-4,adversarial=0.1}]"
+    "stages=[{kind='pretrain_generator',images=48,size=48,batch=8,lr=5e-3},"
+    "{kind='pretrain_discriminator',images=16,size=48,batch=8},"
+    "{kind='adversarial',images=16,size=48,batch=8,lr=1e-4,adversarial=0.1}]"
 )
+CHROMA = 1.25
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty pictures with a rule: light areas are blue, dark ones are red."""
     folder = tmp_path_factory.mktemp("photos")
@@ -48,7 +58,13 @@ def overrides(photos: Path, *more: str) -> list[str]:
     return [f"data.sources=['{photos}']", "data.holdout=2", "threads=1", STAGES, *more]
 
 
-@pytest.fixture(scope="module")
+def command(photos: Path, out: Path, stages: str, *more: str) -> list[str]:
+    """The command line of such a run."""
+    start = [sys.executable, "-m", "colorizegan", "train", "--preset", "tiny", "--data", str(photos), "-o", str(out)]
+    return [*start, "--set", "data.holdout=2", "--set", "threads=1", "--set", stages, *more]
+
+
+@pytest.fixture(scope="session")
 def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run."""
     out = tmp_path_factory.mktemp("run")
@@ -66,15 +82,33 @@ def test_a_run_learns_logs_and_draws(run: Path) -> None:
     scores = [line for line in lines if line["event"] == "validate"]
     assert len(scores) == 3
     assert 0 < scores[-1]["auc_rebalanced"] <= 100
-    assert Image.open(run / "curves.png").size[0] > 500
-    for sample in (run / "samples").iterdir():
-        assert Image.open(sample).size == (6 * 128, 128)  # two photos of gray, result, truth
-    assert load_config("tiny").stages != ()
+    with Image.open(run / "curves.png") as curves:
+        assert curves.size[0] > 500
+    samples = sorted((run / "samples").iterdir())
+    assert len(samples) == 3
+    for path in samples:
+        with Image.open(path) as sample:
+            assert sample.size == (6 * 128, 128)  # two photos of gray, result, truth
     assert json.loads((run / "config.json").read_text())["stages"][0]["images"] == 48
 
 
+def test_the_command_says_what_it_does_and_shares_a_cache(photos: Path, tmp_path: Path) -> None:
+    short = "stages=[{images=8,size=48,batch=8}]"
+    for name in ("first", "second"):
+        arguments = command(photos, tmp_path / name, short, "--cache", str(tmp_path / "cache"))[3:]
+        result = CliRunner().invoke(app, arguments)
+        assert (result.exit_code, result.stdout) == (0, ""), result.stderr
+        lines = result.stderr.splitlines()
+        assert lines[0] == "18 photos to train on, 2 held out; skipped: 0 broken, 0 gray"
+        assert re.fullmatch(r"generator \d+\.\d\d M, discriminator \d+\.\d\d M parameters to learn", lines[1])
+        assert re.match(r"8 images: auc \d+\.\d\d, auc_rebalanced ", lines[2])
+        assert len(lines) == 3
+        assert not (tmp_path / name / "cache").exists()
+    assert len(list((tmp_path / "cache").glob("*.u8"))) == 1
+
+
 def test_discriminator_stage_leaves_the_generator_alone(photos: Path, tmp_path: Path) -> None:
-    only = "stages=[{kind='pretrain_discriminator',images=16,size=32,batch=8,lr_discriminator=0.01}]"
+    only = "stages=[{kind='pretrain_discriminator',images=16,size=48,batch=8,lr_discriminator=0.01}]"
     config = load_config("tiny", None, overrides(photos, only))
     train(config, tmp_path)
     saved, _ = load_newest(tmp_path / "checkpoints")
@@ -87,78 +121,57 @@ def test_discriminator_stage_leaves_the_generator_alone(photos: Path, tmp_path: 
     assert any(not torch.equal(value, moved[name]) for name, value in discriminator.state_dict().items())
 
 
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    """Return when the condition holds or the process has ended."""
+    deadline = time.monotonic() + 120
+    while process.poll() is None and not condition():
+        assert time.monotonic() < deadline, "nothing happened within 120 s"
+        time.sleep(0.01)
+
+
 def test_kill_9_then_resume_equals_the_unbroken_run(run: Path, photos: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "colorizegan",
-        "train",
-        "--preset",
-        "tiny",
-        "--data",
-        str(photos),
-        "-o",
-        str(tmp_path),
-    ]
-    for setting in ("data.holdout=2", "threads=1", STAGES, "checkpoint_steps=1"):
-        command += ["--set", setting]
-    kills = 0
-    while kills < 3:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        before = list_checkpoints(tmp_path / "checkpoints")
-        deadline = time.monotonic() + 120
-        while process.poll() is None and list_checkpoints(tmp_path / "checkpoints") == before:
-            assert time.monotonic() < deadline, "no checkpoint within 120 s"
-            time.sleep(0.01)
-        if process.poll() is not None:
-            break
-        process.kill()
-        process.wait()
-        kills += 1
-        if "--resume" not in command:
-            command.append("--resume")
-    assert kills >= 1
-    result = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    out, arguments = tmp_path / "run", command(photos, tmp_path / "run", STAGES, "--set", "checkpoint_steps=1")
+    for more in ([], ["--resume"]):
+        before = list_checkpoints(out / "checkpoints")
+        with (
+            (tmp_path / "errors").open("wb") as errors,
+            subprocess.Popen([*arguments, *more], stdout=subprocess.DEVNULL, stderr=errors) as process,
+        ):
+            wait_for(lambda before=before: list_checkpoints(out / "checkpoints") != before, process)
+            assert process.poll() is None, (tmp_path / "errors").read_text()
+            process.kill()
+    result = subprocess.run([*arguments, "--resume"], capture_output=True, text=True, timeout=240, check=False)
     assert result.returncode == 0, result.stderr
+    assert result.stdout == ""
     expected, _ = load_newest(run / "checkpoints")
-    got, _ = load_newest(tmp_path / "checkpoints")
+    got, _ = load_newest(out / "checkpoints")
     assert expected is not None
     assert got is not None
     assert expected.tensors.keys() == got.tensors.keys()
     different = [name for name, tensor in expected.tensors.items() if not torch.equal(tensor, got.tensors[name])]
     assert different == []
-    assert [json.loads(x)["step"] for x in (tmp_path / "log.jsonl").read_text().splitlines()] == [
-        json.loads(x)["step"] for x in (run / "log.jsonl").read_text().splitlines()
-    ]
+    assert log_of(out) == log_of(run)
+
+
+def log_of(run: Path) -> list[dict[str, Any]]:
+    """The lines of a run's log without what depends on the clock."""
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "images_per_s"} for line in lines]
 
 
 def test_sigterm_saves_and_exits_143(photos: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "colorizegan",
-        "train",
-        "--preset",
-        "tiny",
-        "--data",
-        str(photos),
-        "-o",
-        str(tmp_path),
-    ]
-    many = STAGES.replace("images=48", "images=100000")
-    for setting in ("data.holdout=2", "threads=1", many):
-        command += ["--set", setting]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    log, deadline = tmp_path / "log.jsonl", time.monotonic() + 120
-    while not (log.exists() and log.read_text().count("\n") >= 2):
-        assert process.poll() is None
-        assert time.monotonic() < deadline, "no step within 120 s"
-        time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 143
-    saved, _ = load_newest(tmp_path / "checkpoints")
+    arguments = command(photos, tmp_path / "run", STAGES.replace("images=48", "images=100000"))
+    log = tmp_path / "run" / "log.jsonl"
+    with (
+        (tmp_path / "errors").open("wb") as errors,
+        subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=errors) as process,
+    ):
+        wait_for(lambda: log.exists() and log.read_text().count("\n") >= 2, process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 143, (tmp_path / "errors").read_text()
+    saved, _ = load_newest(tmp_path / "run" / "checkpoints")
     assert saved is not None
-    assert saved.facts["state"]["step"] >= 2
+    assert saved.facts["state"]["step"] == len(log.read_text().splitlines()) >= 2
 
 
 def test_a_run_is_not_overwritten_and_must_match(run: Path, photos: Path, tmp_path: Path) -> None:
@@ -169,28 +182,58 @@ def test_a_run_is_not_overwritten_and_must_match(run: Path, photos: Path, tmp_pa
         train(load_config("tiny", None, overrides(photos, "network.deep_blocks=2")), run, resume=True)
     other = tmp_path / "other"
     other.mkdir()
-    Image.open(photos / "0.png").save(other / "changed.png")
+    for photo in photos.iterdir():
+        shutil.copy(photo, other)
+    shutil.copy(photos / "1.png", other / "0.png")  # the same names, one photo changed
     with pytest.raises(CheckpointError, match="other photos"):
         train(load_config("tiny", None, overrides(other)), run, resume=True, cache=tmp_path / "cache")
     assert sorted((p, p.stat().st_mtime_ns) for p in run.rglob("*")) == before
 
 
-def test_the_exported_bundle_colours_photos_as_torch_does(run: Path, tmp_path: Path) -> None:
-    extra = tmp_path / "card.json"
+@pytest.fixture(scope="session")
+def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run as a bundle, made by the command; made once, because the exporter is slow."""
+    folder = tmp_path_factory.mktemp("exported")
+    extra = folder / "card.json"
     extra.write_text(json.dumps({"licence": "CC0-1.0", "working_size": 96}))
-    bundle = export_bundle(run, tmp_path / "bundle", name="mine", card_extra=extra)  # checks parity itself
-    assert sorted(p.name for p in bundle.iterdir()) == ["card.json", "model.onnx", "model.safetensors"]
-    card = json.loads((bundle / "card.json").read_text())
+    arguments = ["export", run, "-o", folder / "bundle", "--name", "mine", "--card", extra, "--chroma", CHROMA]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return folder / "bundle"
+
+
+def test_the_exported_bundle_is_whole_and_tells_nothing_of_this_machine(run: Path, exported: Path) -> None:
+    files = ["card.json", "model.onnx", "model.safetensors"]
+    assert sorted(p.name for p in exported.iterdir()) == files
+    assert [stat.S_IMODE((exported / name).stat().st_mode) for name in files] == [0o644] * 3
+    card = json.loads((exported / "card.json").read_text())
     assert (card["name"], card["licence"], card["working_size"]) == ("mine", "CC0-1.0", 96)
-    assert str(run) not in (bundle / "card.json").read_text()
-    assert str(Path.home()).encode() not in (bundle / "model.onnx").read_bytes()
+    assert card["chroma"] == CHROMA
+    assert str(run.parent) not in (exported / "card.json").read_text()
+    assert str(Path.home()).encode() not in (exported / "model.onnx").read_bytes()
+    assert not list(exported.parent.glob(".bundle-*"))
+    with pytest.raises(OutputError, match="exists"):
+        export_bundle(run, exported)
+
+
+@torch.no_grad()
+def test_the_exported_bundle_colours_as_torch_does_times_chroma(run: Path, exported: Path) -> None:
+    saved, _ = load_newest(run / "checkpoints")
+    assert saved is not None
+    net = build_generator(from_dict(saved.facts["config"])).eval()
+    net.load_state_dict(saved.part("average"))
+    L = 100 * torch.rand(1, 1, 64, 96, generator=torch.Generator().manual_seed(0))
+    expected = net(L)
+    got = Predictor(open_bundle(exported)).predict(L[0, 0].numpy())
+    assert np.ptp(expected.ab.numpy()) > 1  # there is something to compare
+    np.testing.assert_allclose(got.ab, CHROMA * expected.ab[0].numpy(), atol=0.1)  # half-precision weights
+
+
+def test_the_exported_bundle_colours_photos(exported: Path) -> None:
     gray = np.random.default_rng(0).integers(0, 256, (50, 70), np.uint8)
-    result = Colorizer(bundle).colorize(gray)
+    result = Colorizer(exported).colorize(gray)
     assert result.shape == (50, 70, 3)
     assert np.ptp(result.astype(int), axis=2).max() > 0  # there is colour
-    with pytest.raises(OutputError, match="exists"):
-        export_bundle(run, bundle)
-    assert not list(tmp_path.glob(".bundle-*"))
 
 
 def test_what_cannot_be_exported_says_so(run: Path, photos: Path, tmp_path: Path) -> None:

@@ -109,4 +109,8 @@ class Judge:
         key = self.photos.keys[index]
         truth = prepare(self.photos.read(key), self.protocol)
         gray = gray_of(lab_of(truth))
-        return {"input": gray, **{name: rival.colorize(key, gray) for name, rival in self.rivals.items()}, "truth": truth}
+        return {
+            "input": gray,
+            **{name: rival.colorize(key, gray) for name, rival in self.rivals.items()},
+            "truth": truth,
+        }

@@ -6,6 +6,7 @@ grain, while the colours to be learned stay those of the photo.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,9 @@ from colorizegan.training.config import AugmentConfig
 _EPSILON, _KAPPA_SLOPE = 0.008856, 7.787
 # Sensitivity to linear R, G, B: as the eye sees, panchromatic, orthochromatic, blue-sensitive, red filter.
 _FILMS = ((0.213, 0.715, 0.072), (0.33, 0.40, 0.27), (0.04, 0.58, 0.38), (0.01, 0.14, 0.85), (0.85, 0.13, 0.02))
+
+
+Chance = Callable[..., Tensor]  # shape -> uniform numbers in 0..1
 
 
 class Batch(NamedTuple):
@@ -84,7 +88,7 @@ def plain_batch(rgb: Tensor) -> Batch:
     return Batch(L, L, lab[:, 1:], torch.zeros_like(lab[:, 1:]), torch.zeros_like(L))
 
 
-def _film(linear: Tensor, chance, generator: torch.Generator) -> Tensor:  # noqa: ANN001
+def _film(linear: Tensor, chance: Chance, generator: torch.Generator) -> Tensor:
     """The crops as a random film would have recorded them: L (B, 1, S, S)."""
     count, size = len(linear), linear.shape[-1]
     films = linear.new_tensor(_FILMS)
@@ -104,7 +108,7 @@ def _film(linear: Tensor, chance, generator: torch.Generator) -> Tensor:  # noqa
     return (L + grain * 5 * chance(count, 1, 1, 1) ** 2).clamp(0, 100)
 
 
-def _hints(ab: Tensor, share: float, chance) -> tuple[Tensor, Tensor]:  # noqa: ANN001
+def _hints(ab: Tensor, share: float, chance: Chance) -> tuple[Tensor, Tensor]:
     """A few squares of true mean colour in `share` of the crops (Zhang et al. 2017, section 3.1)."""
     count, _, size, _ = ab.shape
     mask = ab.new_zeros(count, 1, size, size)

@@ -28,7 +28,7 @@ def build_generator(config: Config) -> nn.Module:
 
 
 def best_precision(asked: str) -> str:
-    """What "auto" stands for: "bf16-mixed" where the hardware has it; emulated, it is many times slower than float32."""
+    """What "auto" stands for: "bf16-mixed" where the hardware computes in it; emulated, it is slower than float32."""
     if asked != "auto":
         return asked
     if torch.cuda.is_available():

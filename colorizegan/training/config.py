@@ -20,6 +20,8 @@ else:
     import tomli as tomllib
 
 STAGE_KINDS = ("pretrain_generator", "pretrain_discriminator", "adversarial")
+MIN_CROP = 48  # px; the discriminator sees half of it, and gives no patch on less than 24
+PIX2PIX_CROP = 256  # px; the published U-Net halves eight times
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,13 @@ def check(config: Config) -> Config:
             raise ConfigError(f"stages.{i}.kind is {stage.kind!r}", remedy=f"use one of {', '.join(STAGE_KINDS)}")
         if min(stage.images, stage.size, stage.batch) <= 0 or not 0 < stage.crop <= 1:
             raise ConfigError(f"stages.{i}: images, size and batch must be above 0, crop in (0, 1]")
+        if config.network.generator == "pix2pix":
+            if stage.size % PIX2PIX_CROP:
+                raise ConfigError(
+                    f"stages.{i}.size is {stage.size}", remedy=f"pix2pix needs a multiple of {PIX2PIX_CROP} px"
+                )
+        elif stage.size < MIN_CROP or stage.size % 2:  # odd: the two half sizes would round apart
+            raise ConfigError(f"stages.{i}.size is {stage.size}", remedy=f"it must be even, and {MIN_CROP} px or more")
         if stage.perceptual > 0 and not config.losses.features:
             raise ConfigError(f"stages.{i}.perceptual needs losses.features", remedy="give the SqueezeNet weights")
     for name, value, allowed in (

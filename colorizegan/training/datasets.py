@@ -39,8 +39,8 @@ class PhotoFile:
 
     key: str
     path: str
-    offset: int = 0
-    size: int = -1  # bytes; -1 = to the end of the file
+    offset: int
+    size: int  # bytes
 
 
 def list_photos(sources: tuple[str, ...]) -> list[PhotoFile]:
@@ -54,7 +54,7 @@ def list_photos(sources: tuple[str, ...]) -> list[PhotoFile]:
         path = Path(source)
         if path.is_dir():
             found = [
-                PhotoFile(file.relative_to(path).as_posix(), str(file))
+                PhotoFile(file.relative_to(path).as_posix(), str(file), 0, file.stat().st_size)
                 for file in sorted(path.rglob("*"))
                 if file.suffix.lower() in SUFFIXES and file.is_file()
             ]
@@ -287,6 +287,8 @@ def crop_batches(crops: Crops, start: int, stop: int, batch: int, workers: int) 
         num_workers=workers,
         prefetch_factor=6 if workers else None,
         multiprocessing_context="fork" if workers else None,
+        # Its own source of chance: each loader draws one number, and a resumed run opens one loader more.
+        generator=torch.Generator(),
     )
     return iter(loader)
 

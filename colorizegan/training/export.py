@@ -96,6 +96,8 @@ def export_bundle(
         (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", "utf-8")
         _check_parity(_Graph(net, chroma).eval(), folder)
         folder.chmod(0o755)
+        for file in folder.iterdir():  # a bundle is there to be passed on; temporary folders and libraries are private
+            file.chmod(0o644)
         if out.exists():
             out.rmdir()
         folder.replace(out)

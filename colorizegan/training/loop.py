@@ -9,7 +9,7 @@ import math
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning_fabric
 import numpy as np
@@ -83,16 +83,18 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
     squares = holdout_squares(store, held_out) if len(held_out) else None
     rebalance = torch.from_numpy(rebalancing_weights(count_bins(store, training), config.losses.rebalance)).to(device)
     labels = SoftLabels(device)
-    logger.info("%d photos to train on, %d held out, skipped %s", len(training), len(held_out), store.skipped)
+    skipped = ", ".join(f"{count} {why}" for why, count in store.skipped.items())
+    logger.info("%d photos to train on, %d held out; skipped: %s", len(training), len(held_out), skipped)
 
     # --- networks ---
-    generator = build_generator(config).to(device, memory_format=torch.channels_last)
-    discriminator = build_discriminator(config).to(device, memory_format=torch.channels_last)
+    generator, discriminator = build_generator(config), build_discriminator(config)
+    for net in (generator, discriminator):
+        net.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # torch's types omit it
     average = copy.deepcopy(generator).eval().requires_grad_(False)
     needs_features = any(stage.perceptual > 0 for stage in config.stages)
     features = SqueezeNetFeatures(Path(config.losses.features)).to(device) if needs_features else None
-    logger.info("generator %.2f M, discriminator %.2f M parameters", count_parameters(generator) / 1e6,
-                count_parameters(discriminator) / 1e6)  # fmt: skip
+    learning = (count_parameters(generator) / 1e6, count_parameters(discriminator) / 1e6)
+    logger.info("generator %.2f M, discriminator %.2f M parameters to learn", *learning)
 
     # --- where to start ---
     folder = out / "checkpoints"
@@ -121,11 +123,13 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
         torch.set_rng_state(saved.tensors["rng"])
         state |= saved.facts["state"]
         cut_log(out / "log.jsonl", state["step"])
+        logger.info("going on after step %d, %d images", state["step"], state["images"])
     elif passed:
         raise CheckpointError("no checkpoint is whole", path=folder, remedy="start again in another folder")
     write_atomic(out / "config.json", json.dumps(to_dict(config), indent=1).encode())
-    compiled_g = torch.compile(generator) if config.compile else generator
-    compiled_d = torch.compile(discriminator) if config.compile else discriminator
+    compiled_g, compiled_d = generator, discriminator
+    if config.compile:
+        compiled_g, compiled_d = (cast(nn.Module, torch.compile(net)) for net in (generator, discriminator))
 
     stop = StopSignals()
     with stop, (out / "log.jsonl").open("a", encoding="utf-8") as log:
@@ -231,7 +235,8 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
                     if squares is not None and (done or now - validated_at > 60 * config.validate_minutes):
                         scores = validate(average, squares, device)
                         record("validate", scores)
-                        logger.info("%d images: %s", state["images"], {k: round(v, 2) for k, v in scores.items()})
+                        text = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
+                        logger.info("%d images: %s", state["images"], text)
                         write_samples(average, squares[:24], device, out / "samples" / f"{state['images']:09d}.png")
                         write_curves(out / "log.jsonl", out / "curves.png")
                         validated_at = time.monotonic()
