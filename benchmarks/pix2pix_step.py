@@ -33,8 +33,8 @@ def make_step(batch: int, fast: bool) -> Callable[[], None]:
     for net in (generator, discriminator):
         init_pix2pix(net)
     if fast:
-        generator.to(memory_format=torch.channels_last)
-        discriminator.to(memory_format=torch.channels_last)
+        for net in (generator, discriminator):
+            net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # torch's types omit it
         L, ab = (x.contiguous(memory_format=torch.channels_last) for x in (L, ab))
     opt_g = torch.optim.Adam(generator.parameters(), 2e-4, (0.5, 0.999), fused=fast)
     opt_d = torch.optim.Adam(discriminator.parameters(), 2e-4, (0.5, 0.999), fused=fast)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         TooLargeError,
         UsageError,
     )
-    from colorizegan.photo import Photo, read_photo
+    from colorizegan.photo import Photo, read_photo, write_photo
     from colorizegan.predict import Prediction
 
 __version__ = "0.1.0"
@@ -49,6 +49,7 @@ __all__ = [
     "__version__",
     "colorize",
     "read_photo",
+    "write_photo",
 ]
 
 HOMES = {
@@ -57,6 +58,7 @@ HOMES = {
     "Prediction": "predict",
     "colorize": "colorizer",
     "read_photo": "photo",
+    "write_photo": "photo",
 }
 
 

@@ -1,19 +1,32 @@
-"""Jobs to results: read, colorize, write, one photo after the other. One bad file never stops the rest."""
+"""Jobs to results: read, colorize, write, several photos at a time. One bad file never stops the rest.
+
+Each worker takes one photo the whole way, on one core: while one reads, another runs the network and a third writes.
+That keeps all cores busy without a queue of decoded photos between stages, and a photo's bytes depend on nothing else.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import stat
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from colorizegan import __version__
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, OutputError, TooLargeError
+from colorizegan.formats import format_of_name
 from colorizegan.jobs import Job, shown
-from colorizegan.photo import Photo, encode_photo, read_photo, write_photo
+from colorizegan.ledger import Entry, Ledger, file_sha256
+from colorizegan.photo import Photo, encode_photo, read_photo
+from colorizegan.whole import is_disk_full, remove_leftovers, whole_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +35,14 @@ __all__ = ["Result", "Settings", "colorize_stream", "needs_work", "run_jobs"]
 
 COLORED = "in colour already, left alone; --force colorizes it anyway"
 EXISTS = "done already; --overwrite does it again"
+CHANGED = "done already, but the photo has changed since; --overwrite does it again"
+OTHERWISE = "done already, with other settings or another model; --overwrite does it again"
+
+AHEAD = 256  # photos whose turn is settled; results wait here for the results before them
+LEAVE = 4.0  # seconds that photos under way get when a run is stopped
+ROOM = 60_000_000  # pixels under way at once, at least; each takes up to 20 bytes, with 16 bits
+ROOM_SHARE = 1 / 4  # of the machine's memory that photos under way may take
+PIXEL_BYTES = 20
 
 
 @dataclass(frozen=True)
@@ -44,6 +65,10 @@ class Settings:
     """Colorize what can be read of a file that ends too early."""
     strip: bool = False
     """Leave private metadata out."""
+
+    def shaping(self) -> dict[str, object]:
+        """The settings that the bytes of a result follow from; its format is that of its name."""
+        return {"saturation": self.saturation, "size": self.size, "quality": self.quality, "strip": self.strip}
 
 
 @dataclass(frozen=True)
@@ -70,42 +95,231 @@ def needs_work(jobs: Iterable[Job], settings: Settings) -> bool:
     return settings.overwrite or not all(os.path.lexists(job.target) for job in jobs)
 
 
-def run_jobs(jobs: Sequence[Job], colorizer: Colorizer | None, settings: Settings) -> Iterator[Result]:
-    """Do the jobs in order; yield one result for each, whatever happens in it.
+def run_jobs(
+    jobs: Sequence[Job],
+    colorizer: Colorizer | None,
+    settings: Settings,
+    *,
+    ledger: Ledger | None = None,
+    workers: int = 1,
+) -> Iterator[Result]:
+    """Do the jobs; yield one result for each, in their order, whatever happens in it.
+
+    When the generator is closed or interrupted, photos under way get a few seconds to end; none is left half-written.
 
     Args:
         jobs: no target twice.
-        colorizer: None where `needs_work` is False.
+        colorizer: None where `needs_work` is False. Give it `cores // workers` threads.
         settings: for all of them.
+        ledger: where results are noted and earlier ones are looked up.
+        workers: photos under way at once; the results' bytes do not depend on it.
+
+    Raises:
+        OutputError: the disk is full, or the ledger cannot be written: nothing more can be done. What is done stays.
     """
     originals = {identity for job in jobs if (identity := file_identity(job.source)) is not None}
-    for job in jobs:
-        start = time.perf_counter()
-        try:
-            shape, reason = run_job(job, colorizer, settings, originals)
-            status = "skipped" if reason else "done"
-            yield Result(job, status, reason, shape, time.perf_counter() - start)
-        except Exception as error:
-            folded = fold(error, job.source)
-            yield Result(job, "failed", str(folded), None, time.perf_counter() - start, folded)
-
-
-def run_job(
-    job: Job, colorizer: Colorizer | None, settings: Settings, originals: set[tuple[int, int]]
-) -> tuple[tuple[int, int] | None, str]:
-    """Do one job: (height and width, why it was skipped or "")."""
-    if not may_write(job, settings, originals) or colorizer is None:
-        return None, EXISTS
-    photo, rgb = colorize_source(job.source, colorizer, settings)
-    shape = photo.gray.shape[0], photo.gray.shape[1]
-    if rgb is None:
-        return shape, COLORED
+    remove_leftovers(job.target for job in jobs)
+    run = Run(colorizer, settings, ledger, originals, Room(), threading.Event())
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="colorize")
+    waiting: deque[Future[Result]] = deque()
     try:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot be made ({error.strerror})", path=job.target.parent) from None
-    write_photo(rgb, photo, job.target, quality=settings.quality, strip=settings.strip)
+        for job in jobs:
+            waiting.append(pool.submit(do_job, run, job))
+            if len(waiting) >= AHEAD:
+                yield settled(waiting.popleft().result(), run)
+        while waiting:
+            yield settled(waiting.popleft().result(), run)
+    finally:
+        run.stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        wait(waiting, LEAVE)
+        if ledger is not None:
+            ledger.close()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the jobs of a run share."""
+
+    colorizer: Colorizer | None
+    settings: Settings
+    ledger: Ledger | None
+    originals: set[tuple[int, int]]
+    room: Room
+    stop: threading.Event
+    """Set when the run is to end: no new step is begun."""
+
+
+class Stopped(Exception):  # noqa: N818 (no error)
+    """The run is to end before this photo is done."""
+
+
+class Room:
+    """Memory for the photos under way: a photo waits until there is room; one that needs more, until it is alone."""
+
+    def __init__(self) -> None:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+        self.pixels = max(ROOM, int(memory * ROOM_SHARE / PIXEL_BYTES))
+        self.taken = 0
+        self.changed = threading.Condition()
+
+    def take(self, pixels: int, stop: threading.Event) -> None:
+        """Wait for room; Stopped where the run ends before."""
+        with self.changed:
+            while self.taken and self.taken + pixels > self.pixels:
+                if stop.is_set():
+                    raise Stopped
+                self.changed.wait(0.2)
+            self.taken += pixels
+
+    def leave(self, pixels: int) -> None:
+        """Give back what was taken."""
+        with self.changed:
+            self.taken -= pixels
+            self.changed.notify_all()
+
+
+def settled(result: Result, run: Run) -> Result:
+    """A result, unless it tells that the run as a whole cannot go on."""
+    ledger = None if run.ledger is None else str(run.ledger.path)
+    error = result.error
+    if is_disk_full(error):
+        raise OutputError("the disk is full", path=result.job.target, remedy="make room; the same command goes on")
+    if ledger is not None and isinstance(error, OutputError) and error.path == ledger:
+        raise error
+    return result
+
+
+def do_job(run: Run, job: Job) -> Result:
+    """Do one job, whatever happens in it; only Stopped is raised."""
+    start = time.perf_counter()
+    try:
+        if run.stop.is_set():
+            raise Stopped
+        if not may_write(job, run.settings, run.originals) or run.colorizer is None:
+            return Result(job, "skipped", earlier_result(run, job))
+        if is_known_color(run, job):
+            return Result(job, "skipped", COLORED)
+        facts = facts_of(job, run)
+        shape, reason = colorize_file(run, job, run.colorizer, facts)
+        return Result(job, "skipped" if reason else "done", reason, shape, time.perf_counter() - start)
+    except Stopped:
+        raise
+    except Exception as error:
+        folded = fold(error, job.source)
+        note_failure(run, job, folded)
+        return Result(job, "failed", str(folded), None, time.perf_counter() - start, folded)
+
+
+def colorize_file(run: Run, job: Job, colorizer: Colorizer, facts: dict[str, Any]) -> tuple[tuple[int, int], str]:
+    """Read, colorize, write and note one photo: (height and width, why it was left alone or "")."""
+    settings = run.settings
+    taken: list[int] = []
+
+    def admit(pixels: int) -> None:
+        if not taken:  # a damaged photo is read twice
+            run.room.take(pixels, run.stop)
+            taken.append(pixels)
+
+    try:
+        photo, rgb = colorize_source(job.source, colorizer, settings, admit)
+        shape = photo.gray.shape[0], photo.gray.shape[1]
+        if rgb is None:
+            note(run, Entry(**facts, status="skipped", code="COLOR", message=COLORED))
+            return shape, COLORED
+        if run.stop.is_set():
+            raise Stopped
+        try:
+            raw = encode_photo(
+                rgb,
+                photo,
+                format=format_of_name(job.target.suffix),
+                quality=settings.quality,
+                strip=settings.strip,
+                note=provenance(colorizer, settings),
+            )
+            del rgb
+            write_result(run, job.target, raw, facts)
+        except OutputError as error:
+            error.path = error.path or str(job.target)
+            raise
+    finally:
+        for pixels in taken:
+            run.room.leave(pixels)
     return shape, ""
+
+
+def write_result(run: Run, target: Path, raw: bytes, facts: dict[str, Any]) -> None:
+    """Write a result and note it in the ledger; OutputError where one of the two cannot be."""
+    facts["output_sha256"] = hashlib.sha256(raw).hexdigest()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot be made ({error.strerror})", path=target.parent) from error
+    if run.stop.is_set():
+        raise Stopped
+    try:
+        with whole_file(target) as file:
+            file.write(raw)
+            note(run, Entry(**facts, status="writing"))
+    except OSError as error:
+        raise OutputError(f"cannot be written ({error.strerror})", path=target) from error
+    note(run, Entry(**facts, status="done"))
+
+
+def facts_of(job: Job, run: Run) -> dict[str, Any]:
+    """What the ledger says of a photo and how its result is made; nothing is read where there is no ledger."""
+    if run.ledger is None or run.colorizer is None:
+        return {"output": job.target.name}
+    facts: dict[str, Any] = {
+        "output": run.ledger.name_of(job.target),
+        "model": run.colorizer.bundle.digest,
+        "settings": run.settings.shaping(),
+    }
+    if isinstance(job.source, bytes):
+        return facts | {"input": "-", "size": len(job.source), "sha256": hashlib.sha256(job.source).hexdigest()}
+    facts["input"] = str(job.source.absolute())
+    try:
+        found = job.source.stat()
+        if stat.S_ISREG(found.st_mode):  # else the refusal comes when it is read; a pipe would hold us up here
+            facts |= {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "sha256": file_sha256(job.source)}
+    except OSError:
+        pass  # the same
+    return facts
+
+
+def note(run: Run, entry: Entry) -> None:
+    if run.ledger is not None:
+        run.ledger.add(entry)
+
+
+def note_failure(run: Run, job: Job, error: ColorizeGANError) -> None:
+    """Note a photo that failed; where the ledger fails too, the first error is the one that counts."""
+    if run.ledger is None:
+        return
+    source = "-" if isinstance(job.source, bytes) else str(job.source.absolute())
+    output = run.ledger.name_of(job.target)
+    with contextlib.suppress(OutputError):
+        run.ledger.add(Entry(output, "failed", source, code=error.code, message=str(error)))
+
+
+def earlier_result(run: Run, job: Job) -> str:
+    """Why a job whose result is there already is left, by what the ledger knows of it."""
+    entry = run.ledger.entry(job.target) if run.ledger is not None else None
+    if entry is None or not entry.output_sha256 or isinstance(job.source, bytes):
+        return EXISTS
+    if not entry.is_of(job.source):
+        return CHANGED
+    other_model = run.colorizer is not None and entry.model != run.colorizer.bundle.digest
+    return OTHERWISE if other_model or entry.settings != run.settings.shaping() else EXISTS
+
+
+def is_known_color(run: Run, job: Job) -> bool:
+    """Whether an earlier run has found the photo to be in colour already."""
+    entry = run.ledger.entry(job.target) if run.ledger is not None and not run.settings.force else None
+    if entry is None or entry.code != "COLOR" or isinstance(job.source, bytes):
+        return False
+    return entry.is_of(job.source)
 
 
 def may_write(job: Job, settings: Settings, originals: set[tuple[int, int]]) -> bool:
@@ -137,11 +351,11 @@ def file_identity(path: Path | bytes) -> tuple[int, int] | None:
 
 
 def colorize_source(
-    source: Path | bytes, colorizer: Colorizer, settings: Settings
+    source: Path | bytes, colorizer: Colorizer, settings: Settings, admit: Callable[[int], None] | None = None
 ) -> tuple[Photo, NDArray[Any] | None]:
     """Read and colorize one photo: (photo, rgb), rgb None where it is in colour already and is left alone."""
     try:
-        photo = read_photo(source, allow_truncated=settings.allow_truncated)
+        photo = read_photo(source, allow_truncated=settings.allow_truncated, admit=admit)
     except ColorizeGANError as error:
         error.path = error.path or shown(source)
         raise
@@ -158,8 +372,19 @@ def colorize_stream(source: Path | bytes, colorizer: Colorizer, settings: Settin
     photo, rgb = colorize_source(source, colorizer, settings)
     if rgb is None:
         return source if isinstance(source, bytes) else source.read_bytes(), COLORED
-    raw = encode_photo(rgb, photo, format=settings.format, quality=settings.quality, strip=settings.strip)
+    note = provenance(colorizer, settings)
+    raw = encode_photo(rgb, photo, format=settings.format, quality=settings.quality, strip=settings.strip, note=note)
     return raw, ""
+
+
+def provenance(colorizer: Colorizer, settings: Settings) -> dict[str, object]:
+    """What the result's XMP says of how it was made: the same settings and model give the same colours again."""
+    return {
+        "tool": f"ColorizeGAN {__version__}",
+        "model": f"{colorizer.bundle.card.name} {colorizer.bundle.digest}",
+        "saturation": settings.saturation,
+        "size": colorizer.working_size(settings.size),
+    }
 
 
 def fold(error: Exception, source: Path | bytes) -> ColorizeGANError:

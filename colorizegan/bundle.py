@@ -17,6 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ class Bundle:
     """SHA-256, hex, over the card and the hashes of the files: names the exact model."""
 
 
-def open_bundle(model: str | Path | None = None) -> Bundle:
+def open_bundle(model: str | PathLike[str] | None = None) -> Bundle:
     """Find a bundle and verify it: card, schema, SHA-256 of every file, and what the files say of themselves.
 
     Args:
@@ -116,7 +117,7 @@ def list_bundles() -> list[str]:
     return sorted(card.parent.name for card in WEIGHTS.glob(f"*/{CARD}"))
 
 
-def locate(model: str | Path | None) -> Path:
+def locate(model: str | PathLike[str] | None) -> Path:
     """The folder or zip that `model` means."""
     bundled = list_bundles()
     if model is None:

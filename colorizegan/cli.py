@@ -12,7 +12,8 @@ import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Optional
 
@@ -20,7 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from colorizegan import __version__
-from colorizegan.console import Voice, log_lines, put, say, show_results, shown
+from colorizegan.console import Voice, log_lines, progress, put, say, show_results, shown
 from colorizegan.errors import ColorizeGANError, ConfigError, InputError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-FAILED, USAGE, NOTHING, TERMINATED = 1, 2, 3, 143  # 130, interrupted, is Typer's own
+FAILED, USAGE, NOTHING, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143  # 130 is Typer's own
 
 
 class Commands(TyperGroup):
@@ -87,7 +88,7 @@ Model = Annotated[
     Optional[str],
     typer.Option("--model", metavar="MODEL", help="Model bundle: a name that `models` lists, a folder or a zip."),
 ]
-Format = Literal["jpeg", "png", "tiff", "webp"]
+Format = Literal["jpeg", "png", "tiff", "webp", "avif", "bmp", "pnm"]
 
 
 @app.callback(invoke_without_command=True, epilog="colorizegan --version prints the version.")
@@ -133,13 +134,16 @@ def colorize(
     nul: Annotated[
         bool, typer.Option("-0", help="Names in LIST (or standard input) end with NUL, not a line.")
     ] = False,
+    shard: Annotated[
+        Optional[str], typer.Option(metavar="I/N", help="Only part I of N, to share the work between N machines.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only list what would be written.")] = False,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
     debug: Debug = False,
 ) -> None:
     """Colorize photos. Originals are never touched; results that exist are left as they are."""
-    from colorizegan.jobs import Job, make_plan
+    from colorizegan.jobs import Job, file_target, make_plan, parse_shard
 
     voice = Voice(as_json, quiet, debug)
     names = inputs or []
@@ -154,16 +158,19 @@ def colorize(
     if to_stdout and sys.stdout.isatty():
         raise UsageError("a photo does not belong on a terminal", remedy="give a file as output (-o)")
 
+    part = None if shard is None else parse_shard(shard)
+    home: Path | None = None
     if names == ["-"] and output is not None and not to_stdout:
-        jobs, problems = [Job(sys.stdin.buffer.read(), Path(output))], []
+        jobs, problems = [Job(sys.stdin.buffer.read(), file_target(output, format))], []
     elif names == ["-"]:
         jobs, problems = [Job(sys.stdin.buffer.read(), Path("-"))], []
     else:
-        plan = make_plan(names, None if to_stdout else output, listed=listed, suffix=suffix, format=format)
-        jobs, problems = plan.jobs, plan.problems
+        target = None if to_stdout else output
+        plan = make_plan(names, target, listed=listed, suffix=suffix, format=format, shard=part)
+        jobs, problems, home = plan.jobs, plan.problems, plan.home
         for problem in problems:
             say(f"error: {problem}")
-        if not jobs and not problems:
+        if not jobs and not problems and not plan.elsewhere:
             what = " ".join([*plan.empty, *([from_file] if from_file else [])])[:300] or None
             report(InputError("no photos found", path=what))
             raise typer.Exit(NOTHING)
@@ -180,7 +187,7 @@ def colorize(
         if len(jobs) != 1:
             raise UsageError(f"standard output takes one photo, not {len(jobs)}", remedy="give a folder as output")
         write_stdout(jobs[0], model, settings, voice)
-    elif run(jobs, model, settings, voice) or problems:
+    elif run(jobs, model, settings, voice, home, part) or problems:
         raise typer.Exit(FAILED)
 
 
@@ -207,13 +214,26 @@ def list_jobs(jobs: Sequence[Job], overwrite: bool, *, as_json: bool) -> None:
         put(json.dumps({"summary": {"planned": len(jobs)}}))
 
 
-def run(jobs: Sequence[Job], model: str | None, settings: Settings, voice: Voice) -> int:
-    """Do the jobs and say what became of them; how many failed."""
+def run(
+    jobs: Sequence[Job],
+    model: str | None,
+    settings: Settings,
+    voice: Voice,
+    home: Path | None,
+    shard: tuple[int, int] | None,
+) -> int:
+    """Do the jobs and say what became of them; how many failed. The ledger goes into `home`."""
     from colorizegan.batch import needs_work, run_jobs
     from colorizegan.colorizer import Colorizer
+    from colorizegan.ledger import Ledger
+    from colorizegan.predict import cpu_threads
 
-    colorizer = Colorizer(model) if needs_work(jobs, settings) else None  # a bad model is one error, not one a photo
-    return show_results(run_jobs(jobs, colorizer, settings), len(jobs), voice).failed
+    cores = cpu_threads()
+    workers = max(1, min(cores, len(jobs)))
+    # A bad model is one error, not one a photo.
+    colorizer = Colorizer(model, threads=max(1, cores // workers)) if needs_work(jobs, settings) else None
+    ledger = None if home is None else Ledger(home, shard)
+    return show_results(run_jobs(jobs, colorizer, settings, ledger=ledger, workers=workers), len(jobs), voice).failed
 
 
 def write_stdout(job: Job, model: str | None, settings: Settings, voice: Voice) -> None:
@@ -321,6 +341,9 @@ def export(
         Optional[Path], typer.Option(metavar="FILE.json", help="More entries for the card: licence, data, metrics.")
     ] = None,
     chroma: Annotated[float, typer.Option(min=0, max=4, help="Factor on the colours, kept in the bundle.")] = 1.0,
+    correction: Annotated[
+        float, typer.Option(min=0, max=1, help="1: faithful but duller colours; 0: vivid ones; kept in the bundle.")
+    ] = 1.0,
     debug: Debug = False,
 ) -> None:
     """Make a model bundle of a training run."""
@@ -329,7 +352,7 @@ def export(
     except ModuleNotFoundError as error:
         require("train", error)
     with log_lines():
-        export_bundle(checkpoint, output, name=name, card_extra=card, chroma=chroma)
+        export_bundle(checkpoint, output, name=name, card_extra=card, chroma=chroma, correction=correction)
     say(f"{checkpoint} -> {output}")
 
 
@@ -348,34 +371,91 @@ def evaluate(
         Optional[Path], typer.Option("--list", metavar="FILE", help="Names of the photos, one a line.")
     ] = None,
     count: Annotated[Optional[int], typer.Option(min=1, help="Only the first so many photos.")] = None,
+    regions: Annotated[
+        Optional[Path], typer.Option(metavar="FILE.tsv", help="Where sky, vegetation, water and skin are.")
+    ] = None,
+    squeezenet: Annotated[
+        Optional[Path], typer.Option(metavar="FILE", help="Weights of SqueezeNet 1.0, for feature distances.")
+    ] = None,
+    inception: Annotated[
+        Optional[Path], typer.Option(metavar="FILE", help="Weights of the Inception network, for FID.")
+    ] = None,
+    stability: Annotated[
+        int, typer.Option(min=0, help="Photos to test with at other sizes, as JPEG and with grain.")
+    ] = 40,
+    write_inputs: Annotated[
+        Optional[Path],
+        typer.Option("--write-inputs", metavar="FOLDER", help="Only write the gray pictures, for other tools."),
+    ] = None,
+    human: Annotated[bool, typer.Option("--human", help="Ask people which photo is real, on a page.")] = False,
+    answers: Annotated[
+        Optional[Path], typer.Option(metavar="FILE.jsonl", help="With --human: where their answers are kept.")
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, help="With --human: pairs of photos for each person.")] = 40,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="With --human: 0 is any free one.")] = 0,
     workers: Annotated[Optional[int], typer.Option(min=1, help="Photos under way at once.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the confidence intervals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn at random.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
     debug: Debug = False,
 ) -> None:
     """Measure models against baselines; the table goes to standard output."""
     try:
+        from colorizegan.bench import run as bench
         from colorizegan.bench.entrants import parse_entrants
+        from colorizegan.bench.human_server import open_human_test
         from colorizegan.bench.report import report_markdown
-        from colorizegan.bench.run import evaluate as measure
     except ModuleNotFoundError as error:
         require("bench", error)
-    result = measure(
-        protocol,
-        data,
-        parse_entrants(entrants or []),
-        output,
-        names=names,
-        count=count,
-        seed=seed,
-        workers=workers,
-        command=shlex.join(["colorizegan", *sys.argv[1:]]),
-    )
-    put(report_markdown(result))
+    voice = Voice(quiet=quiet)
+    rivals = parse_entrants(entrants or [])
+    if write_inputs is not None:
+        written = bench.write_inputs(protocol, data, write_inputs, names=names, count=count)
+        voice.note(f"{written} pictures -> {write_inputs}")
+    elif human:
+        if answers is None:
+            raise UsageError("no file for the answers", remedy="give one with --answers FILE.jsonl")
+        test = open_human_test(protocol, data, rivals, answers, names=names, trials=trials, seed=seed, port=port)
+        say(f"open {test.address} in a browser; Ctrl-C ends the test")
+        test.serve()
+        put(test.table())
+    else:
+        with ExitStack() as bar:
+            advance: list[Callable[[bool], None]] = []
+
+            def show(done: int, total: int) -> None:
+                if not advance:  # how many photos there are is only known now
+                    visible = sys.stderr.isatty() and not quiet
+                    advance.append(bar.enter_context(progress(total if visible else 0)))
+                advance[0](True)
+
+            result = bench.evaluate(
+                protocol,
+                data,
+                rivals,
+                output,
+                names=names,
+                count=count,
+                regions=regions,
+                squeezenet=squeezenet,
+                inception=inception,
+                stable=stability,
+                seed=seed,
+                workers=workers,
+                command=shlex.join(["colorizegan", *sys.argv[1:]]),
+                progress=show,
+            )
+        put(report_markdown(result))
 
 
 def main() -> None:
     """The program `colorizegan`."""
     # A request to end takes the way of Ctrl-C: temporary files are removed, and the status tells.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        if end.code in (INTERRUPTED, TERMINATED):
+            # Photos under way had their time; a decoder deep in a huge one must not hold up the end.
+            sys.stderr.flush()
+            os._exit(int(end.code))
+        raise

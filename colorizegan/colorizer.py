@@ -176,7 +176,7 @@ def working_lightness(gray: Pixels, size: int) -> NDArray[np.float32]:
 
     Antialiased: box reduction to at least twice the size, then cubic (uint16: cubic all the way).
     """
-    h, w = working_shape(*gray.shape, size)
+    h, w = working_shape(gray.shape[0], gray.shape[1], size)
     image = Image.fromarray(gray)
     if image.size != (w, h):
         # Pillow cannot reduce 16 bit, but resizes it.
@@ -189,6 +189,6 @@ def working_lightness(gray: Pixels, size: int) -> NDArray[np.float32]:
 def read_source(x: object) -> Photo:
     """Read a path or bytes; UsageError for anything else."""
     if isinstance(x, bytes | str | PathLike):
-        return read_photo(x)  # pyright: ignore[reportArgumentType]
+        return read_photo(x)
     what = f"cannot colorize a {type(x).__name__}"
     raise UsageError(what, remedy="give a path, bytes, a Pillow image, a numpy array, a Photo, or a list of these")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from colorizegan.errors import ColorizeGANError
 from colorizegan.jobs import shown
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ def show_results(results: Iterable[Result], total: int, voice: Voice) -> Summary
             for result in results:
                 setattr(summary, result.status, getattr(summary, result.status) + 1)
                 show_result(result, voice, brief=bar)
-                advance()
-    except (KeyboardInterrupt, SystemExit):
+                advance(result.status != "skipped")
+    except (KeyboardInterrupt, SystemExit, ColorizeGANError):
         voice.note(f"stopped: {counts(summary)}; the same command goes on from here")
         raise
     seconds = time.perf_counter() - start
@@ -135,21 +136,25 @@ def counts(summary: Summary) -> str:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error with rate and time left, and the function that moves it on; no bar where total is 0."""
+def progress(total: int) -> Iterator[Callable[[bool], None]]:
+    """A bar on standard error with rate and time left, and the function that moves it on; no bar where total is 0.
+
+    The function is told whether there was work to do: what is skipped counts for nothing in the rate.
+    """
     if total == 0:
-        yield lambda: None
+        yield lambda worked: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:  # NO_COLOR is Rich's to heed
-        task, start, done = bar.add_task("", total=total, rate=""), time.perf_counter(), 0
+        task, start, done, skipped = bar.add_task("", total=total, rate=""), time.perf_counter(), 0, 0
 
-        def advance() -> None:
-            nonlocal done
-            done += 1
-            bar.update(task, advance=1, rate=f"{done / (time.perf_counter() - start):.1f}/s")
+        def advance(worked: bool) -> None:
+            nonlocal done, skipped
+            done, skipped = done + worked, skipped + (not worked)
+            rate = f"{done / (time.perf_counter() - start):.1f}/s" if done else ""
+            bar.update(task, completed=done + skipped, rate=rate)
 
         yield advance

@@ -23,18 +23,7 @@ from colorizegan.metadata import Metadata
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SUFFIXES", "WRITABLE", "encode"]
-
-SUFFIXES = {
-    "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "png": (".png",),
-    "tiff": (".tif", ".tiff"),
-    "webp": (".webp",),
-    "avif": (".avif",),
-    "bmp": (".bmp", ".dib"),
-    "pnm": (".ppm", ".pnm"),
-}
-WRITABLE = tuple(SUFFIXES)
+__all__ = ["encode"]
 
 DEEP = ("png", "tiff", "pnm")  # hold 16 bits
 OPAQUE = ("jpeg", "bmp", "pnm")  # hold no alpha
@@ -45,7 +34,7 @@ UNKNOWN_DENSITY = (72 / 25.4, 72 / 25.4)  # px per mm, what readers take where a
 @dataclass(frozen=True)
 class _Job:
     image: Any
-    """A libvips image (whose stubs know no names of enumerations): sRGB, with alpha as the fourth band where there is one, and the density set."""
+    """A libvips image, whose stubs know no names of enumerations: sRGB, perhaps with alpha; its density is set."""
     quality: int
     profile: dict[str, Any]
     """Arguments that put the sRGB profile into the file, or leave all metadata out."""
@@ -61,7 +50,7 @@ def encode(
     Args:
         rgb: (H, W, 3) uint8 or uint16, sRGB.
         alpha: (H, W) of the same dtype; laid on white where the format holds none.
-        format: one of WRITABLE.
+        format: one of `colorizegan.formats.WRITABLE`.
         quality: 1 .. 100 of JPEG, WebP and AVIF.
         metadata: what goes in beside the pixels.
         xmp: the XMP packet to write, in place of that in `metadata`.

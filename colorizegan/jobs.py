@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import itertools
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from colorizegan.errors import InputError, UsageError
+from colorizegan.formats import PHOTO_SUFFIXES, RESULT_SUFFIXES, SUFFIXES
 
-__all__ = ["Job", "Plan", "make_plan", "shown", "split_list"]
+__all__ = ["Job", "Plan", "file_target", "make_plan", "parse_shard", "shown", "split_list"]
 
 SUFFIX = ".colorized"
-# What folders and patterns are searched for; a file named outright is tried whatever its name.
-PHOTO_SUFFIXES = {".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg"}
-PHOTO_SUFFIXES |= {".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
-FORMAT_SUFFIXES = {
-    "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "png": (".png",),
-    "tiff": (".tif", ".tiff"),
-    "webp": (".webp",),
-}
 
 
 @dataclass(frozen=True)
@@ -43,6 +37,10 @@ class Plan:
     """Folders and patterns, as given, in which there was no photo."""
     problems: list[InputError] = field(default_factory=list[InputError])
     """Folders that could not be searched."""
+    home: Path | None = None
+    """The folder that the whole run is about, where its ledger goes; None where single files are named."""
+    elsewhere: int = 0
+    """Photos that are left to other shards."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,7 @@ def make_plan(
     listed: Sequence[str] = (),
     suffix: str | None = None,
     format: str | None = None,
+    shard: tuple[int, int] | None = None,
 ) -> Plan:
     """Find the photos and name their results.
 
@@ -78,7 +77,9 @@ def make_plan(
         output: a folder, or for a single photo a file. What exists decides; else a name that ends like a photo is a
             file, any other a folder.
         suffix: what goes between name and extension; default ".colorized" beside the source, nothing in a folder.
-        format: a key of FORMAT_SUFFIXES that all results get; default the source's own.
+        format: a key of SUFFIXES that all results get; default the source's own, or what comes nearest.
+        shard: (i, n) keeps part i of n, 1 <= i <= n: the parts of equal calls are disjoint and together complete. A
+            photo's part follows from its path below the lowest common folder, so it is the same on every machine.
 
     Raises:
         UsageError: the arguments contradict each other.
@@ -91,9 +92,7 @@ def make_plan(
     if output is not None and not is_folder(output):
         if not single:
             raise UsageError(f"output {output!r} is a file, but the input is not one photo", remedy="give a folder")
-        if format is not None and Path(output).suffix.lower() not in FORMAT_SUFFIXES[format]:
-            raise UsageError(f"output {output!r} does not end like {format}", remedy="leave out one of the two")
-        plan.jobs.append(Job(photos[0].source, Path(output)))
+        plan.jobs.append(Job(photos[0].source, file_target(output, format)))
         return plan
 
     if output is not None:  # results of an earlier run in a folder inside the searched one are no inputs
@@ -101,17 +100,48 @@ def make_plan(
         photos = [p for p in photos if not (p.root in inside.parents and inside in p.place.parents)]
     base = Path(os.path.commonpath([photo.root for photo in photos])) if photos else Path()
     between = suffix if suffix is not None else SUFFIX if output is None else ""
+    folders = [name for name in (*inputs, *listed) if is_dir(Path(name))]
+    plan.home = Path(output) if output is not None else Path(folders[0]) if len(folders) == 1 else None
     taken: set[Path] = set()
     for photo in photos:
         folder = photo.source.parent if output is None else Path(output) / photo.place.parent.relative_to(base)
-        extension = photo.source.suffix if format is None else FORMAT_SUFFIXES[format][0]
+        own = RESULT_SUFFIXES.get(photo.source.suffix.lower(), photo.source.suffix)
+        extension = own if format is None else SUFFIXES[format][0]
         stems = itertools.chain(
             (photo.source.stem, photo.source.name), (f"{photo.source.name}.{n}" for n in itertools.count(2))
         )
         target = next(t for stem in stems if (t := folder / f"{stem}{between}{extension}") not in taken)
         taken.add(target)
-        plan.jobs.append(Job(photo.source, target))
+        if shard is None or part_of(photo.place.relative_to(base), shard[1]) == shard[0]:
+            plan.jobs.append(Job(photo.source, target))
+        else:
+            plan.elsewhere += 1
     return plan
+
+
+def part_of(path: Path, count: int) -> int:
+    """Which of `count` parts a path belongs to, from 1 on: by the hash of its name, so others do not matter."""
+    return int.from_bytes(hashlib.sha256(os.fsencode(path.as_posix())).digest()[:8], "big") % count + 1
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`2/8` -> (2, 8); UsageError where that is no part of a whole."""
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    part, count = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1 <= part <= count:
+        raise UsageError(f"shard {text!r} is no part of a whole", remedy="give it as 1/4 to 4/4")
+    return part, count
+
+
+def file_target(output: str, format: str | None) -> Path:
+    """The file that `output` names; UsageError where its name says another format, or one that is not written."""
+    extension = Path(output).suffix.lower()
+    if format is not None and extension not in SUFFIXES[format]:
+        raise UsageError(f"output {output!r} does not end like {format}", remedy="leave out one of the two")
+    if extension in RESULT_SUFFIXES:
+        what = f"output {output!r} is of a format that is read but not written"
+        raise UsageError(what, remedy=f"end it with {RESULT_SUFFIXES[extension]}")
+    return Path(output)
 
 
 def find_photos(inputs: Sequence[tuple[str, bool]], suffix: str | None, plan: Plan) -> list[Found]:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,8 @@ Plane = NDArray[np.float32]
 
 RADIUS = 1  # cells of the small ab; the window is 3 x 3
 EPSILON = 0.1**2  # brightness 0..1; flatter neighbourhoods than this count as flat, and ab follows no edge there
-PIECE = 1 << 15  # pixels worked on at a time: ten float32 planes of it stay in a core's cache
+PIECE = 1 << 17  # pixels worked on at a time: fewer, and threads wait for each other; more, and caches overflow
+GROUP = 1 << 20  # pixels whose colours out of gamut are mended together: a few each time would be all overhead
 GAMUT_SLACK = 0.25  # of a code: so far beyond 0 or the largest code is rounding, not a colour out of gamut
 
 
@@ -66,18 +67,26 @@ def merge(gray: NDArray[Any], ab: Plane, *, saturation: float = 1.0, threads: in
     lines = _enlarge_columns(_guide_lines(gray, ab * np.float32(saturation)), gray.shape[1])
     pieces = _pieces(gray.shape[0], gray.shape[1], lines.shape[1])
     table = _tables(gray.dtype.itemsize)
+    each = max(1, GROUP // PIECE)
+    groups = [pieces[i : i + each] for i in range(0, len(pieces), each)]
 
-    def work(piece: _Piece) -> None:
-        rows = slice(piece.top, piece.bottom)
-        _join(gray[rows], _chroma(gray[rows], lines, piece, table), table, rgb[rows])
+    def work(group: list[_Piece]) -> None:
+        outside: list[_Outside] = []
+        for piece in group:
+            rows = slice(piece.top, piece.bottom)
+            found = _join(gray[rows], _chroma(gray[rows], lines, piece, table), table, rgb[rows])
+            if found is not None:
+                outside.append(_Outside(found[0] + piece.top * gray.shape[1], *found[1:]))
+        if outside:
+            _mend(gray, outside, table, rgb)
 
     count = threads or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    if count == 1 or len(pieces) < 2 * count:
-        for piece in pieces:
-            work(piece)
+    if count == 1 or len(groups) == 1:
+        for group in groups:
+            work(group)
     else:
         with ThreadPoolExecutor(count) as pool:
-            list(pool.map(work, pieces))
+            list(pool.map(work, groups))
     return rgb
 
 
@@ -96,10 +105,10 @@ def _guide_lines(gray: NDArray[Any], ab: Plane) -> Plane:
     variance = _box(g * g) - mean_g**2
     slope = (_box(g * ab) - mean_g * mean_ab) / (variance + np.float32(EPSILON))
     slope = _box(slope)  # every window that holds a cell has its say in it
-    return np.concatenate((slope, ab - slope * g))
+    return np.concatenate((slope, ab - slope * g), dtype=np.float32)
 
 
-def _box(x: Plane) -> Plane:
+def _box(x: NDArray[np.floating[Any]]) -> Plane:
     """Mean over the window around each cell of the last two axes; at the border over the part inside."""
     for axis in (-2, -1):
         size = x.shape[axis]
@@ -124,7 +133,7 @@ def _enlarge_columns(lines: Plane, width: int) -> Plane:
     before, share = _positions(width, lines.shape[2])
     after = np.minimum(before + 1, lines.shape[2] - 1)
     left = lines[:, :, before]
-    return left + share * (lines[:, :, after] - left)
+    return np.asarray(left + share * (lines[:, :, after] - left), np.float32)
 
 
 @dataclass(frozen=True)
@@ -227,23 +236,43 @@ def _channels(fy: Plane, y: Plane, a: Plane, b: Plane) -> tuple[list[Plane], Pla
     return channels, low, high
 
 
-def _join(gray: NDArray[Any], ab: tuple[Plane, Plane], table: _Table, rgb: NDArray[Any]) -> None:
-    """Write sRGB codes for L of `gray` (rows, W) and `ab` into `rgb` (rows, W, 3)."""
+class _Outside(NamedTuple):
+    """Pixels whose colour leaves sRGB: where they are in the picture, and their a and b; (n,) each."""
+
+    at: NDArray[np.intp]
+    a: Plane
+    b: Plane
+
+
+def _join(gray: NDArray[Any], ab: tuple[Plane, Plane], table: _Table, rgb: NDArray[Any]) -> _Outside | None:
+    """Write sRGB codes for L of `gray` (rows, W) and `ab` into `rgb` (rows, W, 3); return what has to be mended."""
     a, b = ab
-    fy, y = table.fy[gray], table.y[gray]
+    fy, y = table.fy.take(gray, mode="clip"), table.y.take(gray, mode="clip")
     channels, low, high = _channels(fy, y, a, b)
-    outside = (low < -table.slack[0]) | (high > 1 + table.slack[1])
-    if outside.any():
-        at = np.flatnonzero(outside)
-        a_out, b_out = a.ravel()[at], b.ravel()[at]
-        scale = in_gamut_scale(table.lightness[gray.ravel()[at]], a_out, b_out).astype(np.float32)
-        mended, _, _ = _channels(fy.ravel()[at], y.ravel()[at], a_out * scale, b_out * scale)
-        for channel, new in zip(channels, mended, strict=True):
-            channel.ravel()[at] = new
-    size = len(table.codes) - 1
     for i, channel in enumerate(channels):
-        np.clip(channel, 0, 1, out=channel)
-        np.sqrt(channel, out=channel)
-        channel *= size
-        channel += 0.5
-        rgb[..., i] = table.codes[channel.astype(np.uint16 if size < 65536 else np.uint32)]
+        rgb[..., i] = _encode(channel, table)
+    if low.min() >= -table.slack[0] and high.max() <= 1 + table.slack[1]:
+        return None
+    at = np.flatnonzero((low < -table.slack[0]) | (high > 1 + table.slack[1]))
+    return _Outside(at, a.ravel()[at], b.ravel()[at])
+
+
+def _mend(gray: NDArray[Any], outside: list[_Outside], table: _Table, rgb: NDArray[Any]) -> None:
+    """Write the pixels that left sRGB anew, with as much chroma as there is room for at their L and hue."""
+    at, a, b = (np.concatenate(parts) for parts in zip(*outside, strict=True))
+    code = gray.ravel()[at]
+    scale = in_gamut_scale(table.lightness[code], a, b).astype(np.float32)
+    channels, _, _ = _channels(table.fy[code], table.y[code], a * scale, b * scale)
+    pixels = rgb.reshape(-1, 3)
+    for i, channel in enumerate(channels):
+        pixels[at, i] = _encode(channel, table)
+
+
+def _encode(linear: Plane, table: _Table) -> NDArray[Any]:
+    """Codes of linear light, which is cut to 0..1 and overwritten."""
+    size = len(table.codes) - 1
+    np.clip(linear, 0, 1, out=linear)
+    np.sqrt(linear, out=linear)
+    linear *= size
+    linear += 0.5
+    return table.codes.take(linear.astype(np.uint16 if size < 65536 else np.uint32), mode="clip")

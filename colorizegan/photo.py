@@ -10,9 +10,8 @@ import io
 import logging
 import os
 import re
-import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -23,11 +22,13 @@ from pyvips import vips_lib
 
 from colorizegan.containers import photoshop_block, photoshop_iptc, png_density
 from colorizegan.decoders import HARMLESS_IN_JPEG, has_field, open_image, sniff
-from colorizegan.encoders import SUFFIXES, WRITABLE, encode
+from colorizegan.encoders import encode
 from colorizegan.errors import ColorizeGANError, DecodeError, InputError, OutputError, TooLargeError
 from colorizegan.exif import exif_from_tiff, upright
+from colorizegan.formats import NEAREST, WRITABLE, format_of_name
 from colorizegan.luminance import chroma_beyond_tone, read_luminance
 from colorizegan.metadata import Metadata, xmp_with_note
+from colorizegan.whole import write_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +73,11 @@ class Photo:
 
 
 def read_photo(
-    source: str | os.PathLike[str] | bytes, *, limits: Limits | None = None, allow_truncated: bool = False
+    source: str | os.PathLike[str] | bytes,
+    *,
+    limits: Limits | None = None,
+    allow_truncated: bool = False,
+    admit: Callable[[int], None] | None = None,
 ) -> Photo:
     """Read a photo; of several pages or frames the first, with a warning in the log.
 
@@ -80,6 +85,7 @@ def read_photo(
         source: a file, or the bytes of one. JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP or PNM, whatever its name.
         limits: default `Limits()`.
         allow_truncated: take what can be read of a damaged file, with a warning in the log.
+        admit: called with width times height before pixels are allocated; it may wait until there is memory.
 
     Raises:
         InputError: the file is missing, is no regular file, or may not be read.
@@ -90,7 +96,7 @@ def read_photo(
     path = None if isinstance(source, bytes) else Path(source)
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else _open(Path(source)) as stream:
-            return _read(stream, limits, allow_truncated)
+            return _read(stream, limits, allow_truncated, admit)
     except MemoryError:
         raise TooLargeError("does not fit in memory", path=path) from None
     except ColorizeGANError as error:
@@ -114,7 +120,7 @@ def encode_photo(
     Args:
         rgb: (H, W, 3), uint8 or uint16, sRGB; as large as `photo.gray`.
         photo: the original.
-        format: a name in `colorizegan.encoders.WRITABLE`; default that of the original, or the nearest that can be
+        format: a name in `colorizegan.formats.WRITABLE`; default that of the original, or the nearest that can be
             written: JPEG for HEIC, PNG for GIF. JPEG, WebP, AVIF and BMP hold 8 bits, JPEG and BMP no transparency.
         quality: 1 .. 100 of JPEG, WebP and AVIF.
         strip: leave EXIF, XMP, IPTC and comments out.
@@ -123,7 +129,7 @@ def encode_photo(
     Raises:
         OutputError: the format cannot hold the photo.
     """
-    format = format or _FALLBACK.get(photo.format, photo.format)
+    format = format or NEAREST.get(photo.format, photo.format)
     if format not in WRITABLE:
         raise OutputError(f"{format!r} cannot be written", remedy=f"use one of {', '.join(WRITABLE)}")
     kept = photo.metadata.stripped() if strip else photo.metadata
@@ -155,11 +161,10 @@ def write_photo(
         OutputError: the target cannot be written; nothing is left behind.
     """
     target = Path(target)
-    suffix = target.suffix.lower()
-    format = format or next((name for name, suffixes in SUFFIXES.items() if suffix in suffixes), None)
+    format = format or format_of_name(target.suffix)
     try:
         data = encode_photo(rgb, photo, format=format, quality=quality, strip=strip, note=note)
-        _write_whole(target, data)
+        write_whole(target, data)
     except OutputError as error:
         error.path = str(target)
         raise
@@ -168,7 +173,6 @@ def write_photo(
 
 
 _REMEDY = "the file may be damaged; --allow-truncated takes what can be read"
-_FALLBACK = {"heic": "jpeg", "gif": "png"}
 
 
 def _open(path: Path) -> BinaryIO:
@@ -188,7 +192,7 @@ def _open(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
-def _read(stream: BinaryIO, limits: Limits, allow_truncated: bool) -> Photo:
+def _read(stream: BinaryIO, limits: Limits, allow_truncated: bool, admit: Callable[[int], None] | None) -> Photo:
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     if size == 0:
@@ -208,6 +212,8 @@ def _read(stream: BinaryIO, limits: Limits, allow_truncated: bool) -> Photo:
             raise TooLargeError(f"has {pages:,} {what}, over the limit of {most:,}", remedy="split it first")
         if pages > 1:
             log.warning("the photo has %d %s: the first is read", pages, what)
+        if admit is not None:
+            admit(width * height)
 
     def decode(fail_on: str) -> tuple[pyvips.Image, tuple[Any, ...]]:
         stream.seek(0)
@@ -306,31 +312,3 @@ def _lines(text: str) -> list[str]:
     """The messages of a decoder without the echoes of libvips."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return [line for line in lines if not line.startswith(("vips_", "source: bad seek"))] or lines[:1]
-
-
-def _write_whole(target: Path, data: bytes) -> None:
-    """Write under another name in the same folder, then rename: the name never stands for half a file."""
-    part = target.with_name(f".colorizegan-{secrets.token_hex(6)}.part")
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        part.replace(target)
-        _sync_folder(target.parent)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename survive a power cut, where the system lets folders be synced."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        log.debug("%s cannot be synced", folder)
-    finally:
-        os.close(descriptor)

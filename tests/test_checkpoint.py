@@ -67,24 +67,32 @@ def test_a_pickle_is_never_read(tmp_path: Path) -> None:
     assert load_newest(tmp_path / "nowhere") == (None, [])
 
 
-def test_optimizer_state_survives_exactly() -> None:
-    def trained() -> tuple[torch.nn.Linear, torch.optim.AdamW]:
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("fused", [False, True])
+def test_optimizer_state_survives_exactly(tmp_path: Path, layout: torch.memory_format, fused: bool) -> None:
+    picture = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+
+    def trained() -> tuple[torch.nn.Conv2d, torch.optim.AdamW]:
         torch.manual_seed(0)
-        net = torch.nn.Linear(3, 2)
-        optimizer = torch.optim.AdamW(net.parameters(), 0.1)
+        net = torch.nn.Conv2d(3, 4, 3)
+        net.to(memory_format=layout)  # pyright: ignore[reportCallIssue]  # torch's types omit it
+        optimizer = torch.optim.AdamW(net.parameters(), 0.1, fused=fused)
         for _ in range(3):
-            net(torch.ones(1, 3)).sum().backward()
+            optimizer.zero_grad()
+            net(picture).square().sum().backward()
             optimizer.step()
         return net, optimizer
 
-    (net, optimizer), (other, fresh) = trained(), trained()
-    fresh = torch.optim.AdamW(other.parameters(), 0.1)
-    load_optimizer(fresh, optimizer_tensors(optimizer))
+    (net, optimizer), (other, _) = trained(), trained()
+    fresh = torch.optim.AdamW(other.parameters(), 0.1, fused=fused)
+    saved = load_checkpoint(save_checkpoint(tmp_path, 3, Checkpoint(optimizer_tensors(optimizer), {})))
+    load_optimizer(fresh, saved.tensors)
     for model, opt in ((net, optimizer), (other, fresh)):
         opt.zero_grad()
-        model(torch.ones(1, 3)).square().sum().backward()
+        model(picture).sum().backward()
         opt.step()
     assert torch.equal(net.weight, other.weight)
+    assert torch.equal(net.bias, other.bias)  # pyright: ignore[reportArgumentType]
 
 
 def test_unwritable_folder_is_one_line(tmp_path: Path) -> None:

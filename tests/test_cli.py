@@ -29,6 +29,9 @@ from colorizegan.cli import app
 from colorizegan.colorizer import Colorizer
 
 
+LEDGER = "colorizegan.jsonl"
+
+
 @dataclass
 class Outcome:
     status: int
@@ -86,8 +89,8 @@ def put_photo(path: str | Path, image: Image.Image | None = None) -> Path:
 
 
 def tree(root: Path) -> dict[str, str]:
-    """Every file below and its hash."""
-    files = (path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
+    """Every file below and its hash, without the ledger, which is tested in test_batch.py."""
+    files = (path for path in root.rglob("*") if path.is_file() and not path.is_symlink() and path.name != LEDGER)
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

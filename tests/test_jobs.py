@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -37,7 +38,7 @@ def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def pairs(*args: str, **options: str) -> list[tuple[str, str]]:
+def pairs(*args: str, **options: Any) -> list[tuple[str, str]]:
     plan = make_plan(args, options.pop("output", None), **options)
     return [(str(job.source), str(job.target)) for job in plan.jobs]
 
@@ -49,6 +50,18 @@ class TestNames:
         assert pairs("album/b.PNG") == [("album/b.PNG", "album/b.colorized.PNG")]
         assert pairs("album/a.jpg", suffix="-x") == [("album/a.jpg", "album/a-x.jpg")]
         assert pairs("album/a.jpg", format="png") == [("album/a.jpg", "album/a.colorized.png")]
+
+    def test_what_is_not_written_gets_the_name_of_what_is(self) -> None:
+        for name in ("e.gif", "e.HEIC", "e.pgm"):
+            Path("other", name).touch()
+        assert pairs("other", output="out") == [
+            ("other/a.jpg", "out/a.jpg"),
+            ("other/e.HEIC", "out/e.jpg"),
+            ("other/e.gif", "out/e.png"),
+            ("other/e.pgm", "out/e.ppm"),
+        ]
+        with pytest.raises(UsageError, match=r"not written; end it with \.png"):
+            pairs("other/a.jpg", output="x.gif")
 
     def test_folder_is_searched_in_order_and_earlier_results_are_no_inputs(self) -> None:
         assert pairs("album") == [
@@ -199,9 +212,17 @@ def test_lists() -> None:
     assert split_list(b"a\nb.jpg\0c.jpg\0", nul=True) == ["a\nb.jpg", "c.jpg"]
 
 
+def searches(name: str) -> bool:
+    """Whether a name has a whole tree searched, which for `/` is all that the machine holds."""
+    return Path(name).is_dir() or "**" in name
+
+
+NAMES = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=20)
+
+
 @settings(max_examples=200, deadline=None)
 @given(
-    st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=20), max_size=5),
+    st.lists(NAMES.filter(lambda name: not searches(name)), max_size=5),
     st.sampled_from([None, "out", "out/"]),
 )
 def test_results_stay_inside_the_output(names: list[str], output: str | None) -> None:

@@ -7,6 +7,7 @@ from colorizegan.training.networks import (
     ColorUNet,
     PatchDiscriminator,
     Pix2PixUNet,
+    SceneContext,
     annealed_mean,
     count_parameters,
     init_pix2pix,
@@ -48,7 +49,9 @@ def test_no_hints_equal_empty_hints_and_a_hint_changes_the_colours(small: ColorU
 def test_scene_context_reaches_the_far_corner() -> None:
     torch.manual_seed(0)
     net = ColorUNet(SMALL, 0).eval()
-    torch.nn.init.normal_(net.deep[0].out.weight)  # starts at 0, as "no context"
+    context = net.deep[0]
+    assert isinstance(context, SceneContext)
+    torch.nn.init.normal_(context.out.weight)  # starts at 0, as "no context"
     L = torch.full((1, 1, 512, 512), 50.0)
     other = L.clone()
     other[:, :, :64, :64] = torch.rand(64, 64) * 100

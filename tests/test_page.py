@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,9 @@ def test_the_page_is_self_contained_and_escaped(page: Path):
     assert not re.search(r"""(src|href)=["']?(?!data:)\w+:|@import|url\(""", text)
     assert "<script>alert" not in text
     assert "evaluate &lt;this&gt;" in text
-    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL).group(1))
+    found = re.search(r'id="data">(.*?)</script>', text, re.DOTALL)
+    assert found
+    data = json.loads(found[1])
     assert data["names"] == ["input", "A&B", "perfect", "truth"]
     assert len(data["photos"]) == 3
     assert data["groups"][-1]["title"] == "random"
@@ -47,7 +50,7 @@ def test_the_best_of_a_column_is_marked(page: Path):
 
 
 @pytest.mark.browser
-def test_the_viewer_in_a_browser(page: Path, browser):
+def test_the_viewer_in_a_browser(page: Path, browser: Any):
     browser.get(page.as_uri())
     find = browser.find_element
     assert len(browser.find_elements("css selector", "#sheets .row img")) == 4 * (3 * 3 * 2 + 3)
@@ -65,11 +68,25 @@ def test_the_viewer_in_a_browser(page: Path, browser):
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
+def test_confidence_is_drawn_for_those_who_tell_it(page: Path, tiny_bundle: Path, tmp_path: Path):
+    assert "Risk against coverage" not in page.read_text(encoding="utf-8")
+    photos = page.parent.parent / "photos"
+    report = evaluate("folder-full", photos, {"tiny": str(tiny_bundle)}, tmp_path, resamples=20, stable=0)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    charts = re.findall(r"<figcaption>(.*?)</figcaption><svg.*?</svg>", text, re.DOTALL)
+    assert charts[-2:] == ["Calibration (below the line: too sure)", "Risk against coverage"]
+    # a point for each step of confidence that holds cells; then the guide of a perfect order
+    steps = np.count_nonzero(report.columns["tiny"]["by_confidence"].sum(0)[:, 0])
+    lines = re.findall(r'class="line"[^>]*d="M([^"]*)"', text)
+    assert len(lines[-2].split("L")) == steps > 1
+
+
 def test_a_chart_leaves_out_what_is_not_finite():
     svg = chart(
         "t <1>", "x", "y", [Series("a", [0, 1, np.nan, 3], [0, np.inf, 2, 3]), Series("b", [], [])], square=True
     )
     assert "nan" not in svg
+    assert ">-0<" not in svg
     assert "inf" not in svg
     assert "t &lt;1&gt;" in svg
     assert svg.count("<rect") == 2

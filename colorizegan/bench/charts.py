@@ -108,4 +108,5 @@ def _ticks(low: float, high: float) -> list[float]:
     step = 10 ** np.floor(np.log10(raw))
     step *= next(m for m in (1, 2, 5, 10) if m * step >= raw)
     first = np.ceil(low / step - 1e-9)
-    return [round(float(k * step), 10) for k in np.arange(first, np.floor(high / step + 1e-9) + 1)]
+    # + 0.0: no tick is called -0
+    return [round(float(k * step), 10) + 0.0 for k in np.arange(first, np.floor(high / step + 1e-9) + 1)]

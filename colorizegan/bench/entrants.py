@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 from typing import Protocol as Interface
 from urllib.parse import parse_qsl
 
@@ -16,11 +17,23 @@ from colorizegan.bench.metrics import lab_of
 from colorizegan.bench.onnx_layouts import OnnxColorizer
 from colorizegan.bench.photoset import PhotoSet
 from colorizegan.color import gray_to_lightness, in_gamut_scale, lab_to_rgb
+from colorizegan.colorizer import Colorizer, working_lightness
 from colorizegan.errors import DataError, InputError, UsageError
+from colorizegan.merge import merge
+from colorizegan.predict import Prediction
 
-__all__ = ["BASELINES", "Entrant", "Spec", "colour_with", "open_entrant", "parse_entrants"]
+__all__ = ["BASELINES", "Entrant", "Painting", "Spec", "colour_with", "open_entrant", "other_colours", "parse_entrants"]
 
 BASELINES = ("gray", "mean colour", "another photo", "truth")
+
+
+class Painting(NamedTuple):
+    """An entrant's picture of one photo."""
+
+    rgb: NDArray[np.uint8]
+    """(H, W, 3) sRGB."""
+    prediction: Prediction | None = None
+    """What the network said, where the entrant tells."""
 
 
 class Entrant(Interface):
@@ -28,9 +41,14 @@ class Entrant(Interface):
 
     facts: dict[str, str | float | int]
     """Kind, path, digest and options, for the report."""
+    live: bool
+    """It can colorize any picture, not only those of the test."""
 
-    def colorize(self, key: str, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The entrant's picture of one photo: (H, W) uint8 neutral sRGB -> (H, W, 3) uint8 sRGB."""
+    def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Painting:
+        """The entrant's picture of one photo, gray (H, W) uint8 neutral sRGB.
+
+        size: shorter side that the network shall work at, px, where it has a choice; None = as the spec says.
+        """
         ...
 
 
@@ -109,9 +127,9 @@ def open_entrant(spec: str, photos: PhotoSet) -> Entrant:
 class _Bundle:
     """A model bundle through the whole product path: resize, network, merge."""
 
-    def __init__(self, spec: Spec) -> None:
-        from colorizegan.colorizer import Colorizer
+    live = True
 
+    def __init__(self, spec: Spec) -> None:
         spec.allow("saturation", "size")
         self.saturation = spec.number("saturation", 1.0, 0, 4) or 0.0
         size = spec.number("size", None, 16, 4096)
@@ -128,12 +146,17 @@ class _Bundle:
             "size": self.size or bundle.card.working_size,
         }
 
-    def colorize(self, key: str, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return np.asarray(self.colorizer.colorize(gray, saturation=self.saturation, size=self.size), dtype=np.uint8)
+    def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Painting:
+        # What Colorizer.colorize_gray does, with the network run once for both the picture and its confidence.
+        working = self.colorizer.working_size(size or self.size)
+        prediction = self.colorizer.predictor.predict(working_lightness(gray, working))
+        return Painting(merge(gray, prediction.ab, saturation=self.saturation, threads=1), prediction)
 
 
 class _Onnx:
     """Another project's network; its ab are enlarged bilinearly and joined with L, out-of-gamut values cut off."""
+
+    live = True
 
     def __init__(self, spec: Spec) -> None:
         spec.allow("layout", "size")
@@ -149,12 +172,14 @@ class _Onnx:
             "size": self.network.size,
         }
 
-    def colorize(self, key: str, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return self.network.colorize(gray)
+    def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Painting:
+        return Painting(self.network.colorize(gray, size))
 
 
 class _Results:
     """A folder of pictures that some other tool made from the inputs of the protocol."""
+
+    live = False
 
     def __init__(self, spec: Spec, photos: PhotoSet) -> None:
         spec.allow("suffix")
@@ -168,13 +193,13 @@ class _Results:
             "sha256": self.results.digest(),
         }
 
-    def colorize(self, key: str, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Painting:
         rgb = np.asarray(self.results.read(self.key[key]), dtype=np.uint8)
         if rgb.shape[:2] != gray.shape:
             sizes = f"{rgb.shape[1]}x{rgb.shape[0]} px, the test photo {gray.shape[1]}x{gray.shape[0]}"
             text = f"result {self.key[key]} is {sizes}"
             raise DataError(text, path=self.results.source, remedy="colorize the pictures that --write-inputs gives")
-        return rgb
+        return Painting(rgb)
 
 
 def colour_with(gray: NDArray[np.uint8], ab: NDArray[np.float32]) -> NDArray[np.uint8]:

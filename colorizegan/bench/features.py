@@ -1,7 +1,7 @@
 """Distances between two sets of pictures in the features of a fixed network, under that network's own name.
 
 The network is SqueezeNet 1.0 from a local safetensors file; torch runs it, so this part needs the extra `train`. A
-distance on it is never an FID: FID proper needs Inception weights (`inception_distance`).
+distance on it is never an FID: FID proper needs Inception weights (`Inception`).
 """
 
 from __future__ import annotations
@@ -12,12 +12,45 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from colorizegan.bench.judge import Network
 from colorizegan.errors import DataError, InputError, MissingExtraError, UsageError
 
-__all__ = ["SqueezeNet", "frechet_distance", "inception_distance", "kernel_distance"]
+__all__ = ["Inception", "SqueezeNet", "distances", "frechet_distance", "kernel_distance", "open_networks"]
 
 _BLOCK = 4000  # pictures per block of the kernel distance: bounds its memory
 _POOLED_AFTER = (-1, 2, 6)  # max pooling after conv1 (-1) and after these fire modules
+
+
+def open_networks(squeezenet: Path | None, inception: Path | None) -> dict[str, Network]:
+    """The feature networks whose weights are given, by name. Raises as their classes do."""
+    found: dict[str, Network] = {}
+    if squeezenet is not None:
+        found["squeezenet"] = SqueezeNet(squeezenet)
+    if inception is not None:
+        found["fid"] = Inception(inception)
+    if found:
+        # The bench has several photos under way at once, and digits must not hang on the machine's cores.
+        _torch()[0].set_num_threads(1)
+    return found
+
+
+def distances(network: str, features: NDArray[np.floating], truth: NDArray[np.floating]) -> dict[str, float]:
+    """The metrics of `figures.METRICS` that a network stands for; features and truth (n, d), the same photos in order.
+
+    Nothing where there are fewer than two photos. Features of SqueezeNet are first scaled to length sqrt(d) each, since
+    the kernel takes them to be of the order of 1; those of Inception are taken as they are, as FID is defined.
+    """
+    if len(features) < 2:
+        return {}
+    if network == "fid":
+        return {"fid": frechet_distance(features, truth)}
+    x, y = (_to_length(rows, features.shape[1] ** 0.5) for rows in (features, truth))
+    return {f"{network}_frechet": frechet_distance(x, y), f"{network}_kernel": kernel_distance(x, y)}
+
+
+def _to_length(features: NDArray[np.floating], length: float) -> NDArray[np.float64]:
+    norms = np.linalg.norm(features, axis=1, keepdims=True).astype(np.float64)
+    return features * (length / np.maximum(norms, 1e-12))
 
 
 class SqueezeNet:
@@ -45,18 +78,21 @@ class SqueezeNet:
         ]
         if missing:
             raise DataError(f"not SqueezeNet 1.0: it has no {missing[0]}", path=path)
+        for name, tensor in self.weights.items():
+            if tensor.ndim == 4:  # channels last: half the time on a CPU
+                self.weights[name] = tensor.contiguous(memory_format=self.torch.channels_last)
 
     def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(H, W, 3) uint8 sRGB -> (512,) float32. No resize: the picture goes in as it is."""
         torch, weights = self.torch, self.weights
-        relu, conv = torch.nn.functional.relu, torch.nn.functional.conv2d
+        relu, conv = torch.nn.functional.relu_, torch.nn.functional.conv2d
 
         def layer(x: Any, name: str, **where: int) -> Any:
             return relu(conv(x, weights[f"{name}.weight"], weights[f"{name}.bias"], **where))
 
         with torch.inference_mode():
             bgr = rgb[..., ::-1].astype(np.float32) - np.array([104, 117, 123], np.float32)
-            x = torch.from_numpy(np.ascontiguousarray(bgr)).permute(2, 0, 1)[None]  # (1, 3, H, W)
+            x = torch.from_numpy(np.ascontiguousarray(bgr))[None].permute(0, 3, 1, 2)  # (1, 3, H, W), channels last
             x = layer(x, "conv1", stride=2)
             for index in range(-1, 8):
                 if index >= 0:
@@ -88,7 +124,9 @@ def frechet_distance(features: NDArray[np.floating], truth: NDArray[np.floating]
 def kernel_distance(features: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
     """Squared maximum mean discrepancy under (x y / d + 1)^3, unbiased: may fall below 0; lower is nearer; no unit.
 
-    features, truth: (n, d) each. Binkowski 2018, section 3 (there on Inception). Over 4,000 pictures: mean of blocks.
+    features, truth: (n, d) each, row by row of the same photo. Kernel of Binkowski 2018, section 3 (there on
+    Inception); estimator of Gretton 2012, Lemma 6, for sets of one size: the pairs of a picture with its own truth are
+    left out, so that equal sets are at 0. Over 4,000 pictures: mean of blocks.
     """
     _check(features, truth)
     if len(features) != len(truth):
@@ -104,8 +142,9 @@ def _mmd(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     def kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         return (a @ b.T / d + 1) ** 3
 
-    within = sum(k.sum() - np.trace(k) for k in (kernel(x, x), kernel(y, y)))
-    return float(within / (n * (n - 1)) - 2 * kernel(x, y).mean())
+    within, across = [kernel(x, x), kernel(y, y)], kernel(x, y)
+    off_diagonal = sum(k.sum() - np.trace(k) for k in within) - 2 * (across.sum() - np.trace(across))
+    return float(off_diagonal / (n * (n - 1)))
 
 
 def _check(features: NDArray[np.floating], truth: NDArray[np.floating]) -> None:
@@ -113,28 +152,35 @@ def _check(features: NDArray[np.floating], truth: NDArray[np.floating]) -> None:
         raise UsageError(f"features of two or more pictures each are needed, not {features.shape} and {truth.shape}")
 
 
-def inception_distance(weights: Path) -> Any:
-    """FID proper as a torchmetrics object, from a local file of Inception weights (the port of torch-fidelity).
+class Inception:
+    """Feature extractor of FID proper: (H, W, 3) uint8 sRGB -> (2048,) float32. Thread-safe.
 
-    Call update((N, 3, H, W) uint8 tensor, real=True|False) and compute(). Heusel 2017; pictures are resized to 299 px
-    by torch-fidelity's own bilinear resize. Raises InputError, MissingExtraError, DataError.
+    Inception v3 in the port of torch-fidelity, which resizes pictures to 299 px itself, through torchmetrics; weights
+    from a local file only. Raises InputError, MissingExtraError, DataError.
     """
-    if not Path(weights).is_file():
-        raise InputError("no such file of Inception weights", path=weights)
-    _torch()
-    try:
-        import torch_fidelity  # noqa: F401  # pyright: ignore[reportMissingImports]
-        from torchmetrics.image.fid import FrechetInceptionDistance
-    except ImportError:
-        raise MissingExtraError(
-            "FID needs torchmetrics and torch-fidelity", remedy="pip install torchmetrics torch-fidelity"
-        ) from None
-    try:
-        return FrechetInceptionDistance(feature=2048, feature_extractor_weights_path=str(weights))
-    except Exception as error:  # torch.load and the port raise many kinds
-        raise DataError(
-            f"not Inception weights of torch-fidelity ({str(error).splitlines()[0][:150]})", path=weights
-        ) from None
+
+    def __init__(self, path: Path) -> None:
+        if not Path(path).is_file():
+            raise InputError("no such file of Inception weights", path=path)
+        self.torch, _ = _torch()
+        try:
+            import torch_fidelity  # noqa: F401  # pyright: ignore[reportMissingImports]
+            from torchmetrics.image.fid import FrechetInceptionDistance
+        except ImportError:
+            raise MissingExtraError(
+                "FID needs torchmetrics and torch-fidelity", remedy="pip install torchmetrics torch-fidelity"
+            ) from None
+        try:
+            metric = FrechetInceptionDistance(feature=2048, feature_extractor_weights_path=str(path))
+        except Exception as error:  # torch.load and the port raise many kinds
+            text = f"not Inception weights of torch-fidelity ({(str(error) or repr(error)).splitlines()[0][:150]})"
+            raise DataError(text, path=path) from None
+        self.network: Any = metric.inception
+
+    def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        x = self.torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None]  # (1, 3, H, W) uint8
+        with self.torch.inference_mode():
+            return self.network(x)[0].numpy().astype(np.float32)
 
 
 def _torch() -> tuple[Any, Any]:

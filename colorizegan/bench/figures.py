@@ -9,6 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from colorizegan.bench.calibration import area, expected_calibration_error, saved
+from colorizegan.bench.semantics import KINDS
+from colorizegan.bench.stability import CHANGES
+
 __all__ = ["GROUPS", "METRICS", "Metric"]
 
 Means = Mapping[str, NDArray[np.float64]]
@@ -36,9 +40,11 @@ class Metric:
     digits: int
     unit: str
     formula: Formula | None
-    """Means of columns, each (B,) -> the figure, (B,). Only ratios and differences of means, so that it can be
-    resampled; None for a figure of the whole set, which comes without an interval."""
+    """Means of columns, each (B, ...) -> the figure, (B,), so that it can be resampled; None for a figure of the whole
+    set, which comes without an interval. KeyError where an entrant lacks a column, nan where no photo has a value."""
     source: str
+    seen: str = ""
+    """Column that is 0 where a photo has no part in the figure; with too few that have there is no interval."""
 
 
 def _mean(column: str) -> Formula:
@@ -112,5 +118,110 @@ _ALL = (
         "share of the pixels of L 2..98 with a channel at 0 or 255",
     ),
     Metric("l_error", "L error", FAULTS, "lower", 3, "L", _mean("l_error"), "mean |L - L of the truth|"),
+    *(
+        Metric(
+            f"{kind.name}_right",
+            kind.name,
+            MEANING,
+            "higher",
+            1,
+            "%",
+            _ratio(f"{kind.name}_hit", f"{kind.name}_seen", 100),
+            f"share of the region with hue {kind.hue[0]:g}..{kind.hue[1]:g} degrees and chroma over {kind.chroma:g}, "
+            "mean over the photos that have one; regions: see docs/evaluation.md",
+            f"{kind.name}_seen",
+        )
+        for kind in KINDS.values()
+    ),
+    *(
+        metric
+        for change in CHANGES.values()
+        for metric in (
+            Metric(
+                f"{change.name}_hue",
+                f"hue, {change.label}",
+                STABILITY,
+                "lower",
+                2,
+                "degrees",
+                _ratio(f"{change.name}_turn", f"{change.name}_chroma"),
+                f"mean change of the hue angle, {change.text}; pixels weighted by chroma",
+                f"{change.name}_pixels",
+            ),
+            Metric(
+                f"{change.name}_ab",
+                f"ab, {change.label}",
+                STABILITY,
+                "lower",
+                2,
+                "Lab",
+                _ratio(f"{change.name}_move", f"{change.name}_pixels"),
+                f"mean change of (a, b), {change.text}",
+                f"{change.name}_pixels",
+            ),
+        )
+    ),
+    Metric(
+        "ece",
+        "ECE",
+        CONFIDENCE,
+        "lower",
+        2,
+        "%",
+        lambda m: 100 * expected_calibration_error(m["reliability"]),
+        "Guo 2017: |probability of the likeliest colour bin - how often it is the right one|, mean over cells",
+    ),
+    Metric(
+        "aurc",
+        "risk-coverage area",
+        CONFIDENCE,
+        "lower",
+        2,
+        "Lab",
+        lambda m: area(m["by_confidence"][:, ::-1]),
+        "Geifman and El-Yaniv 2017: mean ab error of the most confident cells, mean over all coverages",
+    ),
+    Metric(
+        "risk_saved",
+        "risk saved",
+        CONFIDENCE,
+        "higher",
+        1,
+        "%",
+        lambda m: 100 * saved(m["by_confidence"], m["by_error"]),
+        "what ordering by confidence saves of the risk-coverage area, of what a perfect order saves; 0 = by chance",
+    ),
+    Metric(
+        "squeezenet_frechet",
+        "Frechet, SqueezeNet 1.0",
+        FEATURES,
+        "lower",
+        3,
+        "",
+        None,
+        "Frechet distance (Heusel 2017, equation 6) of the mean of the last fire module, scaled to length sqrt(512); "
+        "no FID; compare at equal n only",
+    ),
+    Metric(
+        "squeezenet_kernel",
+        "kernel, SqueezeNet 1.0",
+        FEATURES,
+        "lower",
+        4,
+        "",
+        None,
+        "squared MMD with the cubic kernel (Binkowski 2018), unbiased, same features; no KID",
+    ),
+    Metric(
+        "fid",
+        "FID",
+        FEATURES,
+        "lower",
+        2,
+        "",
+        None,
+        "Heusel 2017 on Inception v3 in the port of torch-fidelity, pictures resized to 299 px by it, through "
+        "torchmetrics; compare at equal n only",
+    ),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from colorizegan.bench.calibration import reliability
 from colorizegan.bench.entrants import Entrant, colour_with, other_colours
 from colorizegan.bench.metrics import AB_BINS, Curve, Truth, ab_bin, bin_weights, lab_of, tally
 from colorizegan.bench.photoset import PhotoSet
 from colorizegan.bench.protocols import Protocol, gray_of, prepare
-from colorizegan.bench.semantics import Regions, find_regions, hits
+from colorizegan.bench.semantics import Labels, find_regions, hits
 from colorizegan.bench.stability import stability
-from colorizegan.bench.trust import Trust, trust_of
 
-__all__ = ["Finding", "Judge", "Survey", "survey_part"]
+__all__ = ["Finding", "Judge", "Network", "Part", "Survey", "other_colours_of", "survey_part"]
+
+Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""A feature network: (H, W, 3) uint8 -> (d,) float32."""
+
+
+class Part(NamedTuple):
+    """What one photo adds to the survey."""
+
+    digest: bytes
+    """Its name and the SHA-256 of its file."""
+    ab: NDArray[np.float64]
+    """(2,) sum of a and of b over the pixels."""
+    bins: NDArray[np.float64]
+    """(AB_BINS,) pixels of each colour."""
 
 
 @dataclass(frozen=True)
@@ -33,22 +48,22 @@ class Survey:
     """SHA-256 over the names and files of the photos."""
 
     @staticmethod
-    def of(parts: list[tuple[bytes, NDArray[np.float64], NDArray[np.float64]]]) -> Survey:
+    def of(parts: Sequence[Part]) -> Survey:
         """From `survey_part` of every photo, in order."""
-        digest = hashlib.sha256(b"".join(part[0] for part in parts)).hexdigest()
-        counts = np.sum([part[2] for part in parts], axis=0)
-        mean = np.sum([part[1] for part in parts], axis=0) / counts.sum()
+        counts = np.sum([part.bins for part in parts], axis=0)
+        mean = np.sum([part.ab for part in parts], axis=0) / counts.sum()
+        digest = hashlib.sha256(b"".join(part.digest for part in parts)).hexdigest()
         return Survey((float(mean[0]), float(mean[1])), bin_weights(counts), digest)
 
 
-def survey_part(
-    key: str, photos: PhotoSet, protocol: Protocol
-) -> tuple[bytes, NDArray[np.float64], NDArray[np.float64]]:
-    """One photo's name and digest, sum of ab (2,), and pixels of each ab bin (AB_BINS,)."""
+def survey_part(key: str, photos: PhotoSet, protocol: Protocol) -> Part:
+    """Look at one photo before the test."""
     name = f"{PurePosixPath(key).name}\n".encode("utf-8", "surrogateescape")
     lab = lab_of(prepare(photos.read(key), protocol))
     bins = np.bincount(ab_bin(lab).ravel(), minlength=AB_BINS).astype(np.float64)
-    return name + hashlib.sha256(photos.read_bytes(key)).digest(), lab[..., 1:].sum((0, 1), dtype=np.float64), bins
+    return Part(
+        name + hashlib.sha256(photos.read_bytes(key)).digest(), lab[..., 1:].sum((0, 1), dtype=np.float64), bins
+    )
 
 
 @dataclass
@@ -56,9 +71,10 @@ class Finding:
     """What was found of one entrant's picture of one photo."""
 
     columns: dict[str, float]
-    curve: Curve
-    features: NDArray[np.float32] | None = None
-    trust: Trust | None = None
+    histograms: dict[str, NDArray[np.float64]]
+    """Columns of more than one number, from `calibration.reliability`."""
+    features: dict[str, NDArray[np.float32]]
+    """By the name of the network."""
 
 
 @dataclass(frozen=True)
@@ -72,36 +88,38 @@ class Judge:
     mean_ab: tuple[float, float]
     pairing: NDArray[np.intp]
     """For each photo the index of the one that lends it its colours."""
-    regions: Regions
-    features: Callable[[NDArray[np.uint8]], NDArray[np.float32]] | None = None
+    labels: Labels = field(default_factory=Labels)
+    networks: Mapping[str, Network] = field(default_factory=dict)
     stable: int = 0
     """How many photos, from the first, to test stability on."""
 
-    def judge(self, index: int) -> dict[str, Finding]:
-        """Every entrant's finding on one photo, baselines first."""
+    def judge(self, index: int) -> dict[str, tuple[Finding, Curve]]:
+        """Every entrant's finding on one photo, and its histograms that add up; baselines first."""
         key = self.photos.keys[index]
-        truth = Truth(prepare(self.photos.read(key), self.protocol), self.survey.weights)
+        photo = self.photos.read(key)
+        truth = Truth(prepare(photo, self.protocol), self.survey.weights)
         gray = gray_of(truth.lab)
-        regions = find_regions(truth.lab, self.regions.of(key))
-        other = prepare(self.photos.read(self.photos.keys[self.pairing[index]]), self.protocol)
+        paintings = {name: rival.colorize(key, gray) for name, rival in self.rivals.items()}
         pictures = {
             "gray": np.repeat(gray[..., None], 3, axis=2),
             "mean colour": colour_with(gray, np.array(self.mean_ab, dtype=np.float32)),
-            "another photo": other_colours(gray, other),
+            "another photo": other_colours_of(self.photos, self.protocol, int(self.pairing[index]), gray),
             "truth": truth.rgb,
-            **{name: rival.colorize(key, gray) for name, rival in self.rivals.items()},
+            **{name: painting.rgb for name, painting in paintings.items()},
         }
-        found: dict[str, Finding] = {}
+        regions = find_regions(truth.lab, self.labels, key)
+        found: dict[str, tuple[Finding, Curve]] = {}
         for name, rgb in pictures.items():
             lab = lab_of(rgb)
             columns, curve = tally(rgb, lab, truth)
-            found[name] = Finding(columns | hits(lab, regions), curve)
-            if self.features is not None:
-                found[name].features = self.features(rgb)
-        for name, rival in self.rivals.items():
-            found[name].trust = trust_of(rival, gray, truth.lab)
-            if index < self.stable:
-                found[name].columns |= stability(rival, key, gray, lab_of(pictures[name]), index)
+            features = {network: run(rgb) for network, run in self.networks.items()}
+            found[name] = Finding(columns | hits(lab, regions), {}, features), curve
+        for name, painting in paintings.items():
+            finding, rival = found[name][0], self.rivals[name]
+            if painting.prediction is not None:
+                finding.histograms |= reliability(painting.prediction, truth.lab)
+            if self.stable and rival.live:
+                finding.columns |= stability(rival, key, photo if index < self.stable else None)
         return found
 
     def shown(self, index: int) -> dict[str, NDArray[np.uint8]]:
@@ -111,6 +129,11 @@ class Judge:
         gray = gray_of(lab_of(truth))
         return {
             "input": gray,
-            **{name: rival.colorize(key, gray) for name, rival in self.rivals.items()},
+            **{name: rival.colorize(key, gray).rgb for name, rival in self.rivals.items()},
             "truth": truth,
         }
+
+
+def other_colours_of(photos: PhotoSet, protocol: Protocol, other: int, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The baseline `another photo`: a gray picture (H, W) with the colours of the photo at place `other`."""
+    return other_colours(gray, prepare(photos.read(photos.keys[other]), protocol))

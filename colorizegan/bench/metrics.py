@@ -224,8 +224,7 @@ def _moments(channel: NDArray[np.uint8]) -> _Moments:
     # Centred on mid-gray: float32 then keeps the digits that E[xx] - E[x]^2 would lose.
     x = channel.astype(np.float32) - 128
     mean = _blur(x)
-    variance: NDArray[np.float32] = _blur(x * x) - mean * mean
-    return _Moments(x, mean, variance)
+    return _Moments(x, mean, np.asarray(_blur(x * x) - mean * mean, np.float32))
 
 
 def _ssim(rgb: NDArray[np.uint8], truth: list[_Moments]) -> float:

@@ -66,17 +66,17 @@ class OnnxColorizer:
                 f"layout {layout} takes one input (N, {self.layout.inputs}, H, W), the file has {found}", path=path
             )
         fixed = [side for side in shape[2:] if isinstance(side, int)]
+        self.fixed = bool(fixed)
         self.size: int = fixed[0] if fixed else size or 256
         if size is not None and self.size != size:
             raise UsageError(
                 f"size={size} is not the size that {path.name} is made for", remedy=f"leave it out or give {fixed[0]}"
             )
 
-    def colorize(self, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(H, W) uint8 neutral sRGB -> (H, W, 3) uint8 sRGB."""
-        small = np.asarray(
-            Image.fromarray(gray).resize((self.size, self.size), Image.Resampling.BICUBIC), dtype=np.float32
-        )
+    def colorize(self, gray: NDArray[np.uint8], size: int | None = None) -> NDArray[np.uint8]:
+        """(H, W) uint8 neutral sRGB -> (H, W, 3) uint8 sRGB. `size` replaces the network's, if that is not fixed."""
+        side = self.size if size is None or self.fixed else size
+        small = np.asarray(Image.fromarray(gray).resize((side, side), Image.Resampling.BICUBIC), dtype=np.float32)
         output = self._run((small / 255).astype(np.float32))  # (C, h, w)
         if self.layout.outputs == 3:
             rgb = (output + 1) / 2 if self.layout.unit else output
@@ -103,7 +103,9 @@ class OnnxColorizer:
             output = self.session.run(None, {self.session.get_inputs()[0].name: feed.astype(np.float32)})[0]
         except Exception as error:  # ONNX Runtime has no exception tree of its own
             text = str(error).splitlines()[0][:200]
-            raise ModelError(f"the network failed at {self.size}x{self.size} ({text})", path=self.path) from None
+            raise ModelError(
+                f"the network failed at {gray.shape[1]}x{gray.shape[0]} ({text})", path=self.path
+            ) from None
         if output.ndim != 4 or output.shape[1] != self.layout.outputs:
             wanted = f"(N, {self.layout.outputs}, h, w)"
             raise ModelError(f"layout {self.layout.name} gives {wanted}, the file gave {output.shape}", path=self.path)

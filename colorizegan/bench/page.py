@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from colorizegan.bench.calibration import risk_curve
 from colorizegan.bench.charts import Series, chart
 from colorizegan.bench.entrants import BASELINES
 from colorizegan.bench.figures import GROUPS, METRICS, Metric
@@ -78,7 +79,9 @@ def report_page(report: Report, groups: Groups, pictures: Callable[[int], Mappin
         "tables": "".join(_table(report, group) for group in GROUPS),
         "resamples": str(report.resamples),
         "seed": str(report.seed),
-        "verdicts": f"<ul>{verdicts}</ul>" if verdicts else "<p>There are only baselines in this test.</p>",
+        "verdicts": f"<ul>{verdicts}</ul>"
+        if verdicts
+        else f"<p>{'Too few photos to say.' if rivals else 'Only baselines.'}</p>",
         "charts": "".join(_figure(title, svg) for title, svg in _charts(report, rivals)),
         "command": f"<pre>{escape(report.command)}</pre>" if report.command else "",
         "facts": "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in described(report)) + "</ul>",
@@ -100,7 +103,7 @@ def _table(report: Report, group: str) -> str:
         for m in metrics
     )
     rows: list[str] = []
-    for name, scores in report.scores.items():
+    for name, scores in report.rows(metrics).items():
         cells = "".join(_cell(scores.get(m.name), m, name in best[m.name]) for m in metrics)
         kind = "baseline" if name in BASELINES else "rival"
         rows.append(f'<tr class="{kind}"><td>{escape(name)}</td>{cells}</tr>')
@@ -125,7 +128,9 @@ def _best(report: Report, metric: Metric) -> set[str]:
 def _cell(score: Score | None, metric: Metric, best: bool) -> str:
     if score is None:
         return "<td>-</td>"
-    value, low, high = (f"{v:.{metric.digits}f}" for v in (score.value, score.low, score.high))
+    value, low, high = (
+        f"{round(v, metric.digits) + 0.0:.{metric.digits}f}" for v in (score.value, score.low, score.high)
+    )
     interval = f"<small>{low} .. {high}</small>" if score.low == score.low else "<small>&nbsp;</small>"
     return f"<td{' class=best' if best else ''}>{value}{interval}</td>"
 
@@ -154,6 +159,31 @@ def _charts(report: Report, rivals: Sequence[str]) -> list[tuple[str, str]]:
         for name in (rivals or ["another photo"])
     ]
     found.append((title, chart(title, "truth", "entrant", clouds, square=True)))
+    return found + _confidence_charts(report)
+
+
+def _confidence_charts(report: Report) -> list[tuple[str, str]]:
+    """Reliability and risk-coverage of the entrants that tell their confidence."""
+    totals = {
+        name: {key: columns[key].sum(0) for key in ("reliability", "by_confidence", "by_error")}
+        for name, columns in report.columns.items()
+        if "reliability" in columns
+    }
+    if not totals:
+        return []
+    lines: list[Series] = []
+    for name, table in totals.items():
+        cells, odds, hits = np.moveaxis(table["reliability"][table["reliability"][:, 0] > 0], -1, 0)
+        lines.append(Series(name, 100 * odds / cells, 100 * hits / cells))
+    title = "Calibration (below the line: too sure)"
+    x = "probability of the likeliest colour, %"
+    found = [(title, chart(title, x, "right, %", lines, square=True))]
+    lines = []
+    for name, table in totals.items():
+        lines.append(Series(name, *risk_curve(table["by_confidence"][::-1])))
+        lines.append(Series(f"{name}: perfect", *risk_curve(table["by_error"]), quiet=True, dashed=True))
+    title = "Risk against coverage"
+    found.append((title, chart(title, "share kept, most confident first", "mean ab error, Lab units", lines)))
     return found
 
 

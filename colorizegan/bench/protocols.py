@@ -41,6 +41,10 @@ class Protocol:
     """The selection is a published list that the user must give."""
     source: str = ""
     """Where the literature uses it, and how sure that is."""
+    regions: str = ""
+    """Table of marked regions that comes with the package, for the semantic checks."""
+    mean_ab: tuple[float, float] | None = None
+    """Colour of the baseline `mean colour`, Lab units; None = mean of the test set."""
 
     @property
     def text(self) -> str:
@@ -54,13 +58,24 @@ class Protocol:
 
 
 _IMAGENET = "ImageNet (ILSVRC 2012) validation"
+_KODAK = "the 24 Kodak photos"
+_MCMASTER = "the 18 McMaster photos"
+_TRAINED = (1.9, 6.6)  # mean colour of photos-train: every fourth photo, each of one weight; standard error 0.1
 _PROTOCOLS = [
-    # name, photos, count, total, fit, filter
-    Protocol("photos-val-256", "the 1,500 held-out photos of photos-val.tar", 1500, 1500, archive="photos-val.tar"),
-    Protocol("kodak-256", "the 24 Kodak photos", 24, 24, archive="kodak.tar"),
-    Protocol("mcmaster-256", "the 18 McMaster photos", 18, 18, archive="mcmaster.tar"),
-    Protocol("kodak-full", "the 24 Kodak photos", 24, 24, fit="none", archive="kodak.tar"),
-    Protocol("mcmaster-full", "the 18 McMaster photos", 18, 18, fit="none", archive="mcmaster.tar"),
+    # name, photos, count, total
+    Protocol(
+        "photos-val-256",
+        "the 1,500 held-out photos of photos-val.tar",
+        1500,
+        1500,
+        archive="photos-val.tar",
+        regions="regions_photos_val.tsv",
+        mean_ab=_TRAINED,
+    ),
+    Protocol("kodak-256", _KODAK, 24, 24, archive="kodak.tar", mean_ab=_TRAINED),
+    Protocol("mcmaster-256", _MCMASTER, 18, 18, archive="mcmaster.tar", mean_ab=_TRAINED),
+    Protocol("kodak-full", _KODAK, 24, 24, fit="none", archive="kodak.tar", mean_ab=_TRAINED),
+    Protocol("mcmaster-full", _MCMASTER, 18, 18, fit="none", archive="mcmaster.tar", mean_ab=_TRAINED),
     Protocol("folder-256", "all photos of the folder or tar given", None),
     Protocol("folder-full", "all photos of the folder or tar given", None, fit="none"),
     Protocol(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from colorizegan.bench.entrants import BASELINES
-from colorizegan.bench.figures import GROUPS, METRICS
+from colorizegan.bench.figures import GROUPS, METRICS, Metric
 from colorizegan.bench.metrics import Curve
 from colorizegan.bench.protocols import Protocol
 from colorizegan.bench.scores import Difference, Score
@@ -59,7 +59,7 @@ class Report:
     differences: list[Difference]
     """Paired differences that involve at least one entrant that is not a baseline."""
     columns: dict[str, dict[str, NDArray[np.float64]]]
-    """Entrant -> column -> (n,) per-photo values."""
+    """Entrant -> column -> per-photo values, (n,) or, of histograms, (n, ...)."""
     notes: list[str] = field(default_factory=list)
     """What a reader must know before using a figure."""
 
@@ -72,6 +72,10 @@ class Report:
     def title(self) -> str:
         part = "" if self.complete else f", first {len(self.keys)} photos only"
         return f"{self.protocol.name} ({len(self.keys)} photos{part})"
+
+    def rows(self, metrics: Sequence[Metric]) -> dict[str, dict[str, Score]]:
+        """The entrants that have at least one of these metrics, and their scores."""
+        return {name: scores for name, scores in self.scores.items() if any(m.name in scores for m in metrics)}
 
     def verdicts(self) -> list[str]:
         """One line per pair of entrants: which differences the intervals show to be real, which not."""
@@ -144,7 +148,7 @@ def report_markdown(report: Report) -> str:
             continue
         head = ["entrant", *(f"{m.label}{f' {m.unit}' if m.unit else ''} {ARROWS[m.better]}" for m in metrics)]
         lines += [f"## {group}", "", f"| {' | '.join(head)} |", f"|---|{'---|' * len(metrics)}"]
-        for name, scores in report.scores.items():
+        for name, scores in report.rows(metrics).items():
             cells = [_cell(scores.get(m.name), m.digits) for m in metrics]
             label = f"*{name}*" if name in BASELINES else f"**{name}**"
             lines.append(f"| {label.replace('|', '/')} | {' | '.join(cells)} |")
@@ -171,14 +175,16 @@ def described(report: Report) -> list[str]:
 
 
 def photos_csv(report: Report) -> str:
-    """The per-photo columns of every entrant as CSV."""
+    """The per-photo columns of every entrant as CSV; empty where an entrant does not have a column."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    names = list(next(iter(report.columns.values())))
+    everyone = report.columns.values()
+    names = list(dict.fromkeys(name for columns in everyone for name in columns if columns[name].ndim == 1))
     writer.writerow(["entrant", "photo", *names])
     for entrant, columns in report.columns.items():
         for index, key in enumerate(report.keys):
-            writer.writerow([entrant, key, *(f"{columns[name][index]:.6g}" for name in names)])
+            cells = [f"{columns[name][index]:.6g}" if name in columns else "" for name in names]
+            writer.writerow([entrant, key, *cells])
     return text.getvalue()
 
 
@@ -236,7 +242,7 @@ def _cell(score: Score | None, digits: int) -> str:
     if score is None:
         return "-"
     interval = f" [{score.low:.{digits}f}, {score.high:.{digits}f}]" if math.isfinite(score.low) else ""
-    return f"{score.value:.{digits}f}{interval}"
+    return f"{round(score.value, digits) + 0.0:.{digits}f}{interval}"  # + 0.0: no minus before a rounded zero
 
 
 def _facts(facts: Mapping[str, str | float | int]) -> str:

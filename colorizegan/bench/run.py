@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.bench.entrants import BASELINES, Entrant, colour_with, open_entrant, other_colours
-from colorizegan.bench.metrics import AB_BINS, Curve, Truth, ab_bin, bin_weights, lab_of, palette_distance, tally
+from colorizegan.bench.entrants import BASELINES, open_entrant
+from colorizegan.bench.features import distances, open_networks
+from colorizegan.bench.judge import Finding, Judge, Survey, survey_part
+from colorizegan.bench.metrics import Curve, lab_of, palette_distance
 from colorizegan.bench.page import choose_photos, report_page
-from colorizegan.bench.photoset import PhotoSet
-from colorizegan.bench.protocols import Protocol, find_protocol, gray_of, open_photos, prepare
+from colorizegan.bench.protocols import find_protocol, gray_of, open_photos, prepare
 from colorizegan.bench.report import Report, photos_csv, report_json, report_markdown, write_files
 from colorizegan.bench.scores import Score, compare, score
+from colorizegan.bench.semantics import KINDS, Labels
 from colorizegan.errors import OutputError, UsageError
 
-__all__ = ["evaluate", "write_inputs"]
+__all__ = ["RESAMPLES", "STABLE", "evaluate", "pair_up", "write_inputs"]
 
 RESAMPLES = 2000
+STABLE = 40
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What is known of the test set before anything is scored."""
-
-    mean_ab: tuple[float, float]
-    """Mean colour of all pixels, Lab units."""
-    weights: NDArray[np.float64]
-    """(AB_BINS,) pixel weights of the rebalanced AuC."""
-    digest: str
-    """SHA-256 over the names and files of the photos."""
+T = TypeVar("T")
 
 
 def evaluate(
@@ -52,6 +43,10 @@ def evaluate(
     names: Path | None = None,
     count: int | None = None,
     mean_ab: tuple[float, float] | None = None,
+    regions: Path | None = None,
+    squeezenet: Path | None = None,
+    inception: Path | None = None,
+    stable: int = STABLE,
     resamples: int = RESAMPLES,
     seed: int = 0,
     workers: int | None = None,
@@ -67,49 +62,62 @@ def evaluate(
         out: folder for report.json, report.md, report.html and photos.csv; None writes nothing.
         names: list file, for protocols that need one.
         count: only the first so many photos; the report says so.
-        mean_ab: colour of the baseline `mean colour`, e.g. of the training set; None = mean of this test set.
+        mean_ab: colour of the baseline `mean colour`, e.g. of the training set; None = the protocol's, else the mean of
+            this test set.
+        regions: table of marked sky, vegetation, water and skin (`semantics.Labels.read`); None = the protocol's own.
+        squeezenet: weights of SqueezeNet 1.0; with them the feature distances on it are measured (needs torch).
+        inception: weights of the FID network; with them FID is measured (needs torchmetrics and torch-fidelity).
+        stable: how many photos, from the first, to test stability on; 0 = none.
         resamples: bootstrap resamples behind the 95 % intervals.
         seed: of the bootstrap and of the pairing of `another photo`.
         workers: photos under way at once; None = cores, at most 8. The digits do not depend on it.
         command: what the user typed, for the report.
         progress: called with (photos done, photos in all).
 
-    Raises UsageError, InputError, DataError, ModelError, OutputError, each in one line.
+    Raises UsageError, InputError, DataError, ModelError, OutputError, MissingExtraError, each in one line.
     """
     # Open everything first: a wrong path must show before the first photo is scored.
     chosen = find_protocol(protocol)
     if clash := [name for name in entrants if name in BASELINES]:
         raise UsageError(f"entrant name {clash[0]!r} is a baseline's", remedy="choose another name")
     photos = open_photos(chosen, data, names=names, count=count)
+    labels = Labels.read(regions) if regions else Labels.shipped(chosen.regions) if chosen.regions else Labels()
+    networks = open_networks(squeezenet, inception)
     rivals = {name: open_entrant(spec, photos) for name, spec in entrants.items()}
     workers = workers or min(8, os.cpu_count() or 1)
+    total = len(photos.keys)
+    live = [name for name, rival in rivals.items() if rival.live]
 
     with ThreadPoolExecutor(workers) as pool:
         # Look at the whole set: its mean colour, its colour frequencies, its digest.
-        survey = _survey(photos, chosen, pool, 4 * workers)
-        pairing = _pairing(len(photos.keys), seed)
+        survey = Survey.of(
+            list(_in_order(pool, lambda i: survey_part(photos.keys[i], photos, chosen), total, 4 * workers))
+        )
+        mean_from = "given" if mean_ab else "photos-train" if chosen.mean_ab else "this test set"
+        mean_ab = mean_ab or chosen.mean_ab or survey.mean_ab
+        judge = Judge(photos, chosen, rivals, survey, mean_ab, pair_up(total, seed), labels, networks, stable)
 
         # Score photo by photo; only numbers are kept.
-        def judge(index: int) -> dict[str, tuple[dict[str, float], Curve]]:
-            return _judge(index, photos, chosen, rivals, survey, mean_ab or survey.mean_ab, pairing)
-
         everyone = [*BASELINES, *rivals]
-        rows: dict[str, list[dict[str, float]]] = {name: [] for name in everyone}
+        findings: dict[str, list[Finding]] = {name: [] for name in everyone}
         curves: dict[str, Curve] = {}
-        for done, judged in enumerate(_in_order(pool, judge, len(photos.keys), 4 * workers), start=1):
-            for name, (columns, curve) in judged.items():
-                rows[name].append(columns)
+        for done, found in enumerate(_in_order(pool, judge.judge, total, 4 * workers), start=1):
+            for name, (finding, curve) in found.items():
+                findings[name].append(finding)
                 curves[name] = Curve(*(a + b for a, b in zip(curves[name], curve, strict=True))) if done > 1 else curve
             if progress is not None:
-                progress(done, len(photos.keys))
+                progress(done, total)
 
     # From columns to figures; one set of resamples for all, so that differences are paired.
-    columns = {name: {key: np.array([row[key] for row in rows[name]]) for key in rows[name][0]} for name in everyone}
     scores: dict[str, dict[str, Score]] = {}
     samples: dict[str, dict[str, NDArray[np.float64]]] = {}
+    columns = {name: _columns(findings[name]) for name in everyone}
     for name in everyone:
         scores[name], samples[name] = score(columns[name], resamples, seed)
         of_set = {"palette": palette_distance(curves[name].colours, curves["truth"].colours)}
+        for network in networks:
+            features, truth = (np.stack([f.features[network] for f in findings[who]]) for who in (name, "truth"))
+            of_set |= distances(network, features, truth)
         scores[name] |= {metric: Score(value, math.nan, math.nan) for metric, value in of_set.items()}
     differences = compare(list(rivals), [name for name in BASELINES if name != "truth"], scores, samples)
 
@@ -118,8 +126,8 @@ def evaluate(
         complete=count is None,
         keys=photos.keys,
         data_digest=survey.digest,
-        mean_ab=mean_ab or survey.mean_ab,
-        mean_ab_source="given" if mean_ab else "this test set",
+        mean_ab=mean_ab,
+        mean_ab_source=mean_from,
         command=command,
         resamples=resamples,
         seed=seed,
@@ -129,6 +137,7 @@ def evaluate(
         curves=curves,
         differences=differences,
         columns=columns,
+        notes=_notes(columns["truth"], labels, min(stable, total) if live else 0, total, bool(networks)),
     )
     if out is not None:
         texts = {
@@ -137,8 +146,7 @@ def evaluate(
             "photos.csv": photos_csv(report),
         }
         write_files(Path(out), texts)  # before the page: figures that took long are safe first
-        page = report_page(report, choose_photos(report), lambda index: _shown(index, photos, chosen, rivals))
-        write_files(Path(out), {"report.html": page})
+        write_files(Path(out), {"report.html": report_page(report, choose_photos(report), judge.shown)})
     return report
 
 
@@ -163,57 +171,7 @@ def write_inputs(
     return len(photos.keys)
 
 
-def _survey(photos: PhotoSet, protocol: Protocol, pool: ThreadPoolExecutor, ahead: int) -> Survey:
-    def look(index: int) -> tuple[bytes, NDArray[np.float64], NDArray[np.float64]]:
-        key = photos.keys[index]
-        name = f"{PurePosixPath(key).name}\n".encode("utf-8", "surrogateescape")
-        lab = lab_of(prepare(photos.read(key), protocol))
-        bins = np.bincount(ab_bin(lab).ravel(), minlength=AB_BINS).astype(np.float64)
-        return name + hashlib.sha256(photos.read_bytes(key)).digest(), lab[..., 1:].sum((0, 1), dtype=np.float64), bins
-
-    digest, total, counts = hashlib.sha256(), np.zeros(2), np.zeros(AB_BINS)
-    for name, ab, bins in _in_order(pool, look, len(photos.keys), ahead):
-        digest.update(name)
-        total += ab
-        counts += bins
-    mean = total / counts.sum()
-    return Survey((float(mean[0]), float(mean[1])), bin_weights(counts), digest.hexdigest())
-
-
-def _judge(
-    index: int,
-    photos: PhotoSet,
-    protocol: Protocol,
-    rivals: Mapping[str, Entrant],
-    survey: Survey,
-    mean_ab: tuple[float, float],
-    pairing: NDArray[np.intp],
-) -> dict[str, tuple[dict[str, float], Curve]]:
-    key = photos.keys[index]
-    truth = Truth(prepare(photos.read(key), protocol), survey.weights)
-    gray = gray_of(truth.lab)
-    other = prepare(photos.read(photos.keys[pairing[index]]), protocol)
-    pictures = {
-        "gray": np.repeat(gray[..., None], 3, axis=2),
-        "mean colour": colour_with(gray, np.array(mean_ab, dtype=np.float32)),
-        "another photo": other_colours(gray, other),
-        "truth": truth.rgb,
-        **{name: rival.colorize(key, gray) for name, rival in rivals.items()},
-    }
-    return {name: tally(rgb, lab_of(rgb), truth) for name, rgb in pictures.items()}
-
-
-def _shown(
-    index: int, photos: PhotoSet, protocol: Protocol, rivals: Mapping[str, Entrant]
-) -> dict[str, NDArray[np.uint8]]:
-    """The pictures of one photo for the page: input, every entrant's, truth."""
-    key = photos.keys[index]
-    truth = prepare(photos.read(key), protocol)
-    gray = gray_of(lab_of(truth))
-    return {"input": gray, **{name: rival.colorize(key, gray) for name, rival in rivals.items()}, "truth": truth}
-
-
-def _pairing(count: int, seed: int) -> NDArray[np.intp]:
+def pair_up(count: int, seed: int) -> NDArray[np.intp]:
     """For each photo the index of another one, at random, every photo used once."""
     order = np.random.default_rng(seed).permutation(count)
     pairing = np.empty(count, dtype=np.intp)
@@ -221,7 +179,35 @@ def _pairing(count: int, seed: int) -> NDArray[np.intp]:
     return pairing
 
 
-def _in_order(pool: ThreadPoolExecutor, work: Callable[[int], object], count: int, ahead: int) -> Iterator:
+def _columns(findings: list[Finding]) -> dict[str, NDArray[np.float64]]:
+    """Per-photo arrays (n, ...) of one entrant."""
+    return {
+        **{key: np.array([f.columns[key] for f in findings]) for key in findings[0].columns},
+        **{key: np.stack([f.histograms[key] for f in findings]) for key in findings[0].histograms},
+    }
+
+
+def _notes(
+    truth: Mapping[str, NDArray[np.float64]], labels: Labels, stable: int, total: int, networks: bool
+) -> list[str]:
+    """What a reader must know of the figures that not all photos have."""
+    notes: list[str] = []
+    counts = [
+        f"{kind} {int(truth[f'{kind}_seen'].sum())} ({'marked' if kind in labels.kinds else 'by detector'})"
+        for kind in KINDS
+        if truth[f"{kind}_seen"].any()
+    ]
+    if counts:
+        notes.append(f"Photos with a region: {', '.join(counts)}.")
+    if stable:
+        notes.append(f"Stability: on the first {stable} of {total} photos.")
+    if networks:
+        text = f"Feature distances fall with the number of pictures: compare them at {total} photos only. "
+        notes.append(text + "They say nothing of a generator that was trained against the same network.")
+    return notes
+
+
+def _in_order(pool: ThreadPoolExecutor, work: Callable[[int], T], count: int, ahead: int) -> Iterator[T]:
     """work(0), work(1), ... in order, with no more than `ahead` under way, so that memory stays bounded."""
     for start in range(0, count, ahead):
         yield from pool.map(work, range(start, min(start + ahead, count)))

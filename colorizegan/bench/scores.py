@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from colorizegan.bench.figures import METRICS
 
-__all__ = ["Difference", "Score", "compare", "resampled_means", "score"]
+__all__ = ["Difference", "Score", "compare", "interval", "resampled_means", "score"]
+
+
+FEWEST = 5  # photos; an interval over fewer would look surer than it is
 
 
 @dataclass(frozen=True)
 class Score:
-    """A figure and its 95 % interval; low and high are nan for a figure of the whole set."""
+    """A figure and its 95 % interval; low and high are nan for a figure of the whole set or of fewer than 5 photos."""
 
     value: float
     low: float
@@ -42,18 +45,33 @@ class Difference:
 def resampled_means(
     columns: Mapping[str, NDArray[np.float64]], resamples: int, seed: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Means of per-photo (n,) columns under a bootstrap over photos, (resamples,) each.
+    """Means of per-photo columns (n, ...) under a bootstrap over photos, (resamples, ...) each.
 
     Efron and Tibshirani 1993, chapter 13. The same seed and count of photos draw the same photos, for whichever
     entrant: that is what pairs the differences.
     """
     rng = np.random.default_rng(seed)
-    table = np.stack(list(columns.values()), axis=1)  # (n, columns)
+    flat = {name: column.reshape(len(column), -1) for name, column in columns.items()}
+    table = np.concatenate(list(flat.values()), axis=1)  # (n, width of all columns)
     means = np.empty((resamples, table.shape[1]))
     for row in range(resamples):
         drawn = np.bincount(rng.integers(0, len(table), len(table)), minlength=len(table))
         means[row] = drawn @ table / len(table)
-    return {name: means[:, index] for index, name in enumerate(columns)}
+    ends = np.cumsum([column.shape[1] for column in flat.values()])
+    parts = np.split(means, ends[:-1], axis=1)
+    return {
+        name: part.reshape(resamples, *column.shape[1:])
+        for (name, column), part in zip(columns.items(), parts, strict=True)
+    }
+
+
+def interval(samples: NDArray[np.float64]) -> tuple[float, float]:
+    """The middle 95 % of bootstrap samples (Efron's percentile interval); nan where most of them have no value."""
+    present = samples[np.isfinite(samples)]
+    if 2 * len(present) <= len(samples):
+        return float("nan"), float("nan")
+    low, high = np.quantile(present, (0.025, 0.975))
+    return float(low), float(high)
 
 
 def score(
@@ -61,10 +79,11 @@ def score(
 ) -> tuple[dict[str, Score], dict[str, NDArray[np.float64]]]:
     """Figures of one entrant, and each figure under every resample (for `compare`).
 
-    columns: per-photo (n,) arrays by name, from `metrics.tally`. A metric whose columns are not there is left out.
+    columns: per-photo arrays (n, ...) by name, from `judge.Judge`. A metric whose columns are not there, or that has no
+    value on these photos (no sky in any of them), is left out.
     """
     columns = {**columns, "cf_miss": np.abs(columns["cf"] - columns["cf_truth"])}
-    whole = {name: np.array([column.mean()]) for name, column in columns.items()}
+    whole = {name: column.mean(0)[None] for name, column in columns.items()}
     drawn = resampled_means(columns, resamples, seed)
     scores: dict[str, Score] = {}
     samples: dict[str, NDArray[np.float64]] = {}
@@ -73,11 +92,14 @@ def score(
             continue
         try:
             value = float(metric.formula(whole)[0])
-        except KeyError:
+        except KeyError:  # a column that this entrant does not have
             continue
-        samples[name] = metric.formula(drawn)
-        low, high = np.quantile(samples[name], (0.025, 0.975))
-        scores[name] = Score(value, float(low), float(high))
+        if not np.isfinite(value):
+            continue
+        scores[name] = Score(value, np.nan, np.nan)
+        if np.count_nonzero(columns[metric.seen or "pixels"]) >= FEWEST:
+            samples[name] = metric.formula(drawn)
+            scores[name] = Score(value, *interval(samples[name]))
     return scores, samples
 
 
@@ -91,10 +113,10 @@ def compare(
     differences: list[Difference] = []
     for index, first in enumerate(rivals):
         for second in [*rivals[index + 1 :], *baselines]:
-            for metric in scores[first]:
-                if metric not in scores[second] or METRICS[metric].better == "truth" or metric not in samples[first]:
+            for metric in samples[first]:
+                if metric not in samples[second] or METRICS[metric].better == "truth":
                     continue
                 value = scores[first][metric].value - scores[second][metric].value
-                low, high = np.quantile(samples[first][metric] - samples[second][metric], (0.025, 0.975))
-                differences.append(Difference(first, second, metric, value, float(low), float(high)))
+                low, high = interval(samples[first][metric] - samples[second][metric])
+                differences.append(Difference(first, second, metric, value, low, high))
     return differences

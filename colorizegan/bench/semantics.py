@@ -1,20 +1,31 @@
 """Colours with a meaning: is the sky blue, vegetation green, water aqua or blue, skin in the human range?
 
-Regions are found on the true colour photo by simple detectors (hue sector, place, texture); their own accuracy, judged
-by eye on photos-val, stands in docs/evaluation.md. An entrant's figure is the share of a region whose hue lies in the
-sector of its kind, mean over the photos that have such a region. Truth scores 100 by construction, gray 0.
+Regions are found on the true colour photo. Where people have marked them (`Labels`, a table of boxes), a region is what
+looks like its kind inside a box. Elsewhere simple detectors find sky and vegetation; their accuracy stands in
+docs/evaluation.md. An entrant's figure is the share of a region whose hue lies in the sector of its kind, mean over the
+photos that have such a region. Truth scores 100 by construction, gray 0.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import csv
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colorizegan.bench.metrics import gradient
+from colorizegan.errors import DataError
 
-__all__ = ["KINDS", "Kind", "find_regions", "hits"]
+__all__ = ["KINDS", "Box", "Kind", "Labels", "find_regions", "hits"]
+
+SMALLEST = 0.002  # share of the photo that a marked region must have; less says nothing
+_COLUMNS = ["photo", "kind", "left", "top", "right", "bottom"]
+Box = tuple[float, float, float, float]
+"""left, top, right, bottom as shares 0..1 of the cut photo's width and height."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +44,8 @@ class Kind:
     """Sector of a region's pixels in the truth, inside `hue`."""
     seen_chroma: tuple[float, float]
     lightness: tuple[float, float]
-    area: float
-    """Smallest share of the photo that a region may have."""
+    area: float | None
+    """Smallest share of the photo that a region found by the detector may have; None = there is no detector."""
 
 
 KINDS: dict[str, Kind] = {
@@ -43,46 +54,122 @@ KINDS: dict[str, Kind] = {
         # name, right hue, chroma, seen hue, seen chroma, lightness, area
         Kind("sky", (205, 300), 4, (225, 290), (8, 70), (35, 97), 0.06),
         Kind("vegetation", (95, 165), 5, (105, 150), (14, 90), (12, 85), 0.08),
-        Kind("water", (165, 295), 4, (190, 285), (7, 60), (15, 90), 0.10),
-        Kind("skin", (20, 85), 6, (35, 72), (11, 40), (35, 88), 0.02),
+        Kind("water", (165, 295), 4, (170, 290), (6, 70), (8, 92), None),
+        Kind("skin", (20, 85), 6, (30, 75), (9, 45), (25, 90), None),
     )
 }
 
 
-def find_regions(lab: NDArray[np.float32], *, people: bool | None = None) -> dict[str, NDArray[np.bool_]]:
+@dataclass(frozen=True)
+class Labels:
+    """Regions that people have marked: photo name -> kind -> boxes. Kinds that no photo has are left to detectors."""
+
+    boxes: dict[str, dict[str, list[Box]]] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds that are marked in at least one photo."""
+        return {kind for marked in self.boxes.values() for kind in marked}
+
+    @staticmethod
+    def read(path: Path) -> Labels:
+        """A tab-separated table with the head photo, kind, left, top, right, bottom; a photo may have several rows.
+
+        Raises DataError with the number of the line that is wrong.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"the table of regions cannot be read ({error})", path=path) from None
+        return Labels(_parse(text, path))
+
+    @staticmethod
+    def shipped(name: str) -> Labels:
+        """A table that comes with the package."""
+        place = files("colorizegan.bench").joinpath(name)
+        return Labels(_parse(place.read_text(encoding="utf-8"), Path(name)))
+
+    def of(self, key: str) -> dict[str, list[Box]]:
+        """The boxes of one photo, found by the name without folder."""
+        return self.boxes.get(PurePosixPath(key).name, {})
+
+
+def find_regions(lab: NDArray[np.float32], labels: Labels | None = None, key: str = "") -> dict[str, NDArray[np.bool_]]:
     """Masks (H, W) of the regions that are there, by kind, from the true photo (H, W, 3) Lab.
 
-    sky: blue, smooth, joined to the top edge. vegetation: green and textured. water: blue or aqua, in the lower part,
-    not joined to the top edge. skin: skin-coloured, smooth, in one piece; looked for only where the caller knows that
-    the photo shows people (skin colour alone says little: wood, sand and walls share it).
+    labels, key: marked regions and the photo's name. A pixel counts where it is in a box of its kind and looks like it.
+    Detectors, for kinds that no photo of `labels` has: sky is blue, smooth and joined to the top edge; vegetation is
+    green and textured. Water and skin have none: floors, walls and wood share their colours.
     """
-    from scipy.ndimage import binary_opening, label, uniform_filter
+    from scipy.ndimage import binary_opening, uniform_filter
 
+    labels = labels or Labels()
+    marked, left = labels.of(key), set(KINDS) - labels.kinds
     texture = uniform_filter(np.pad(gradient(lab[..., :1]), ((0, 1), (0, 1)), mode="edge"), 9)
-    masks = {name: binary_opening(_seen(lab, kind), iterations=2) for name, kind in KINDS.items()}
-    height = lab.shape[0]
-    masks["sky"] &= texture < 2.5
-    masks["vegetation"] &= texture > 1.2
-    masks["skin"] &= texture < 4
-    pieces, _ = label(masks["sky"])
-    top = np.unique(pieces[: max(1, height // 50)])
-    masks["sky"] = np.isin(pieces, top[top > 0])
-    pieces, _ = label(masks["water"])
-    top = np.unique(pieces[: height // 3])
-    masks["water"] &= ~np.isin(pieces, top[top > 0])
-    if not people:
-        masks["skin"][:] = False
-    return {name: mask for name, mask in masks.items() if mask.mean() >= KINDS[name].area}
+    found: dict[str, NDArray[np.bool_]] = {}
+    for name, kind in KINDS.items():
+        smallest = kind.area if name in left else SMALLEST
+        if smallest is None or (name not in left and name not in marked):
+            continue
+        mask = np.asarray(binary_opening(_seen(lab, kind), iterations=2), bool)
+        if name == "sky":
+            pieces = _pieces(mask & (texture < 2.5))
+            top = np.unique(pieces[: max(1, len(lab) // 50)])
+            mask = np.isin(pieces, top[top > 0])
+        elif name == "vegetation":
+            mask &= texture > 1.2
+        if name in marked:
+            mask &= _inside(mask.shape, marked[name])
+        if mask.mean() >= smallest:
+            found[name] = mask
+    return found
 
 
 def hits(lab: NDArray[np.float32], regions: dict[str, NDArray[np.bool_]]) -> dict[str, float]:
-    """Columns <kind>_hit (share of the region in the right sector, 0..1) and <kind>_seen (1 where there is a region)."""
+    """Columns <kind>_hit (share of the region in the right sector, 0..1) and <kind>_seen (1 = there is a region)."""
     columns: dict[str, float] = {}
     for name, kind in KINDS.items():
         region = regions.get(name)
         columns[f"{name}_seen"] = 0.0 if region is None else 1.0
         columns[f"{name}_hit"] = 0.0 if region is None else float(_right(lab[region], kind).mean())
     return columns
+
+
+def _parse(text: str, path: Path) -> dict[str, dict[str, list[Box]]]:
+    rows = list(csv.reader(text.splitlines(), delimiter="\t"))
+    if not rows or rows[0] != _COLUMNS:
+        raise DataError(f"a table of regions starts with the line {' '.join(_COLUMNS)}, tab-separated", path=path)
+    boxes: dict[str, dict[str, list[Box]]] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        if not row:
+            continue
+        try:
+            photo, kind, *edges = row
+            left, top, right, bottom = (float(edge) for edge in edges)
+        except ValueError:
+            raise DataError(f"line {number} is not a photo, a kind and four numbers", path=path) from None
+        if kind not in KINDS:
+            raise DataError(f"line {number} has the unknown kind {kind!r}", path=path, remedy=f"use {', '.join(KINDS)}")
+        if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+            raise DataError(f"line {number} has no box within 0..1", path=path, remedy="left < right, top < bottom")
+        boxes.setdefault(photo, {}).setdefault(kind, []).append((left, top, right, bottom))
+    return boxes
+
+
+def _inside(shape: tuple[int, ...], boxes: list[Box]) -> NDArray[np.bool_]:
+    mask = np.zeros(shape, bool)
+    for left, top, right, bottom in boxes:
+        rows = slice(round(top * shape[0]), round(bottom * shape[0]))
+        mask[rows, round(left * shape[1]) : round(right * shape[1])] = True
+    return mask
+
+
+def _pieces(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Numbers of the connected pieces of a mask from 1; 0 outside."""
+    from scipy.ndimage import label
+
+    found: Any = label(mask)  # the pieces and their count; its types do not say so
+    return found[0]
 
 
 def _right(lab: NDArray[np.float32], kind: Kind) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from torch import nn
 from colorizegan.training.config import Config, Stage
 from colorizegan.training.networks import ColorUNet, PatchDiscriminator, Pix2PixUNet, init_pix2pix
 from colorizegan.training.squeezenet import start_encoder
+from colorizegan.training.zhang16 import Zhang16
 
 
 def build_generator(config: Config) -> nn.Module:
@@ -19,6 +20,8 @@ def build_generator(config: Config) -> nn.Module:
         net: nn.Module = Pix2PixUNet()
         init_pix2pix(net)
         return net
+    if config.network.generator == "zhang16":
+        return Zhang16()
     net = ColorUNet(config.network.widths, config.network.deep_blocks)
     if config.network.encoder:
         start_encoder(net, Path(config.network.encoder))

@@ -118,8 +118,14 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 def load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
     """The inverse of `optimizer_tensors`, for an optimizer over the same parameters."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         i, quantity = name.split(".", 1)
-        state.setdefault(int(i), {})[quantity] = tensor.clone()  # the optimizer changes its state in place
+        own = tensor.clone()  # the optimizer changes its state in place
+        if tensor.shape == parameters[int(i)].shape:
+            # A fused step walks through memory: moments must lie there in the order of their parameter's numbers,
+            # which for channels_last is not the order in the file.
+            own = torch.empty_like(parameters[int(i)], dtype=tensor.dtype).copy_(tensor)
+        state.setdefault(int(i), {})[quantity] = own
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -61,7 +61,7 @@ class NetworkConfig:
     """Generator and discriminator."""
 
     generator: str = "unet"
-    """"unet" (ColorUNet) or "pix2pix" (U-Net 256 as published)."""
+    """"unet" (ColorUNet), "pix2pix" (U-Net 256) or "zhang16" (classification), the last two as published."""
     widths: tuple[int, int, int, int, int] = (256, 192, 96, 32, 16)
     """Channels of the U-Net's decoder at 1/32, 1/16, 1/8, 1/4 and 1/2."""
     deep_blocks: int = 1
@@ -164,6 +164,10 @@ _G, _D, _A = STAGE_KINDS
 _PIX2PIX = Stage(
     _A, 200_000, 256, 16, 1.0, 2e-4, 2e-4, 0.5, 0.0, 1.0, l1=100 / 110, huber=0.0, classes=0.0, adversarial=1.0
 )
+# The adversarial term alone, to show what the L1 term is there for (Isola et al. 2017, figure 4).
+_GAN = replace(_PIX2PIX, l1=0.0)
+# Zhang et al. 2016: Adam 3e-5, crops of 176 px, batch 40 (their code), no other loss than the rebalanced classes.
+_ZHANG16 = Stage(_G, 1_000_000, 176, 40, 0.69, 3e-5, warmup=0.0, final_lr=1.0, l1=0.0, classes=1.0)
 _DEFAULT = (
     #     kind images   size batch crop lr    lr_d  beta1
     Stage(_G, 700_000, 64, 64, 0.65, 2e-3),
@@ -187,6 +191,25 @@ PRESETS: dict[str, Config] = {
         losses=LossConfig(gan="vanilla"),
         compile=True,
         weight_decay=0.0,
+        ema=0.0,
+    ),
+    "gan": Config(
+        "gan",
+        stages=(_GAN,),
+        augment=AugmentConfig(film=0.0, hints=0.0),
+        network=NetworkConfig(generator="pix2pix", discriminator_norm="batch", discriminator_width=64),
+        losses=LossConfig(gan="vanilla"),
+        compile=True,
+        weight_decay=0.0,
+        ema=0.0,
+    ),
+    "zhang16": Config(
+        "zhang16",
+        stages=(_ZHANG16,),
+        augment=AugmentConfig(film=0.0, hints=0.0),
+        network=NetworkConfig(generator="zhang16"),
+        compile=True,
+        weight_decay=1e-3,
         ema=0.0,
     ),
     "tiny": Config(
@@ -249,7 +272,7 @@ def check(config: Config) -> Config:
             raise ConfigError(f"stages.{i}.perceptual needs losses.features", remedy="give the SqueezeNet weights")
     for name, value, allowed in (
         ("losses.gan", config.losses.gan, ("vanilla", "lsgan", "hinge")),
-        ("network.generator", config.network.generator, ("unet", "pix2pix")),
+        ("network.generator", config.network.generator, ("unet", "pix2pix", "zhang16")),
         ("network.discriminator_norm", config.network.discriminator_norm, ("batch", "spectral")),
         ("precision", config.precision, ("auto", "bf16-mixed", "32-true")),
     ):
@@ -278,12 +301,13 @@ def _parse_value(text: str) -> Any:
 def _set(node: Any, keys: list[str], value: Any, full: str) -> Any:
     """A copy of `node` with the value at the dotted key replaced."""
     head, rest = keys[0], keys[1:]
-    if isinstance(node, tuple) and head.isdigit():
-        index = int(head)
+    if isinstance(node, tuple):
+        index = int(head) if head.isdecimal() else len(node)
         if index >= len(node) or not rest:
-            raise ConfigError(f"no setting {full!r}: there are {len(node)} stages, counted from 0")
+            what = f"the list has {len(node)} entries, counted from 0; a list of numbers is set as a whole"
+            raise ConfigError(f"no setting {full!r}", remedy=what)
         return (*node[:index], _set(node[index], rest, value, full), *node[index + 1 :])
-    known = {f.name for f in fields(node)} if is_dataclass(node) else set[str]()
+    known: set[str] = set(getattr(node, "__dataclass_fields__", ()))
     if head not in known:
         raise ConfigError(f"no setting {full!r}", remedy=f"known here: {', '.join(sorted(known)) or 'none'}")
     if rest:
@@ -312,7 +336,7 @@ def _convert(hint: Any, old: Any, value: Any, full: str) -> Any:
         if isinstance(value, list | tuple):
             if inner[-1] is not Ellipsis and len(value) != len(inner):
                 raise ConfigError(f"{full} needs {len(inner)} values, not {len(value)}")
-            empty = inner[0]() if is_dataclass(inner[0]) else None
+            empty = inner[0]() if isinstance(inner[0], type) and is_dataclass(inner[0]) else None
             return tuple(_convert(inner[0], empty, item, f"{full}.{i}") for i, item in enumerate(value))
     elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import signal
 import tarfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -287,10 +288,17 @@ def crop_batches(crops: Crops, start: int, stop: int, batch: int, workers: int) 
         num_workers=workers,
         prefetch_factor=6 if workers else None,
         multiprocessing_context="fork" if workers else None,
+        worker_init_fn=_leave_signals_to_the_parent,
         # Its own source of chance: each loader draws one number, and a resumed run opens one loader more.
         generator=torch.Generator(),
     )
     return iter(loader)
+
+
+def _leave_signals_to_the_parent(_: int) -> None:
+    """A terminal or a job scheduler signals the whole group: workers that died first would cost the last checkpoint."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def count_bins(store: PhotoCache, indices: NDArray[np.int64], photos: int = 2000) -> NDArray[np.float64]:

@@ -43,18 +43,25 @@ PREFIX = "net."  # of the weights' names in the graph
 class _Graph(nn.Module):
     """What the exported graph computes."""
 
-    def __init__(self, net: ColorUNet, chroma: float) -> None:
+    def __init__(self, net: ColorUNet, chroma: float, correction: float) -> None:
         super().__init__()
         self.net = net
         self.chroma = chroma
+        self.correction = correction
 
     def forward(self, L: Tensor, hint_ab: Tensor, hint_mask: Tensor) -> tuple[Tensor, Tensor]:
-        ab, logits = self.net.predict_padded(L, hint_ab, hint_mask)
+        ab, logits = self.net.predict_padded(L, hint_ab, hint_mask, self.correction)
         return ab * self.chroma, logits
 
 
 def export_bundle(
-    checkpoint: Path, out: Path, *, name: str = "custom", card_extra: Path | None = None, chroma: float = 1.0
+    checkpoint: Path,
+    out: Path,
+    *,
+    name: str = "custom",
+    card_extra: Path | None = None,
+    chroma: float = 1.0,
+    correction: float = 1.0,
 ) -> Path:
     """Write a model bundle from the averaged weights of a checkpoint.
 
@@ -64,6 +71,8 @@ def export_bundle(
         name: the model's name in its card.
         card_extra: a JSON file whose entries (licence, data, metrics, working_size, ...) go into the card.
         chroma: a factor on ab, kept in the graph.
+        correction: share of the ab head's correction, 0 (the distribution's vivid mean) .. 1 (the ab head's faithful
+            answer), kept in the graph; between them lies the mean of both heads.
 
     Returns:
         `out`.
@@ -75,7 +84,8 @@ def export_bundle(
     config = from_dict(saved.facts["config"])
     if config.network.generator != "unet":
         raise ConfigError(
-            f"a {config.network.generator!r} generator has no distribution head", remedy="only 'unet' can be exported"
+            f"a {config.network.generator!r} generator cannot be exported",
+            remedy="only 'unet' has both heads of a bundle",
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError("exists already", path=out, remedy="choose another folder")
@@ -87,14 +97,14 @@ def export_bundle(
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        _write_graph(_Graph(net, chroma).eval(), folder)
-        card = _card(name, net, config, saved.facts, chroma) | extra
+        _write_graph(_Graph(net, chroma, correction).eval(), folder)
+        card = _card(name, net, config, saved.facts, chroma, correction) | extra
         card["files"] = {
             file: hashlib.sha256((folder / file).read_bytes()).hexdigest()
             for file in ("model.onnx", "model.safetensors")
         }
         (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", "utf-8")
-        _check_parity(_Graph(net, chroma).eval(), folder)
+        _check_parity(_Graph(net, chroma, correction).eval(), folder)
         folder.chmod(0o755)
         for file in folder.iterdir():  # a bundle is there to be passed on; temporary folders and libraries are private
             file.chmod(0o644)
@@ -132,7 +142,9 @@ def _read_card(path: Path | None) -> dict[str, Any]:
     return extra
 
 
-def _card(name: str, net: ColorUNet, config: Config, facts: dict[str, Any], chroma: float) -> dict[str, Any]:
+def _card(
+    name: str, net: ColorUNet, config: Config, facts: dict[str, Any], chroma: float, correction: float
+) -> dict[str, Any]:
     settings = to_dict(config)
     # Paths of one machine do not belong into a card that travels.
     settings["data"]["sources"] = [Path(source).name for source in config.data.sources]
@@ -151,6 +163,7 @@ def _card(name: str, net: ColorUNet, config: Config, facts: dict[str, Any], chro
         "ab_bins": ab_bin_centres().tolist(),
         "temperature": net.temperature,
         "chroma": chroma,
+        "correction": correction,
         "training": {
             "images": state["images"],
             "steps": state["step"],

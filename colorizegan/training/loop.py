@@ -181,8 +181,8 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
                     # --- generator forward, with gradients only where it learns ---
                     with torch.set_grad_enabled(stage.kind != "pretrain_discriminator"):
                         output = ColorOutput(*net_g(batch.L, batch.hint_ab, batch.hint_mask))
-                    target = F.avg_pool2d(batch.ab, 2) if output.ab.shape[2] < stage.size else batch.ab
-                    light = F.avg_pool2d(batch.L_true, 2) if output.ab.shape[2] < stage.size else batch.L_true
+                    shrink = stage.size // output.ab.shape[2]  # 1, 2 or 4, by the network
+                    target, light = (F.avg_pool2d(x, shrink) if shrink > 1 else x for x in (batch.ab, batch.L_true))
                     values: dict[str, Tensor] = {}
 
                     # --- discriminator step on the detached fake ---
@@ -276,7 +276,7 @@ def generator_losses(
         )
     if output.logits is not None and stage.classes > 0:
         # Every other position of the half-size ab: an average over more would mix the colours of two objects.
-        index, weight = labels(target[:, :, ::2, ::2])
+        index, weight = labels(F.avg_pool2d(batch.ab, 2)[:, :, ::2, ::2])
         parts["classes"] = losses.class_loss(output.logits, index, weight, rebalance)
     if features is not None and stage.perceptual > 0:
         fake = lab_to_rgb(torch.cat((light, output.ab.float()), dim=1))

@@ -173,8 +173,14 @@ class ColorUNet(nn.Module):
         ab = ab[:, :, : (height + 1) // 2, : (width + 1) // 2]
         return ColorOutput(ab, logits[:, :, : (height + 3) // 4, : (width + 3) // 4])
 
-    def predict_padded(self, L: Tensor, hint_ab: Tensor, hint_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """`forward` for sizes that are multiples of 32 already; this is what the exported graph holds."""
+    def predict_padded(
+        self, L: Tensor, hint_ab: Tensor, hint_mask: Tensor, correction: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """`forward` for sizes that are multiples of 32 already; this is what the exported graph holds.
+
+        `correction` is the share of the ab head's correction that is applied to the distribution's annealed mean: 1 is
+        the faithful but dull answer of the ab head, 0 the vivid one of the distribution, 0.5 the mean of both.
+        """
         # --- encoder ---
         x2 = F.relu(self.stem((L - L_CENTRE) / L_SCALE))  # (B, 96, H/2, W/2)
         x = F.max_pool2d(x2, 3, 2, 1)
@@ -204,7 +210,7 @@ class ColorUNet(nn.Module):
         mean = F.interpolate(mean, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H/2, W/2)
         x = self.up2(x, x2, h2)
         residual = self.ab_head(torch.cat((x, (mean / AB_SCALE).to(x.dtype)), dim=1))
-        return mean + AB_SCALE * residual.float(), logits
+        return mean + correction * AB_SCALE * residual.float(), logits
 
 
 def annealed_mean(logits: Tensor, centres: Tensor, temperature: float) -> Tensor:

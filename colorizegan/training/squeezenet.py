@@ -63,6 +63,7 @@ class SqueezeNetFeatures(nn.Module):
         self.fires = nn.ModuleList(Fire(*sizes) for sizes in SQUEEZENET_FIRES)
         self.load_state_dict({k: v for k, v in weights.items() if not k.startswith("conv_final")})
         self.requires_grad_(False)
+        self.mean: Tensor
         self.register_buffer("mean", torch.tensor(_MEAN_BGR)[None, :, None, None], persistent=False)
 
     def forward(self, rgb: Tensor) -> list[Tensor]:

@@ -50,7 +50,8 @@ def predict_squares(
         half = torch.nn.functional.avg_pool2d(item.ab, 2)
         lightness.append(item.L.cpu())
         truth.append(half.cpu())
-        predicted.append(torch.nn.functional.interpolate(output.ab.float(), half.shape[2:], mode="area").cpu())
+        mode = "area" if output.ab.shape[2] >= half.shape[2] else "bilinear"
+        predicted.append(torch.nn.functional.interpolate(output.ab.float(), half.shape[2:], mode=mode).cpu())
         if output.logits is not None and isinstance(generator, ColorUNet):
             annealed.append(annealed_mean(output.logits.float(), generator.centres, 0.38).cpu())
     return torch.cat(lightness), torch.cat(truth), torch.cat(predicted), torch.cat(annealed) if annealed else None

@@ -1,0 +1,167 @@
+"""The ledger: a JSON line for each photo of a run, so that a stopped run goes on and it is known how a result was made.
+
+A result's line is written after the result has its name and is synced before the next step, so a line never promises a
+file that is not there. Shortly before the rename a line "writing" is noted: where a run is killed between the two, the
+next one knows the file as its own by the hash in that line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from colorizegan.errors import OutputError
+
+__all__ = ["Entry", "Ledger", "file_sha256"]
+
+NAME = "colorizegan"
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line: what became of one photo."""
+
+    output: str
+    """The result, relative to the ledger's folder."""
+    status: str
+    """done, skipped or failed; writing just before a result gets its name."""
+    input: str = ""
+    """Absolute path of the photo."""
+    size: int = 0
+    """Of the photo, bytes."""
+    mtime_ns: int = 0
+    """When the photo was changed last, ns since 1970."""
+    sha256: str = ""
+    """Of the photo, hex."""
+    output_sha256: str = ""
+    """Of the result, hex."""
+    model: str = ""
+    """Digest of the model bundle."""
+    settings: Mapping[str, Any] | None = None
+    """What shapes the result."""
+    code: str | None = None
+    """Of the error of a photo that failed; "COLOR" of one that is in colour already."""
+    message: str | None = None
+
+    def is_of(self, source: Path) -> bool:
+        """Whether the photo is the one that the line tells of: same size and date, or else same content."""
+        try:
+            found = source.stat()
+            if found.st_size != self.size:
+                return False
+            return found.st_mtime_ns == self.mtime_ns or file_sha256(source) == self.sha256
+        except OSError:
+            return False
+
+
+class Ledger:
+    """The ledgers of a folder: all are read, one is written. Thread-safe.
+
+    Args:
+        folder: where results go. The file is `colorizegan.jsonl`, of a shard `colorizegan.2-of-8.jsonl`, so that
+            several machines may share the folder. It is made with its first line.
+        shard: (i, n) or None.
+    """
+
+    def __init__(self, folder: Path, shard: tuple[int, int] | None = None) -> None:
+        self.folder = folder
+        self.path = folder / (f"{NAME}.jsonl" if shard is None else f"{NAME}.{shard[0]}-of-{shard[1]}.jsonl")
+        self.known: dict[str, Entry] = {}
+        self.lock = threading.Lock()
+        self.descriptor: int | None = None
+        writing: dict[str, Entry] = {}
+        for path in sorted(folder.glob(f"{NAME}*.jsonl")):
+            for entry in read_lines(path):
+                (writing if entry.status == "writing" else self.known)[entry.output] = entry
+        for output, entry in writing.items():
+            known = self.known.get(output)
+            if known is not None and known.output_sha256 == entry.output_sha256:
+                continue
+            if is_file_with(folder / output, entry.output_sha256):  # killed before the line was written
+                self.add(Entry(**{**vars(entry), "status": "done"}))
+                self.known[output] = entry
+
+    def entry(self, target: Path) -> Entry | None:
+        """What earlier runs say of a result."""
+        return self.known.get(self.name_of(target))
+
+    def name_of(self, target: Path) -> str:
+        """A result's name in the ledger."""
+        return Path(os.path.relpath(target, self.folder)).as_posix()
+
+    def add(self, entry: Entry) -> None:
+        """Write a line; it is on the disk when this returns, but for "writing", which only has to outlive the process.
+
+        Raises:
+            OutputError: it cannot be written, so that nothing more should be done.
+        """
+        values = {key: value for key, value in vars(entry).items() if value not in ("", None)}
+        raw = json.dumps(values).encode() + b"\n"
+        try:
+            with self.lock:
+                if self.descriptor is None:
+                    self.descriptor = open_to_append(self.path)
+                rest = memoryview(raw)
+                while rest:
+                    rest = rest[os.write(self.descriptor, rest) :]
+            if entry.status != "writing":
+                os.fsync(self.descriptor)
+        except OSError as error:
+            raise OutputError(f"the ledger cannot be written ({error.strerror})", path=self.path) from error
+
+    def close(self) -> None:
+        """Let go of the file; the next line opens it again."""
+        with self.lock:
+            if self.descriptor is not None:
+                os.close(self.descriptor)
+                self.descriptor = None
+
+
+def open_to_append(path: Path) -> int:
+    """A descriptor for whole lines: a last line that a crash cut short is ended first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+    size = os.fstat(descriptor).st_size
+    if size:
+        os.lseek(descriptor, size - 1, os.SEEK_SET)
+        if os.read(descriptor, 1) != b"\n":
+            os.write(descriptor, b"\n")
+    return descriptor
+
+
+def read_lines(path: Path) -> Iterator[Entry]:
+    """The lines that are whole and ours; a ledger that cannot be read tells nothing."""
+    names = set(Entry.__dataclass_fields__)
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                try:
+                    values = json.loads(line)
+                    yield Entry(**{key: value for key, value in values.items() if key in names})
+                except (ValueError, TypeError, AttributeError):
+                    continue
+    except OSError:
+        return
+
+
+def is_file_with(path: Path, digest: str) -> bool:
+    try:
+        return file_sha256(path) == digest
+    except OSError:
+        return False
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a regular file, hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

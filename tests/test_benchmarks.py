@@ -1,0 +1,63 @@
+"""The benchmarks run, and what they print is what they measured. Their times are no test's business."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def benchmark(repository: Path, name: str, *arguments: str | Path) -> list[list[str]]:
+    """The cells of the table that a benchmark prints, without its head."""
+    command = [sys.executable, repository / "benchmarks" / name, *arguments]
+    # The programs of this environment, as after its activation.
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250, env={**os.environ, "PATH": path})
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with a gray photo and one in colour."""
+    y, x = np.mgrid[0:120, 0:160]
+    waves = 128 + 80 * np.sin(x / 9) * np.cos(y / 7) + np.random.default_rng(0).normal(0, 8, (120, 160))
+    gray = np.clip(waves, 0, 255).astype(np.uint8)
+    Image.fromarray(gray).save(tmp_path / "gray.jpg")
+    Image.fromarray(np.dstack((gray, gray // 2 + 60, 255 - gray))).save(tmp_path / "rgb.png")
+    return tmp_path
+
+
+def test_lightness(repository: Path, photos: Path, tiny_bundle: Path) -> None:
+    png, jpeg = benchmark(repository, "lightness.py", photos, "--model", tiny_bundle)
+    assert (png[0], jpeg[0]) == ("PNG", "JPEG, quality 95")
+    for row, mean, largest in ((png, 0.5, 2.0), (jpeg, 2.0, 30.0)):
+        assert 0 < float(row[1]) <= float(row[2]) < mean
+        assert float(row[2]) < float(row[3]) < largest
+        assert float(row[5].rstrip("%")) <= float(row[4].rstrip("%")) <= 100
+        assert row[6] in ("gray", "rgb")
+    assert png[4] == png[5] == "100.0000%"
+    assert float(jpeg[1]) > float(png[1])  # the encoder's own error is seen
+
+
+def test_whole_path(repository: Path, photos: Path, tiny_bundle: Path) -> None:
+    model = ("--model", tiny_bundle)
+    (row,) = benchmark(repository, "whole_path.py", photos / "gray.jpg", "--rounds", "3", *model)
+    assert row[:2] == ["gray.jpg", "160 x 120"]
+    copy, whole, ratio, *phases, peak = map(float, row[3:])
+    assert 0 < copy < whole
+    assert ratio > 1
+    assert max(phases) <= whole
+    assert 30 < peak < 500  # MB: an interpreter with NumPy and ONNX Runtime, and one small photo
+
+
+def test_cold_start(repository: Path, photos: Path, tiny_bundle: Path) -> None:
+    rows = benchmark(repository, "cold_start.py", "--repeats", "1", "--model", tiny_bundle, photos / "gray.jpg")
+    assert [row[0].split()[1].strip("`") for row in rows] == ["--help", "--version", "colorize"]
+    assert all(0 < float(row[1]) < 60 for row in rows)

@@ -1,0 +1,272 @@
+"""What the pages say is true: Python blocks run, commands and options exist, tables agree with the code."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+import typer
+from PIL import Image
+from torch.nn import functional
+
+from colorizegan import bundle, cli, decoders, errors
+from colorizegan.photo import Limits
+from colorizegan.training.config import PRESETS, Config, load_config
+from colorizegan.training.networks import SQUEEZENET_FIRES, Fire
+from colorizegan.training.squeezenet import SqueezeNetFeatures
+
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "benchmarks/README.md",
+    *(f"docs/{name}.md" for name in ("bundle", "colorize")),
+]
+PAGES += [f"docs/{name}.md" for name in ("evaluation", "library", "model-card", "training")]
+OF_OTHER_PROGRAMS = {"--extra-index-url"}  # pip's
+
+
+def text_of(repository: Path, page: str) -> str:
+    return (repository / page).read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of a page in one language; "" for those that name none."""
+    return [
+        block for name, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL) if name == language
+    ]
+
+
+def spans(text: str) -> list[str]:
+    """Code in a line of prose or of a table."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return [span.replace("\\|", "|") for span in re.findall(r"`([^`\n]+)`", prose)]
+
+
+def rows(text: str, head: str) -> list[list[str]]:
+    """The cells of the table whose first column has this head."""
+    table = re.search(rf"^\| {re.escape(head)} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert table, f"no table with a column {head!r}"
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table[1].splitlines()]
+
+
+# Python
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with two drawn photos; the tiny model is what the installation ships."""
+    monkeypatch.setattr(bundle, "WEIGHTS", tmp_path / "shipped")
+    shutil.copytree(tiny_bundle, tmp_path / "shipped" / "default")
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    y, x = np.mgrid[0:80, 0:120]
+    for name, period in (("portrait.jpg", 9), ("group.jpg", 13)):
+        gray = 128 + 80 * np.sin(x / period) * np.cos(y / 7)
+        Image.fromarray(gray.astype(np.uint8)).save(work / name)
+    return work
+
+
+@pytest.mark.parametrize(("page", "least"), [("README.md", 1), ("docs/library.md", 6)])
+def test_python_blocks_run_as_they_stand(repository: Path, folder: Path, page: str, least: int) -> None:
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    found = blocks(text_of(repository, page), "python")
+    assert len(found) >= least
+    names: dict[str, Any] = {}
+    for number, block in enumerate(found):
+        exec(compile(block, f"{page}, block {number + 1}", "exec"), names)  # one after the other, as a reader would
+    for path, content in before.items():
+        assert path.read_bytes() == content
+    with Image.open(folder / "portrait-in-colour.jpg") as result:
+        assert (result.mode, result.size) == ("RGB", (120, 80))
+        assert np.ptp(np.asarray(result).astype(int), axis=2).mean() > 5  # and in colour
+
+
+def test_torchvision_weights_start_the_encoder(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/training.md: the published SqueezeNet under torchvision's names and scaling gives the same features."""
+    torch.manual_seed(0)
+    places = [3, 4, 5, 7, 8, 9, 10, 12]
+    state = {"features.0.weight": torch.randn(96, 3, 7, 7), "features.0.bias": torch.randn(96)}
+    fires = dict(zip(places, (Fire(*sizes) for sizes in SQUEEZENET_FIRES), strict=True))
+    layers = {"s1": "squeeze", "e1": "expand1x1", "e3": "expand3x3"}
+    for place, fire in fires.items():
+        for name, tensor in fire.state_dict().items():
+            layer, kind = name.split(".")
+            state[f"features.{place}.{layers[layer]}.{kind}"] = tensor
+    state["classifier.1.weight"] = torch.randn(1000, 512, 1, 1)
+    monkeypatch.chdir(tmp_path)
+    torch.save(state, "squeezenet1_0.pth")
+    (block,) = blocks(text_of(repository, "docs/training.md"), "python")
+    exec(compile(block, "docs/training.md", "exec"), {})
+
+    rgb = torch.rand(1, 3, 65, 81)
+    deviation, mean = torch.tensor([0.229, 0.224, 0.225]), torch.tensor([0.485, 0.456, 0.406])
+    x = (rgb - mean[:, None, None]) / deviation[:, None, None]  # torchvision's transform
+    with torch.no_grad():
+        x = functional.relu(functional.conv2d(x, state["features.0.weight"], state["features.0.bias"], 2))
+        for place, fire in fires.items():
+            if place - 1 not in fires:  # the gaps in the numbers are its poolings
+                x = functional.max_pool2d(x, 3, 2, ceil_mode=True)
+            x = fire(x)
+        found = SqueezeNetFeatures(tmp_path / "squeezenet1_0.safetensors")(rgb)[-1]
+    torch.testing.assert_close(found, x, rtol=1e-3, atol=1e-3 * float(x.abs().max()))
+
+
+# Commands
+
+
+@pytest.fixture(scope="module")
+def options() -> dict[str, set[str]]:
+    """Verb -> its options."""
+    command: Any = typer.main.get_command(cli.app)
+    return {
+        verb: {name for parameter in known.params for name in parameter.opts if name.startswith("-")} | {"--help", "-h"}
+        for verb, known in command.commands.items()
+    }
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """Every `colorizegan VERB ...` of a page, in words."""
+    for line in [*spans(text), *(line for block in blocks(text, "") for line in block.splitlines())]:
+        for part in re.split(r"&&|\|\||[;|>]|\s#\s", line):
+            call = re.search(r"(?:^|\s)colorizegan (\S.*)", part)
+            if call:
+                yield [word.strip("[]") for word in shlex.split(call[1])]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_and_their_options_exist(repository: Path, options: dict[str, set[str]], page: str) -> None:
+    text = text_of(repository, page)
+    for verb, *words in commands(text):
+        if verb == "--version":
+            continue
+        assert verb in options, f"colorizegan {verb}"
+        for word in words:
+            assert not re.match(r"--?[a-z0-9]", word) or word in options[verb], f"colorizegan {verb} {word}"
+    every = set().union(*options.values()) | OF_OTHER_PROGRAMS | {"--version"}
+    named = {span.split()[0] for span in spans(text) if re.match(r"--?[a-z0-9]", span)}
+    assert named - every == set()
+
+
+def test_the_pages_are_all_pages(repository: Path) -> None:
+    assert sorted(p.name for p in (repository / "docs").glob("*.md")) == sorted(
+        Path(p).name for p in PAGES if "docs" in p
+    )
+    assert sum(len(list(commands(text_of(repository, page)))) for page in PAGES) > 25  # the search for them works
+
+
+def test_every_option_of_colorize_is_described(repository: Path, options: dict[str, set[str]]) -> None:
+    text = text_of(repository, "docs/colorize.md")
+    described = {option for row in rows(text, "option") for option in re.findall(r"`(-[^`]+)`", row[0])}
+    assert described == options["colorize"] - {"--help", "-h"}
+    named = re.search(r"`--format` \(([^)]*)\)", text)
+    assert named
+    assert re.findall(r"`(\w+)`", named[1]) == list(get_args(cli.Format))
+    stated = {row[0].strip("`"): row[1] for row in rows(text, "option")}
+    for name, parameter in inspect.signature(cli.colorize).parameters.items():
+        if isinstance(parameter.default, int | float) and not isinstance(parameter.default, bool):
+            assert float(stated[f"--{name}"]) == parameter.default
+
+
+# What is in the tables
+
+
+def test_errors_are_all_there(repository: Path) -> None:
+    classes = {name: getattr(errors, name) for name in errors.__all__}
+    codes = {row[0].strip("`") for row in rows(text_of(repository, "docs/colorize.md"), "code")}
+    assert codes == {known.code for known in classes.values()}
+    for name, code, builtin in rows(text_of(repository, "docs/library.md"), "class"):
+        known = classes.pop(name.strip("`"))
+        assert known.code == code.strip("`")
+        assert {c.__name__ for c in known.__bases__} - {"ColorizeGANError"} == set(re.findall(r"\w+", builtin))
+    assert set(classes) == {"ColorizeGANError"}
+
+
+def test_limits_are_those_of_the_code(repository: Path) -> None:
+    text = text_of(repository, "docs/colorize.md")
+    stated = {row[0].split()[0]: row[1] for row in rows(text, "limit")}
+    limits = dataclasses.asdict(Limits())
+    assert stated == {name: "none" if value is None else f"{value:,}" for name, value in limits.items()}
+    assert decoders.PLAIN_PNM_PIXELS == decoders.RLE_BMP_PIXELS
+    assert f"end at {decoders.PLAIN_PNM_PIXELS:,} pixels" in text
+
+
+def setting(config: Config, name: str) -> Any:
+    """The value of a dotted setting; AttributeError where there is none."""
+    value: Any = config
+    for part in name.replace("stages.N", "stages.0").split("."):
+        value = value[int(part)] if part.isdigit() else getattr(value, part)
+    return value
+
+
+def test_training_settings_exist_with_their_defaults(repository: Path, tmp_path: Path) -> None:
+    text = text_of(repository, "docs/training.md")
+    default = PRESETS["default"]
+    compared = 0
+    for names, stated, _ in rows(text, "setting"):
+        keys = re.findall(r"`([^`]+)`", names)
+        keys = [f"stages.N{key}" if key.startswith(".") else key for key in keys]
+        for key, value in zip(keys, stated.strip("`").split(", "), strict=False):
+            actual = setting(default, key)
+            if value not in ("by stage", "none", "see below"):
+                assert str(actual).lower() == str(float(value) if isinstance(actual, float) else value)
+                compared += 1
+    assert compared > 8
+    stages = [(row[1].strip("`"), row[2].replace(",", ""), row[3]) for row in rows(text, "stage")]
+    assert stages == [(stage.kind, str(stage.images), str(stage.size)) for stage in default.stages]
+    assert {row[0].strip("`") for row in rows(text, "preset")} == set(PRESETS)
+    for block in blocks(text, "toml"):
+        (tmp_path / "mine.toml").write_text(block, encoding="utf-8")
+        assert load_config("default", tmp_path / "mine.toml") != default
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_training_overrides_are_settings(repository: Path, page: str) -> None:
+    text = text_of(repository, page)
+    given = re.findall(r"--set (\w[\w.]*=[^\s`]+)", text)
+    assert page != "docs/training.md" or len(given) > 5
+    for override in given:
+        # The preset has no feature network, which a perceptual weight needs.
+        load_config("default", None, ["losses.features=squeezenet1_0.safetensors", override])
+
+
+def test_cards_are_cards(repository: Path) -> None:
+    (text,) = blocks(text_of(repository, "docs/bundle.md"), "json")
+    card = bundle.parse_card(text.encode(), Path("card.json"))
+    described = " ".join(row[0] for row in rows(text_of(repository, "docs/bundle.md"), "entry"))
+    assert set(re.findall(r"`(\w+)`", described)) == {field.name for field in dataclasses.fields(card)}
+    (extra,) = blocks(text_of(repository, "docs/training.md"), "json")
+    assert set(json.loads(extra)) <= {field.name for field in dataclasses.fields(card)}
+    merged = json.loads(text) | json.loads(extra)  # as export does
+    bundle.parse_card(json.dumps(merged).encode(), Path("card.json"))
+
+
+def test_model_card_agrees_with_the_model(repository: Path) -> None:
+    text = text_of(repository, "docs/model-card.md")
+    *sources, total = rows(text, "repository")
+    for column in (2, 3):
+        assert sum(int(row[column].replace(",", "")) for row in sources) == int(
+            total[column].strip("*").replace(",", "")
+        )
+    path = repository / "colorizegan" / "weights" / "default" / "card.json"
+    if path.exists():
+        card = bundle.parse_card(path.read_bytes(), path)
+        assert "FILL" not in text
+        assert f"{card.network.parameters / 1e6:.2f} M parameters" in text
+        assert f"distribution over {len(card.ab_bins)} colour bins" in text
+        counts = {row[0]: row[2] for row in sources}
+        trained = {entry["name"]: f"{entry['count']:,}" for entry in card.data}
+        assert counts.items() <= trained.items()
+        assert card.metrics.get("command", "no command") in text

@@ -1,0 +1,86 @@
+"""docs/evaluation.md says what the bench does: protocols, entrants, every figure, sectors, accuracies."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorizegan.bench.entrants import BASELINES
+from colorizegan.bench.figures import METRICS
+from colorizegan.bench.human import wilson
+from colorizegan.bench.onnx_layouts import LAYOUTS
+from colorizegan.bench.protocols import PROTOCOLS
+from colorizegan.bench.report import ARROWS
+from colorizegan.bench.semantics import KINDS, Labels
+
+
+@pytest.fixture(scope="module")
+def page(repository: Path) -> str:
+    return (repository / "docs" / "evaluation.md").read_text(encoding="utf-8")
+
+
+def rows(page: str, first: str) -> list[list[str]]:
+    """The cells of the table whose first heading starts so."""
+    table = re.search(rf"^\| {re.escape(first)}[^\n]*\n\|[-|]+\|\n((?:\|[^\n]*\n)+)", page, re.MULTILINE)
+    assert table, f"no table that starts with {first}"
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table[1].splitlines()]
+
+
+def test_every_protocol_layout_and_baseline_is_there(page: str):
+    protocols = [name for row in rows(page, "name | photos") for name in re.findall(r"`([\w-]+)`", row[0])]
+    assert sorted(protocols) == sorted(PROTOCOLS)
+    assert [re.findall(r"`([\w-]+)`", row[0])[0] for row in rows(page, "`layout`")] == list(LAYOUTS)
+    assert [row[0] for row in rows(page, "name | what it is")] == list(BASELINES)
+    mean = PROTOCOLS["photos-val-256"].mean_ab
+    assert mean
+    assert f"(a {mean[0]:g}, b {mean[1]:g})" in page
+
+
+def test_every_figure_is_there_with_its_direction_and_unit(page: str):
+    told: dict[str, tuple[str, str]] = {}
+    for label, arrow, unit, _ in rows(page, "figure"):
+        if found := re.fullmatch(r"hue, ab: (.*)", label):
+            told |= {f"{part}, {found[1]}": (arrow, unit.split(", ")[part == "ab"]) for part in ("hue", "ab")}
+        elif label == "sky, vegetation, water, skin":
+            told |= dict.fromkeys(KINDS, (arrow, unit))
+        else:
+            told[label] = (arrow, unit)
+    told["palette distance"] = (told["palette distance"][0], "")  # the page gives its range
+    assert told == {metric.label: (ARROWS[metric.better][0], metric.unit) for metric in METRICS.values()}
+
+
+def test_sectors_and_accuracies_are_those_of_the_code(page: str):
+    assert [row[:3] for row in rows(page, "region")] == [
+        [kind.name, f"{kind.hue[0]:g}..{kind.hue[1]:g}", f"{kind.chroma:g}"] for kind in KINDS.values()
+    ]
+    marked = Counter(kind for boxes in Labels.shipped("regions_photos_val.tsv").boxes.values() for kind in boxes)
+    words = re.search(r"(\d+) photos with blue sky, (\d+) with\s+vegetation, (\d+) with blue water and (\d+)", page)
+    assert words
+    assert [int(word) for word in words.groups()] == [marked[kind] for kind in KINDS]
+    for name, found, right, precision, _ in rows(page, "detector"):
+        low, high = wilson(int(right), int(found))
+        assert int(right) == marked[name]
+        assert precision == f"{100 * int(right) / int(found):.0f} % ({100 * low:.0f}..{100 * high:.0f})"
+
+
+def test_the_python_block_runs(
+    page: str, tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny_bundle, "my-model")
+    Path("TEST").mkdir()
+    for index in range(5):
+        small = np.random.default_rng(index).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        Image.fromarray(small).resize((40, 40), Image.Resampling.BICUBIC).save(f"TEST/{index}.png")
+    (block,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    exec(compile(block, "docs/evaluation.md", "exec"), {})
+    out = capsys.readouterr().out
+    assert out.startswith("Score(value=")
+    assert "A - gray: " in out
+    assert (tmp_path / "report" / "report.html").is_file()
