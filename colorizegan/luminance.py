@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyvips
@@ -114,7 +114,7 @@ def _luminance(rgb: Pixels) -> Pixels:
 def _to_gray_or_rgb(image: pyvips.Image) -> tuple[pyvips.Image, pyvips.Image | None, Pixels | None, bool]:
     """Colour bands as gray or sRGB, alpha, a table for gray values or None, and whether pixels are converted."""
     wide = image.format == "ushort"
-    model: str = image.interpretation
+    model = str(image.interpretation)
     if model == "multiband":
         model = "b-w" if image.bands < 3 else "srgb"
     bands = {"b-w": 1, "grey16": 1, "cmyk": 4}.get(model, 3)
@@ -122,7 +122,7 @@ def _to_gray_or_rgb(image: pyvips.Image) -> tuple[pyvips.Image, pyvips.Image | N
         raise DecodeError(f"has {image.bands} channels, which {model} cannot have")
     alpha = image[bands] if image.bands > bands else None
     colors = image if alpha is None else image[:bands]
-    profile: bytes = image.get("icc-profile-data") if has_field(image, "icc-profile-data") else b""
+    profile = cast(bytes, image.get("icc-profile-data")) if has_field(image, "icc-profile-data") else b""
     depth = 16 if wide else 8
     if bands == 1:
         return colors, alpha, _gray_table(profile, depth) if profile else None, False

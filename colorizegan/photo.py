@@ -269,7 +269,7 @@ def _metadata(image: Any, stream: BinaryIO, format: str, orientation: int) -> Me
         photoshop = photoshop_block(iptc)
     density = (png_density(stream) if format == "png" else None) or (image.xres, image.yres)
     if orientation in (5, 6, 7, 8):
-        density = density[::-1]
+        density = (density[1], density[0])
     return Metadata(
         exif=upright(exif) if exif else b"",
         xmp=blob("xmp-data"),

@@ -218,11 +218,9 @@ def test_leftovers_are_removed_but_not_those_of_others(tmp_path: Path, colorizer
     album, out = tmp_path / "album", tmp_path / "out"
     put_photos(album, 1)
     (out / "a").mkdir(parents=True)
-    with pytest.raises(KeyboardInterrupt), whole.whole_file(out / "a" / "000.png") as file:
+    with whole.whole_file(out / "a" / "000.png"):
         name = next((out / "a").iterdir()).name
-        file.write(b"half")
-        raise KeyboardInterrupt
-    assert list((out / "a").iterdir()) == []
+    (out / "a" / "000.png").unlink()
     tag = name.split("-")[1]
     (out / "a" / name).write_bytes(b"half a result of a run that was killed")
     other = out / "a" / name.replace(tag, "0" * 12)
@@ -282,7 +280,7 @@ def test_a_disk_that_is_really_full(tmp_path: Path, process: Callable[..., list[
     album, out = tmp_path / "album", tmp_path / "out"
     put_photos(album, 30, 200, 300)
     out.mkdir()
-    script = 'mount -t tmpfs -o size=1m none "$0" || exit 99; "$@"; s=$?; ls -A "$0"/a "$0"/b; exit $s'
+    script = 'mount -t tmpfs -o size=1m none "$0" || exit 99; "$@"; s=$?; ls -A "$0"/* 2>&1; exit $s'
     if shutil.which("unshare") is None:
         pytest.skip("missing program: unshare")
     args = ["unshare", "-rm", "sh", "-c", script, str(out), *process(album, "-o", out)]
@@ -321,7 +319,7 @@ def test_shards_are_disjoint_complete_and_the_same_everywhere(tmp_path: Path) ->
         assert here == there
         parts.append(here)
     everything = [job.target.as_posix() for job in make_plan([str(tmp_path / "here/album")], "out").jobs]
-    assert sorted(sum(parts, [])) == sorted(everything)
+    assert sorted(name for part in parts for name in part) == sorted(everything)
     assert all(5 < len(part) < 27 for part in parts)
     (tmp_path / "here/album/a/000a.png").touch()  # a new photo moves no other one
     plan = make_plan([str(tmp_path / "here/album")], "out", shard=(1, 4))

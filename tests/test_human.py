@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import json
@@ -180,10 +181,10 @@ def ask(server: HumanServer, path: str, body: Any = None, **headers: str) -> tup
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     sent = {"Content-Type": "application/json"} if data is not None else {}
-    connection.request("GET" if data is None else "POST", path, data, sent | headers)
-    reply = connection.getresponse()
-    content = reply.read()
-    connection.close()
+    with contextlib.closing(connection):
+        connection.request("GET" if data is None else "POST", path, data, sent | headers)
+        reply = connection.getresponse()
+        content = reply.read()
     is_json = reply.headers["Content-Type"] == "application/json"
     return reply.status, json.loads(content) if is_json else content
 

@@ -58,7 +58,7 @@ def test_zhang16_is_the_published_network() -> None:
 @pytest.mark.parametrize(
     ("preset", "loss", "stage"),
     [
-        ("zhang16", "classes", "images=24,size=32,batch=4,lr=1e-3"),
+        ("zhang16", "classes", "images=24,size=48,batch=4,lr=1e-3"),
         ("pix2pix", "l1", "images=6,size=256,batch=2"),
         ("gan", "adversarial", "images=4,size=256,batch=2"),
     ],

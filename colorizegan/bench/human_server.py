@@ -191,9 +191,7 @@ def _handler(server: HumanServer) -> type[BaseHTTPRequestHandler]:
             elif self.path == "/answer":
                 session = str(body.get("session"))
                 reply = server.answer(session, body.get("trial"), body.get("choice"), body.get("milliseconds"))
-            elif self.path == "/finish":
-                server.stop()
-            else:
+            elif self.path != "/finish":
                 raise _RequestError(404, "no such page")
             return "application/json", json.dumps(reply).encode()
 
@@ -231,6 +229,8 @@ def _handler(server: HumanServer) -> type[BaseHTTPRequestHandler]:
             self.send_header("X-Content-Type-Options", "nosniff")
             self.end_headers()
             self.wfile.write(content)
+            if self.command == "POST" and self.path == "/finish" and status == 200:
+                server.stop()  # only now: the program may end before a later answer is sent
 
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing: the terminal is for the result."""

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from colorizegan.errors import CheckpointError
+from colorizegan.training.checkpoint import load_checkpoint
 from colorizegan.training.config import Config, Stage
 from colorizegan.training.networks import ColorUNet, PatchDiscriminator, Pix2PixUNet, init_pix2pix
 from colorizegan.training.squeezenet import start_encoder
@@ -19,15 +21,27 @@ def build_generator(config: Config) -> nn.Module:
     if config.network.generator == "pix2pix":
         net: nn.Module = Pix2PixUNet()
         init_pix2pix(net)
-        return net
-    if config.network.generator == "zhang16":
-        return Zhang16()
-    net = ColorUNet(config.network.widths, config.network.deep_blocks)
-    if config.network.encoder:
-        start_encoder(net, Path(config.network.encoder))
-    for part in net.encoder_parts()[: config.network.frozen]:
-        part.requires_grad_(False)
+    elif config.network.generator == "zhang16":
+        net = Zhang16()
+    else:
+        net = ColorUNet(config.network.widths, config.network.deep_blocks)
+        if config.network.encoder:
+            start_encoder(net, Path(config.network.encoder))
+        for part in net.encoder_parts()[: config.network.frozen]:
+            part.requires_grad_(False)
+    _start(net, config, "average")
     return net
+
+
+def _start(net: nn.Module, config: Config, part: str) -> None:
+    """Load a network's weights from the checkpoint that `network.start` names, if it names one."""
+    if not config.network.start:
+        return
+    path = Path(config.network.start)
+    try:
+        net.load_state_dict(load_checkpoint(path).part(part))
+    except RuntimeError:  # names or shapes that do not fit
+        raise CheckpointError("holds another network", path=path, remedy="give the same network settings") from None
 
 
 def best_precision(asked: str) -> str:
@@ -45,6 +59,7 @@ def build_discriminator(config: Config) -> PatchDiscriminator:
     net = PatchDiscriminator(config.network.discriminator_norm, config.network.discriminator_width)
     if config.network.discriminator_norm == "batch":
         init_pix2pix(net)
+    _start(net, config, "discriminator")
     return net
 
 

@@ -68,6 +68,8 @@ class NetworkConfig:
     """Residual blocks of the U-Net at 1/32, beside the one after the scene context."""
     encoder: str = ""
     """SqueezeNet 1.0 weights (safetensors) that start the U-Net's encoder; empty = random start."""
+    start: str = ""
+    """A checkpoint of a run of the same networks, whose averaged generator and discriminator start this run."""
     frozen: int = 0
     """How many of the encoder's nine parts (stem, eight fire modules) keep their given weights: cheaper steps."""
     discriminator_norm: str = "spectral"
