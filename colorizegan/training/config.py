@@ -48,9 +48,9 @@ class AugmentConfig:
 
     flip: bool = True
     """Mirror half of the crops."""
-    film: float = 0.35
+    film: float = 0.2
     """Share of crops seen as a film would have: spectral sensitivity, tone curve, grain, blur."""
-    hints: float = 0.25
+    hints: float = 0.15
     """Share of crops that get a few points of true colour as hints."""
     chroma: float = 1.0
     """Factor on the target ab."""
@@ -172,10 +172,10 @@ _GAN = replace(_PIX2PIX, l1=0.0)
 _ZHANG16 = Stage(_G, 1_000_000, 176, 40, 0.69, 3e-5, warmup=0.0, final_lr=1.0, l1=0.0, classes=1.0)
 _DEFAULT = (
     #     kind images   size batch crop lr    lr_d  beta1
-    Stage(_G, 700_000, 64, 64, 0.65, 2e-3),
-    Stage(_G, 400_000, 128, 32, 0.5, 1.2e-3),
-    Stage(_D, 12_000, 128, 32, 0.5, lr_discriminator=2e-4, beta1=0.5),
-    Stage(_A, 40_000, 128, 32, 0.5, 1e-4, 2e-4, 0.5, adversarial=0.1),
+    Stage(_G, 260_000, 96, 32, 0.6, 2e-3),
+    Stage(_G, 130_000, 128, 32, 0.6, 1.2e-3),
+    Stage(_D, 3_000, 128, 32, 0.6, lr_discriminator=2e-4, beta1=0.5),
+    Stage(_A, 8_000, 128, 32, 0.6, 2e-4, 2e-4, 0.5, adversarial=0.1),
 )
 _TINY = (
     Stage(_G, 64, 64, 8, 0.8, 1e-3),
@@ -184,14 +184,13 @@ _TINY = (
 )
 
 PRESETS: dict[str, Config] = {
-    "default": Config("default", stages=_DEFAULT, compile=True),
+    "default": Config("default", stages=_DEFAULT),
     "pix2pix": Config(
         "pix2pix",
         stages=(_PIX2PIX,),
         augment=AugmentConfig(film=0.0, hints=0.0),
         network=NetworkConfig(generator="pix2pix", discriminator_norm="batch", discriminator_width=64),
         losses=LossConfig(gan="vanilla"),
-        compile=True,
         weight_decay=0.0,
         ema=0.0,
     ),
@@ -201,7 +200,6 @@ PRESETS: dict[str, Config] = {
         augment=AugmentConfig(film=0.0, hints=0.0),
         network=NetworkConfig(generator="pix2pix", discriminator_norm="batch", discriminator_width=64),
         losses=LossConfig(gan="vanilla"),
-        compile=True,
         weight_decay=0.0,
         ema=0.0,
     ),
@@ -210,7 +208,6 @@ PRESETS: dict[str, Config] = {
         stages=(_ZHANG16,),
         augment=AugmentConfig(film=0.0, hints=0.0),
         network=NetworkConfig(generator="zhang16"),
-        compile=True,
         weight_decay=1e-3,
         ema=0.0,
     ),
