@@ -25,7 +25,7 @@ from colorizegan.colorizer import Colorizer
 from colorizegan.errors import CheckpointError, ConfigError, OutputError
 from colorizegan.predict import Predictor
 from colorizegan.training.build import best_precision, build_discriminator, build_generator
-from colorizegan.training.checkpoint import list_checkpoints, load_newest
+from colorizegan.training.checkpoint import list_checkpoints, load_checkpoint, load_newest
 from colorizegan.training.config import from_dict, load_config
 from colorizegan.training.export import export_bundle
 from colorizegan.training.loop import learning_rate, train
@@ -149,6 +149,22 @@ def test_kill_9_then_resume_equals_the_unbroken_run(run: Path, photos: Path, tmp
     different = [name for name, tensor in expected.tensors.items() if not torch.equal(tensor, got.tensors[name])]
     assert different == []
     assert log_of(out) == log_of(run)
+
+
+def test_a_run_starts_from_another_ones_average(run: Path, photos: Path, tmp_path: Path) -> None:
+    last = list_checkpoints(run / "checkpoints")[-1]
+    start = f"network.start={last}"
+    config = load_config("tiny", None, overrides(photos, start))
+    saved = load_checkpoint(last)
+    for net, part in ((build_generator(config), "average"), (build_discriminator(config), "discriminator")):
+        state = net.state_dict()
+        assert state.keys() == saved.part(part).keys()
+        assert all(torch.equal(state[name], tensor) for name, tensor in saved.part(part).items())
+    wider = load_config("tiny", None, overrides(photos, start, "network.widths=[32,32,24,16,8]"))
+    with pytest.raises(CheckpointError, match=f"{last.name}: holds another network; give the same network settings"):
+        train(wider, tmp_path / "b")
+    with pytest.raises(CheckpointError, match="none.safetensors"):
+        build_generator(load_config("tiny", None, overrides(photos, f"network.start={tmp_path}/none.safetensors")))
 
 
 def log_of(run: Path) -> list[dict[str, Any]]:

@@ -94,7 +94,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             facts = json.loads((file.metadata() or {})["facts"])
             return Checkpoint({name: file.get_tensor(name) for name in file.keys()}, facts)  # noqa: SIM118
     except FileNotFoundError as error:
-        raise CheckpointError("no such file", path=error.filename or path) from None
+        raise CheckpointError("no such file", path=error.filename if path.exists() else path) from None
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise CheckpointError(f"is no readable checkpoint ({error})", path=path) from None
 

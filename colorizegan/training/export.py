@@ -150,6 +150,7 @@ def _card(
     settings["data"]["sources"] = [Path(source).name for source in config.data.sources]
     settings["data"]["weights"] = Path(config.data.weights).name
     settings["network"]["encoder"] = Path(config.network.encoder).name
+    settings["network"]["start"] = Path(config.network.start).name
     settings["losses"]["features"] = Path(config.losses.features).name
     state = facts["state"]
     return {
@@ -157,7 +158,7 @@ def _card(
         "name": name,
         "version": __version__,
         "created": date.today().isoformat(),
-        "licence": "MIT",
+        "licence": "not stated",
         "network": {"generator": "unet", "parameters": count_all(net), "multiple": net.multiple},
         "working_size": WORKING_SIZE,
         "ab_bins": ab_bin_centres().tolist(),
