@@ -344,6 +344,9 @@ def export(
     correction: Annotated[
         float, typer.Option(min=0, max=1, help="1: faithful but duller colours; 0: vivid ones; kept in the bundle.")
     ] = 1.0,
+    temperature: Annotated[
+        Optional[float], typer.Option(min=0.05, max=2, help="T of the colour distribution's mean; less decides more.")
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Make a model bundle of a training run."""
@@ -352,7 +355,15 @@ def export(
     except ModuleNotFoundError as error:
         require("train", error)
     with log_lines():
-        export_bundle(checkpoint, output, name=name, card_extra=card, chroma=chroma, correction=correction)
+        export_bundle(
+            checkpoint,
+            output,
+            name=name,
+            card_extra=card,
+            chroma=chroma,
+            correction=correction,
+            temperature=temperature,
+        )
     say(f"{checkpoint} -> {output}")
 
 

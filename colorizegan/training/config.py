@@ -183,26 +183,20 @@ _TINY = (
     Stage(_A, 32, 64, 8, 0.8, 1e-4, beta1=0.5, adversarial=0.1),
 )
 
+_AS_PIX2PIX = Config(
+    "pix2pix",
+    stages=(_PIX2PIX,),
+    augment=AugmentConfig(film=0.0, hints=0.0),
+    network=NetworkConfig(generator="pix2pix", discriminator_norm="batch", discriminator_width=64),
+    losses=LossConfig(gan="vanilla"),
+    weight_decay=0.0,
+    ema=0.0,
+)
+
 PRESETS: dict[str, Config] = {
     "default": Config("default", stages=_DEFAULT),
-    "pix2pix": Config(
-        "pix2pix",
-        stages=(_PIX2PIX,),
-        augment=AugmentConfig(film=0.0, hints=0.0),
-        network=NetworkConfig(generator="pix2pix", discriminator_norm="batch", discriminator_width=64),
-        losses=LossConfig(gan="vanilla"),
-        weight_decay=0.0,
-        ema=0.0,
-    ),
-    "gan": Config(
-        "gan",
-        stages=(_GAN,),
-        augment=AugmentConfig(film=0.0, hints=0.0),
-        network=NetworkConfig(generator="pix2pix", discriminator_norm="batch", discriminator_width=64),
-        losses=LossConfig(gan="vanilla"),
-        weight_decay=0.0,
-        ema=0.0,
-    ),
+    "pix2pix": _AS_PIX2PIX,
+    "gan": replace(_AS_PIX2PIX, preset="gan", stages=(_GAN,)),
     "zhang16": Config(
         "zhang16",
         stages=(_ZHANG16,),

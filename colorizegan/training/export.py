@@ -43,14 +43,15 @@ PREFIX = "net."  # of the weights' names in the graph
 class _Graph(nn.Module):
     """What the exported graph computes."""
 
-    def __init__(self, net: ColorUNet, chroma: float, correction: float) -> None:
+    def __init__(self, net: ColorUNet, chroma: float, correction: float, temperature: float) -> None:
         super().__init__()
         self.net = net
         self.chroma = chroma
         self.correction = correction
+        self.temperature = None if temperature == net.temperature else temperature
 
     def forward(self, L: Tensor, hint_ab: Tensor, hint_mask: Tensor) -> tuple[Tensor, Tensor]:
-        ab, logits = self.net.predict_padded(L, hint_ab, hint_mask, self.correction)
+        ab, logits = self.net.predict_padded(L, hint_ab, hint_mask, self.correction, self.temperature)
         return ab * self.chroma, logits
 
 
@@ -62,6 +63,7 @@ def export_bundle(
     card_extra: Path | None = None,
     chroma: float = 1.0,
     correction: float = 1.0,
+    temperature: float | None = None,
 ) -> Path:
     """Write a model bundle from the averaged weights of a checkpoint.
 
@@ -73,6 +75,7 @@ def export_bundle(
         chroma: a factor on ab, kept in the graph.
         correction: share of the ab head's correction, 0 (the distribution's vivid mean) .. 1 (the ab head's faithful
             answer), kept in the graph; between them lies the mean of both heads.
+        temperature: T of that mean, kept in the graph; None = the one of training. Less is more decided.
 
     Returns:
         `out`.
@@ -93,18 +96,19 @@ def export_bundle(
     net = ColorUNet(config.network.widths, config.network.deep_blocks)
     net.load_state_dict(saved.part("average"))
     net.eval()
+    graph = _Graph(net, chroma, correction, temperature or net.temperature).eval()
 
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        _write_graph(_Graph(net, chroma, correction).eval(), folder)
-        card = _card(name, net, config, saved.facts, chroma, correction) | extra
+        _write_graph(graph, folder)
+        card = _card(name, graph, config, saved.facts) | extra
         card["files"] = {
             file: hashlib.sha256((folder / file).read_bytes()).hexdigest()
             for file in ("model.onnx", "model.safetensors")
         }
         (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", "utf-8")
-        _check_parity(_Graph(net, chroma, correction).eval(), folder)
+        _check_parity(graph, folder)
         folder.chmod(0o755)
         for file in folder.iterdir():  # a bundle is there to be passed on; temporary folders and libraries are private
             file.chmod(0o644)
@@ -142,9 +146,8 @@ def _read_card(path: Path | None) -> dict[str, Any]:
     return extra
 
 
-def _card(
-    name: str, net: ColorUNet, config: Config, facts: dict[str, Any], chroma: float, correction: float
-) -> dict[str, Any]:
+def _card(name: str, graph: _Graph, config: Config, facts: dict[str, Any]) -> dict[str, Any]:
+    net = graph.net
     settings = to_dict(config)
     # Paths of one machine do not belong into a card that travels.
     settings["data"]["sources"] = [Path(source).name for source in config.data.sources]
@@ -162,9 +165,9 @@ def _card(
         "network": {"generator": "unet", "parameters": count_all(net), "multiple": net.multiple},
         "working_size": WORKING_SIZE,
         "ab_bins": ab_bin_centres().tolist(),
-        "temperature": net.temperature,
-        "chroma": chroma,
-        "correction": correction,
+        "temperature": graph.temperature or net.temperature,
+        "chroma": graph.chroma,
+        "correction": graph.correction,
         "training": {
             "images": state["images"],
             "steps": state["step"],

@@ -174,12 +174,13 @@ class ColorUNet(nn.Module):
         return ColorOutput(ab, logits[:, :, : (height + 3) // 4, : (width + 3) // 4])
 
     def predict_padded(
-        self, L: Tensor, hint_ab: Tensor, hint_mask: Tensor, correction: float = 1.0
+        self, L: Tensor, hint_ab: Tensor, hint_mask: Tensor, correction: float = 1.0, temperature: float | None = None
     ) -> tuple[Tensor, Tensor]:
         """`forward` for sizes that are multiples of 32 already; this is what the exported graph holds.
 
         `correction` is the share of the ab head's correction that is applied to the distribution's annealed mean: 1 is
         the faithful but dull answer of the ab head, 0 the vivid one of the distribution, 0.5 the mean of both.
+        `temperature` is the T of that mean, None = the one that the ab head was trained on; less is more decided.
         """
         # --- encoder ---
         x2 = F.relu(self.stem((L - L_CENTRE) / L_SCALE))  # (B, 96, H/2, W/2)
@@ -206,11 +207,16 @@ class ColorUNet(nn.Module):
         x = self.up4(x, x4, h4)  # (B, w4, H/4, W/4)
         logits = coarse + self.class_fine(x)  # (B, Q, H/4, W/4)
         # The distribution is taught by its own loss; the ab head reads it and may not bend it.
-        mean = annealed_mean(logits.detach().float(), self.centres, self.temperature)
-        mean = F.interpolate(mean, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H/2, W/2)
+        mean = self._annealed_mean(logits, self.temperature)
         x = self.up2(x, x2, h2)
         residual = self.ab_head(torch.cat((x, (mean / AB_SCALE).to(x.dtype)), dim=1))
-        return mean + correction * AB_SCALE * residual.float(), logits
+        answer = mean if temperature is None else self._annealed_mean(logits, temperature)
+        return answer + correction * AB_SCALE * residual.float(), logits
+
+    def _annealed_mean(self, logits: Tensor, temperature: float) -> Tensor:
+        """The annealed mean, enlarged to (B, 2, H/2, W/2)."""
+        mean = annealed_mean(logits.detach().float(), self.centres, temperature)
+        return F.interpolate(mean, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def annealed_mean(logits: Tensor, centres: Tensor, temperature: float) -> Tensor:
