@@ -31,7 +31,7 @@ PAGES = [
     "benchmarks/README.md",
     *(f"docs/{name}.md" for name in ("bundle", "colorize")),
 ]
-PAGES += [f"docs/{name}.md" for name in ("evaluation", "library", "model-card", "training")]
+PAGES += [f"docs/{name}.md" for name in ("evaluation", "library", "model-card", "training", "benchmark", "experiments")]
 OF_OTHER_PROGRAMS = {"--extra-index-url"}  # pip's
 
 

@@ -290,6 +290,8 @@ def test_the_page_in_a_browser(server: HumanServer, browser: Any):
     seen: list[str] = []
     for number in range(10):
         wait.until(lambda _, n=number: len(read_answers(server.answers)) == n)
+        # the buttons of the trial before are still there for a moment after its answer
+        wait.until(lambda b: b.find_element("id", "progress").text not in ("", *seen))
         wait.until(lambda b: b.find_element("id", "one").is_displayed())
         seen.append(browser.find_element("id", "progress").text)
         size = browser.execute_script(
