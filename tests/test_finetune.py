@@ -98,7 +98,8 @@ def test_the_report_compares_on_photos_that_were_not_learned(tuned: tuple[Path, 
     page = (tuned[0] / "mine-report" / "report.html").read_text()
     assert note.split(";")[0] in page
     assert "tuned: worst" in page
-    assert "better than the base" in page
+    assert "tuned furthest behind base" in page
+    assert "base - tuned: tuned is better in" in page
     keys = [line.split(",")[0] for line in (tuned[0] / "mine-report" / "photos.csv").read_text().splitlines()[1:]]
     names = {re.sub(r"^\d{6}-", "", key) for key in keys}
     assert len(names) == 13

@@ -301,8 +301,10 @@ def judge(report: Report) -> tuple[bool, str]:
     gains: list[tuple[float, float]] = []  # low and high end of the interval, turned so that above 0 is better
     for metric, label, sign in (("auc_rebalanced", "rebalanced AuC", 1), ("ciede2000", "CIEDE2000", -1)):
         d = next(d for d in report.differences if (d.first, d.second, d.metric) == ("base", "tuned", metric))
-        low, high = sorted((-d.low, -d.high))  # differences are first less second: base less tuned
-        texts.append(f"{label} {-d.value:+.2f} [{low:+.2f}, {high:+.2f}]")
+        low, high = -d.high, -d.low  # differences are first less second: base less tuned
+        # + 0.0: no sign before a zero
+        value, start, end = (f"{round(v, 2) + 0.0:+.2f}" for v in (-d.value, low, high))
+        texts.append(f"{label} {value} [{start}, {end}]")
         gains.append((sign * low, sign * high) if sign > 0 else (sign * high, sign * low))
     figures = f"{', '.join(texts)} on {len(report.keys)} test photos, tuned less base, with 95 % intervals"
     if all(low > 0 for low, _ in gains):

@@ -166,9 +166,9 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
             generator.train(stage.kind != "pretrain_discriminator")
             discriminator.train()
             uses_d = stage.kind != "pretrain_generator"
-            watched = squares is not None and stage.kind == "adversarial" and config.stopping.every > 0
-            if watched and not state["looks"]:
-                state["looks"] = [stopping.look(average, squares, device, state["step"]).facts()]
+            watched = squares if stage.kind == "adversarial" and config.stopping.every > 0 else None
+            if watched is not None and not state["looks"]:
+                state["looks"] = [stopping.look(average, watched, device, state["step"]).facts()]
                 save_checkpoint(out / "snapshots", state["step"], pack_state("average", "discriminator"), kept=None)
 
             # --- this stage's batches, from where it stopped ---
@@ -242,9 +242,9 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
 
                     # --- look whether an adversarial stage has done enough; end it with the best weights it had ---
                     done = state["stage_images"] >= stage.images
-                    due = state["stage_images"] % config.stopping.every < len(rgb) if watched else False
-                    if watched and (done or due):
-                        seen = stopping.look(average, squares, device, state["step"])
+                    due = watched is not None and state["stage_images"] % config.stopping.every < len(rgb)
+                    if watched is not None and (done or due):
+                        seen = stopping.look(average, watched, device, state["step"])
                         state["looks"].append(seen.facts())
                         save_checkpoint(
                             out / "snapshots", state["step"], pack_state("average", "discriminator"), kept=None

@@ -7,6 +7,7 @@ import re
 import tarfile
 import zlib
 from pathlib import Path
+from typing import IO, cast
 
 from colorizegan.errors import DataError, MissingExtraError
 
@@ -42,7 +43,7 @@ def fetch_shard(address: str, folder: Path) -> Path:
         # As a stream, so that compressed shards come out as plain ones, and one that is cut off is noticed.
         with (
             gopen(address) as stream,
-            tarfile.open(fileobj=stream, mode="r|*") as far,
+            tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|*") as far,
             tarfile.open(temporary, "w") as tar,
         ):
             for member in far:

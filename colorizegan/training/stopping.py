@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ class Look:
     skin_hue: float | None
     """Lab hue angle of the results where the photos have the colours of skin, degrees; None where too few have."""
 
-    def facts(self) -> dict[str, float | None]:
+    def facts(self) -> dict[str, Any]:
         """For the log and the checkpoint; `Look(**facts)` is the inverse."""
         return asdict(self)
 
