@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Optional
 import typer
 from typer.core import TyperGroup
 
-from colorizegan import __version__
-from colorizegan.console import Voice, log_lines, progress, put, say, show_results, shown
-from colorizegan.errors import ColorizeGANError, ConfigError, InputError, MissingExtraError, UsageError
+from colorizegan import __version__, cli_training
+from colorizegan.console import Voice, log_lines, progress, put, require, say, show_results, shown
+from colorizegan.errors import ColorizeGANError, ConfigError, InputError, UsageError
 
 if TYPE_CHECKING:
     from colorizegan.batch import Settings
@@ -289,19 +289,15 @@ def doctor(model: Model = None, as_json: Json = False, debug: Debug = False) -> 
         raise typer.Exit(FAILED)
 
 
-def require(extra: str, error: ModuleNotFoundError) -> NoReturn:
-    """Turn the missing package of an optional part into one line that says what to install."""
-    if (error.name or "colorizegan").startswith("colorizegan"):
-        raise error
-    what = f"this command needs {error.name}, which is not installed"
-    raise MissingExtraError(what, remedy=f'pip install "colorizegan[{extra}]"') from None
-
-
 @app.command()
 def train(
     data: Annotated[
         Optional[list[str]],
-        typer.Option("--data", metavar="PATH", help="Folder or tar shard of colour photos; repeat."),
+        typer.Option(
+            "--data",
+            metavar="[LAYOUT:]PATH[@WEIGHT]",
+            help="Colour photos: a folder, a shard, a known data set; repeat.",
+        ),
     ] = None,
     output: Annotated[Optional[Path], typer.Option("--output", "-o", metavar="RUN", help="The run's folder.")] = None,
     preset: Annotated[str, typer.Option(help="Settings to start from: default, pix2pix or tiny.")] = "default",
@@ -313,10 +309,13 @@ def train(
         Optional[Path], typer.Option(metavar="FOLDER", help="Where decoded photos are kept. [default: RUN/cache]")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in RUN.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Only say what it would take: sizes, operations, memory, time.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Train a model on colour photos."""
-    if output is None:
+    if output is None and not dry_run:
         raise UsageError("no folder for the run", remedy="give one with -o")
     try:
         from colorizegan.training.config import load_config
@@ -328,6 +327,9 @@ def train(
         settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, sources=tuple(data)))
     if not settings.data.sources:
         raise UsageError("no photos to learn from", remedy="name a folder or tar shards with --data")
+    if dry_run or output is None:
+        cli_training.foretell(settings)
+        return
     with log_lines():
         train_network(settings, output, resume=resume, cache=cache)
 
@@ -456,6 +458,10 @@ def evaluate(
                 progress=show,
             )
         put(report_markdown(result))
+
+
+app.command()(cli_training.finetune)
+app.add_typer(cli_training.data, name="data")
 
 
 def main() -> None:

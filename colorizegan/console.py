@@ -9,15 +9,15 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from colorizegan.errors import ColorizeGANError
+from colorizegan.errors import ColorizeGANError, MissingExtraError
 from colorizegan.jobs import shown
 
 if TYPE_CHECKING:
     from colorizegan.batch import Result
 
-__all__ = ["Summary", "Voice", "log_lines", "put", "say", "show_results"]
+__all__ = ["Summary", "Voice", "log_lines", "put", "require", "say", "show_results"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,14 @@ def put(line: str | bytes) -> None:
     raw = line if isinstance(line, bytes) else line.encode("utf-8", "surrogateescape")
     sys.stdout.buffer.write(raw + b"\n")
     sys.stdout.flush()
+
+
+def require(extra: str, error: ModuleNotFoundError) -> NoReturn:
+    """Turn the missing package of an optional part into one line that says what to install."""
+    if (error.name or "colorizegan").startswith("colorizegan"):
+        raise error
+    what = f"this command needs {error.name}, which is not installed"
+    raise MissingExtraError(what, remedy=f'pip install "colorizegan[{extra}]"') from None
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import hypothesis
 import pytest
 from ci_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 (pytest finds the hooks here)
 from tiny_bundle import make_tiny_bundle
+from tiny_run import BLUE_AND_RED, CHROMA, CORRECTION, TEMPERATURE, draw_photos, overrides
 
 # Time is no property of the code: a busy machine would fail tests at random. The same examples every time.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=60)
@@ -66,3 +68,38 @@ def browser(tmp_path: Path) -> Iterator[Any]:
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A valid model bundle of a few thousand random weights; shared by the session, so not to be changed."""
     return make_tiny_bundle(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty pictures with a rule: light areas are blue, dark ones are red."""
+    light, dark = BLUE_AND_RED
+    return draw_photos(tmp_path_factory.mktemp("photos"), 20, light=light, dark=dark)
+
+
+@pytest.fixture(scope="session")
+def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished training run on them."""
+    from colorizegan.training.config import load_config
+    from colorizegan.training.loop import train
+
+    out = tmp_path_factory.mktemp("run")
+    train(load_config("tiny", None, overrides(photos)), out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run as a bundle, made by the command; made once, because the exporter is slow."""
+    from typer.testing import CliRunner
+
+    from colorizegan.cli import app
+
+    folder = tmp_path_factory.mktemp("exported")
+    extra = folder / "card.json"
+    extra.write_text(json.dumps({"licence": "CC0-1.0", "working_size": 96}))
+    arguments = ["export", run, "-o", folder / "bundle", "--name", "mine", "--card", extra, "--chroma", CHROMA]
+    arguments += ["--correction", CORRECTION, "--temperature", TEMPERATURE]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return folder / "bundle"

@@ -11,16 +11,9 @@ from PIL import Image
 
 from colorizegan.errors import DataError
 from colorizegan.training.config import DataConfig
-from colorizegan.training.datasets import (
-    Crops,
-    PhotoCache,
-    crop_batches,
-    fingerprint,
-    list_photos,
-    open_cache,
-    read_weights,
-    split_holdout,
-)
+from colorizegan.training.datasets import Crops, crop_batches, read_weights, split_holdout
+from colorizegan.training.layouts import list_photos
+from colorizegan.training.photocache import PhotoCache, fingerprint, open_cache
 
 
 def colourful(seed: int, height: int = 60, width: int = 80) -> Image.Image:
@@ -122,6 +115,7 @@ def cache_of(count: int) -> PhotoCache:
         np.arange(count) * 50 * 60 * 3,
         pixels,
         {},
+        np.arange(count),
     )
 
 

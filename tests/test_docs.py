@@ -131,9 +131,11 @@ def test_torchvision_weights_start_the_encoder(
 def options() -> dict[str, set[str]]:
     """Verb -> its options."""
     command: Any = typer.main.get_command(cli.app)
+    verbs = {verb: [known, *getattr(known, "commands", {}).values()] for verb, known in command.commands.items()}
     return {
-        verb: {name for parameter in known.params for name in parameter.opts if name.startswith("-")} | {"--help", "-h"}
-        for verb, known in command.commands.items()
+        verb: {name for one in known for parameter in one.params for name in parameter.opts if name.startswith("-")}
+        | {"--help", "-h"}
+        for verb, known in verbs.items()
     }
 
 

@@ -53,7 +53,7 @@ def test_the_best_of_a_column_is_marked(page: Path):
 def test_the_viewer_in_a_browser(page: Path, browser: Any):
     browser.get(page.as_uri())
     find = browser.find_element
-    assert len(browser.find_elements("css selector", "#sheets .row img")) == 4 * (3 * 3 * 2 + 3)
+    assert len(browser.find_elements("css selector", "#sheets .row img")) == 4 * (3 * 3 * 2 + 3 + 3)
     loaded = "return [...document.images].every(i => !i.complete || i.naturalWidth > 0)"
     assert browser.execute_script(loaded)
     first = find("id", "over").get_attribute("src")

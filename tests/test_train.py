@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny_run import CHROMA, CORRECTION, STAGES, TEMPERATURE, overrides
 from torch.nn import functional as F
 from typer.testing import CliRunner
 
@@ -35,43 +36,11 @@ from colorizegan.training.validate import auc
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
-STAGES = (
-    "stages=[{kind='pretrain_generator',images=48,size=48,batch=8,lr=5e-3},"
-    "{kind='pretrain_discriminator',images=16,size=48,batch=8},"
-    "{kind='adversarial',images=16,size=48,batch=8,lr=1e-4,adversarial=0.1}]"
-)
-CHROMA, CORRECTION, TEMPERATURE = 1.25, 0.25, 0.2
-
-
-@pytest.fixture(scope="session")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty pictures with a rule: light areas are blue, dark ones are red."""
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for i in range(20):
-        light = Image.fromarray(rng.integers(0, 256, (3, 3), np.uint8)).resize((64, 56), Image.Resampling.BICUBIC)
-        g = np.asarray(light, np.float32)[..., None] / 255
-        rgb = g * (120, 190, 255) + (1 - g) * (150, 20, 20)
-        Image.fromarray(rgb.astype(np.uint8)).save(folder / f"{i}.png")
-    return folder
-
-
-def overrides(photos: Path, *more: str) -> list[str]:
-    return [f"data.sources=['{photos}']", "data.holdout=2", "threads=1", STAGES, *more]
-
 
 def command(photos: Path, out: Path, stages: str, *more: str) -> list[str]:
     """The command line of such a run."""
     start = [sys.executable, "-m", "colorizegan", "train", "--preset", "tiny", "--data", str(photos), "-o", str(out)]
     return [*start, "--set", "data.holdout=2", "--set", "threads=1", "--set", stages, *more]
-
-
-@pytest.fixture(scope="session")
-def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run."""
-    out = tmp_path_factory.mktemp("run")
-    train(load_config("tiny", None, overrides(photos)), out)
-    return out
 
 
 def test_a_run_learns_logs_and_draws(run: Path) -> None:
@@ -204,19 +173,6 @@ def test_a_run_is_not_overwritten_and_must_match(run: Path, photos: Path, tmp_pa
     with pytest.raises(CheckpointError, match="other photos"):
         train(load_config("tiny", None, overrides(other)), run, resume=True, cache=tmp_path / "cache")
     assert sorted((p, p.stat().st_mtime_ns) for p in run.rglob("*")) == before
-
-
-@pytest.fixture(scope="session")
-def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run as a bundle, made by the command; made once, because the exporter is slow."""
-    folder = tmp_path_factory.mktemp("exported")
-    extra = folder / "card.json"
-    extra.write_text(json.dumps({"licence": "CC0-1.0", "working_size": 96}))
-    arguments = ["export", run, "-o", folder / "bundle", "--name", "mine", "--card", extra, "--chroma", CHROMA]
-    arguments += ["--correction", CORRECTION, "--temperature", TEMPERATURE]
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == 0, result.output
-    return folder / "bundle"
 
 
 def test_the_exported_bundle_is_whole_and_tells_nothing_of_this_machine(run: Path, exported: Path) -> None:

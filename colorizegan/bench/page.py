@@ -32,7 +32,8 @@ _SIDE = 640  # px; larger pictures are embedded smaller
 
 
 def choose_photos(report: Report, each: int = 4, drawn: int = 8) -> Groups:
-    """Which photos to show: per entrant the best, median and worst `each` by CIEDE2000, then `drawn` at random."""
+    """Which photos to show: per entrant the best, median and worst `each` by CIEDE2000; of two entrants those where the
+    second is furthest behind the first; then `drawn` at random."""
     rivals = [name for name in report.scores if name not in BASELINES]
     groups: Groups = []
     count = len(report.keys)
@@ -45,6 +46,10 @@ def choose_photos(report: Report, each: int = 4, drawn: int = 8) -> Groups:
             ("worst", order[::-1][:each]),
         ):
             groups.append((f"{name}: {title}", [int(i) for i in part]))
+    if len(rivals) == 2:
+        first, second = (report.columns[name]["ciede2000"] for name in rivals)
+        behind = np.argsort(first - second, kind="stable")[:each]
+        groups.append((f"{rivals[1]} furthest behind {rivals[0]}", [int(i) for i in behind]))
     lot = np.random.default_rng(report.seed).permutation(count)[:drawn]
     groups.append(("random", sorted(int(i) for i in lot)))
     return groups

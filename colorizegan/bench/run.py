@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
@@ -51,6 +51,7 @@ def evaluate(
     seed: int = 0,
     workers: int | None = None,
     command: str = "",
+    notes: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Report:
     """Score entrants, and the baselines that belong in every table, under a protocol.
@@ -72,6 +73,7 @@ def evaluate(
         seed: of the bootstrap and of the pairing of `another photo`.
         workers: photos under way at once; None = cores, at most 8. The digits do not depend on it.
         command: what the user typed, for the report.
+        notes: what readers of this report must know before all else, a sentence or two each.
         progress: called with (photos done, photos in all).
 
     Raises UsageError, InputError, DataError, ModelError, OutputError, MissingExtraError, each in one line.
@@ -137,7 +139,7 @@ def evaluate(
         curves=curves,
         differences=differences,
         columns=columns,
-        notes=_notes(columns["truth"], labels, min(stable, total) if live else 0, total, bool(networks)),
+        notes=[*notes, *_notes(columns["truth"], labels, min(stable, total) if live else 0, total, bool(networks))],
     )
     if out is not None:
         texts = {

@@ -58,16 +58,21 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise OutputError(f"cannot be written ({error.strerror})", path=path) from None
 
 
-def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint and drop older ones than the last KEPT."""
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies."""
+    return folder / f"step-{step:09d}.safetensors"
+
+
+def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint, kept: int | None = KEPT) -> Path:
+    """Write a checkpoint and drop older ones than the last `kept`; None drops none."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"step-{step:09d}.safetensors"
+    path = checkpoint_path(folder, step)
     # A clone each: tensors that share storage (tied weights, views) are refused by the format.
     tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in checkpoint.tensors.items()}
     content = save(tensors, metadata={"facts": json.dumps(checkpoint.facts)})
     write_atomic(path.with_suffix(".sha256"), hashlib.sha256(content).hexdigest().encode())
     write_atomic(path, content)
-    for old in list_checkpoints(folder)[:-KEPT]:
+    for old in list_checkpoints(folder)[:-kept] if kept else []:
         old.unlink(missing_ok=True)
         old.with_suffix(".sha256").unlink(missing_ok=True)
     return path

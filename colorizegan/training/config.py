@@ -29,7 +29,7 @@ class DataConfig:
     """Which photos, and what is made of them."""
 
     sources: tuple[str, ...] = ()
-    """Folders and tar shards; filled from --data."""
+    """Folders, shards and known data sets, as layouts.py reads them; filled from --data."""
     weights: str = ""
     """A text file of `key<TAB>share`: the share (0..1) of epochs in which that photo is seen; absent keys count 1."""
     holdout: int = 512
@@ -127,6 +127,19 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
+class StoppingConfig:
+    """When an adversarial stage ends before its time; the held-out photos decide (see stopping.py)."""
+
+    every: int = 2_000
+    """Crops between looks at the held-out photos; each look's weights are kept. 0 = no looks, the stage runs to its
+    end."""
+    skin_hue: float = 4.0
+    """Degrees by which the hue of skin-coloured areas may turn from what it was before the stage."""
+    auc: float = 0.5
+    """Points by which the rebalanced AuC may fall."""
+
+
+@dataclass(frozen=True)
 class Config:
     """A whole run."""
 
@@ -140,6 +153,7 @@ class Config:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     losses: LossConfig = field(default_factory=LossConfig)
+    stopping: StoppingConfig = field(default_factory=StoppingConfig)
     precision: str = "auto"
     """"bf16-mixed" or "32-true", as Lightning Fabric names them; "auto" takes bf16 where the hardware has it."""
     compile: bool = False
@@ -189,6 +203,7 @@ _AS_PIX2PIX = Config(
     augment=AugmentConfig(film=0.0, hints=0.0),
     network=NetworkConfig(generator="pix2pix", discriminator_norm="batch", discriminator_width=64),
     losses=LossConfig(gan="vanilla"),
+    stopping=StoppingConfig(every=0),
     weight_decay=0.0,
     ema=0.0,
 )
@@ -210,6 +225,7 @@ PRESETS: dict[str, Config] = {
         stages=_TINY,
         data=DataConfig(holdout=4, workers=0),
         network=NetworkConfig(widths=(32, 32, 24, 16, 16), deep_blocks=0, discriminator_width=8),
+        stopping=StoppingConfig(every=16),
         precision="32-true",
         ema=0.9,
         log_every=1,

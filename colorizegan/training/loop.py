@@ -18,12 +18,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorizegan.errors import CheckpointError, DataError
-from colorizegan.training import losses
-from colorizegan.training.augment import Batch, lab_to_rgb, make_batch
+from colorizegan.training import losses, stopping
+from colorizegan.training.augment import make_batch
 from colorizegan.training.bins import SoftLabels, rebalancing_weights
 from colorizegan.training.build import best_precision, build_discriminator, build_generator, parameter_groups
 from colorizegan.training.checkpoint import (
     Checkpoint,
+    checkpoint_path,
+    load_checkpoint,
     load_newest,
     load_optimizer,
     optimizer_tensors,
@@ -31,17 +33,10 @@ from colorizegan.training.checkpoint import (
     write_atomic,
 )
 from colorizegan.training.config import Config, Stage, check, to_dict
-from colorizegan.training.datasets import (
-    Crops,
-    count_bins,
-    crop_batches,
-    fingerprint,
-    list_photos,
-    open_cache,
-    read_weights,
-    split_holdout,
-)
+from colorizegan.training.datasets import Crops, count_bins, crop_batches, read_weights, split_holdout
+from colorizegan.training.layouts import list_photos
 from colorizegan.training.networks import ColorOutput, count_parameters
+from colorizegan.training.photocache import fingerprint, open_cache
 from colorizegan.training.runlog import StopSignals, cut_log, progress_bar
 from colorizegan.training.squeezenet import SqueezeNetFeatures
 from colorizegan.training.validate import holdout_squares, validate, write_curves, write_samples
@@ -74,12 +69,12 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
     out.mkdir(parents=True, exist_ok=True)
 
     # --- photos ---
-    photos = list_photos(config.data.sources)
+    photos = list_photos(config.data.sources, (cache or out / "cache") / "shards")
     data_hash = fingerprint(photos, config.data)
     with progress_bar("decoding photos", len(photos)) as tick:
         store = open_cache(photos, config.data, cache or out / "cache", lambda done, _: tick(done))
     training, held_out = split_holdout(store.keys, config.data.holdout)
-    shares = read_weights(config.data.weights, store.keys)
+    shares = read_weights(config.data.weights, store.keys) * [photos[place].share for place in store.places]
     squares = holdout_squares(store, held_out) if len(held_out) else None
     rebalance = torch.from_numpy(rebalancing_weights(count_bins(store, training), config.losses.rebalance)).to(device)
     labels = SoftLabels(device)
@@ -106,6 +101,7 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
         "seconds": 0.0,
         "sums": {},
         "summed": 0,
+        "looks": [],
     }
     saved, passed = load_newest(folder)
     for error in passed:
@@ -131,6 +127,14 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
     if config.compile:
         compiled_g, compiled_d = (cast(nn.Module, torch.compile(net)) for net in (generator, discriminator))
 
+    networks = {"generator": generator, "average": average, "discriminator": discriminator}
+
+    def pack_state(*names: str) -> Checkpoint:
+        tensors = {f"{name}.{key}": value for name in names for key, value in networks[name].state_dict().items()}
+        facts = {"state": state, "data": data_hash, "network": to_dict(config)["network"]}
+        facts |= {"config": to_dict(config), "skipped": store.skipped, "photos": len(training)}
+        return Checkpoint(tensors, facts)
+
     stop = StopSignals()
     with stop, (out / "log.jsonl").open("a", encoding="utf-8") as log:
 
@@ -142,7 +146,7 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
         for number in range(state["stage"], len(config.stages)):
             stage = config.stages[number]
             if number != state["stage"]:
-                state |= {"stage": number, "stage_images": 0, "sums": {}, "summed": 0}
+                state |= {"stage": number, "stage_images": 0, "sums": {}, "summed": 0, "looks": []}
                 saved = None
             # --- this stage's optimizers: each stage starts fresh ones ---
             opt_g = torch.optim.AdamW(
@@ -162,6 +166,10 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
             generator.train(stage.kind != "pretrain_discriminator")
             discriminator.train()
             uses_d = stage.kind != "pretrain_generator"
+            watched = squares if stage.kind == "adversarial" and config.stopping.every > 0 else None
+            if watched is not None and not state["looks"]:
+                state["looks"] = [stopping.look(average, watched, device, state["step"]).facts()]
+                save_checkpoint(out / "snapshots", state["step"], pack_state("average", "discriminator"), kept=None)
 
             # --- this stage's batches, from where it stopped ---
             # Each stage has crop numbers of its own, so that no stage repeats another one's crops.
@@ -198,7 +206,9 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
 
                     # --- generator step with the discriminator frozen ---
                     if stage.kind != "pretrain_discriminator":
-                        parts = generator_losses(output, target, batch, light, stage, labels, rebalance, features)
+                        parts = losses.generator_losses(
+                            output, target, batch, light, stage, labels, rebalance, features
+                        )
                         if stage.kind == "adversarial":
                             discriminator.requires_grad_(False)
                             parts["adversarial"] = losses.generator_loss(net_d(light, output.ab), config.losses.gan)
@@ -230,8 +240,30 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
                         state |= {"sums": {}, "summed": 0}
                         logged_at = now
 
-                    # --- validate, save ---
+                    # --- look whether an adversarial stage has done enough; end it with the best weights it had ---
                     done = state["stage_images"] >= stage.images
+                    due = watched is not None and state["stage_images"] % config.stopping.every < len(rgb)
+                    if watched is not None and (done or due):
+                        seen = stopping.look(average, watched, device, state["step"])
+                        state["looks"].append(seen.facts())
+                        save_checkpoint(
+                            out / "snapshots", state["step"], pack_state("average", "discriminator"), kept=None
+                        )
+                        looks = [stopping.Look(**facts) for facts in state["looks"]]
+                        broken = stopping.broken_rule(looks[0], seen, config.stopping)
+                        record("look", seen.facts() | {"start": looks[0].facts(), "broken": broken})
+                        if done or broken:
+                            best = stopping.best_look(looks, config.stopping)
+                            snapshot = load_checkpoint(checkpoint_path(out / "snapshots", best.step))
+                            for module in (generator, average):
+                                module.load_state_dict(snapshot.part("average"))
+                            why = broken or "all its crops are used up"
+                            logger.info(
+                                "the adversarial stage ends: %s; kept are the weights of step %d", why, best.step
+                            )
+                            state["stage_images"], done = stage.images, True  # a resumed run is not to go on with it
+
+                    # --- validate, save ---
                     if squares is not None and (done or now - validated_at > 60 * config.validate_minutes):
                         scores = validate(average, squares, device)
                         record("validate", scores)
@@ -242,48 +274,17 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
                         validated_at = time.monotonic()
                     by_steps = config.checkpoint_steps and state["step"] % config.checkpoint_steps == 0
                     if done or stop.received or by_steps or now - saved_at > 60 * config.checkpoint_minutes:
-                        tensors = {"rng": torch.get_rng_state()}
-                        for name, module in (
-                            ("generator", generator), ("average", average), ("discriminator", discriminator),
-                        ):  # fmt: skip
-                            tensors |= {f"{name}.{k}": v for k, v in module.state_dict().items()}
+                        current = pack_state(*networks)
+                        current.tensors["rng"] = torch.get_rng_state()
                         for name, optimizer in (("opt_g", opt_g), ("opt_d", opt_d)):
-                            tensors |= {f"{name}.{k}": v for k, v in optimizer_tensors(optimizer).items()}
-                        facts = {"state": state, "data": data_hash, "network": to_dict(config)["network"]}
-                        facts |= {"config": to_dict(config), "skipped": store.skipped, "photos": len(training)}
-                        save_checkpoint(folder, state["step"], Checkpoint(tensors, facts))
+                            current.tensors.update({f"{name}.{k}": v for k, v in optimizer_tensors(optimizer).items()})
+                        save_checkpoint(folder, state["step"], current)
                         saved_at = time.monotonic()
                     if stop.received:
                         stop.leave()
+                    if done:
+                        break
     return folder
-
-
-def generator_losses(
-    output: ColorOutput,
-    target: Tensor,
-    batch: Batch,
-    light: Tensor,
-    stage: Stage,
-    labels: SoftLabels,
-    rebalance: Tensor,
-    features: SqueezeNetFeatures | None,
-) -> dict[str, Tensor]:
-    """The generator's losses on one batch that do not need the discriminator, named as their weights in Stage."""
-    parts: dict[str, Tensor] = {}
-    if stage.l1 > 0:
-        parts["l1"] = (
-            losses.smooth_l1_loss(output.ab, target, stage.huber) if stage.huber else losses.l1_loss(output.ab, target)
-        )
-    if output.logits is not None and stage.classes > 0:
-        # Every other position of the half-size ab: an average over more would mix the colours of two objects.
-        index, weight = labels(F.avg_pool2d(batch.ab, 2)[:, :, ::2, ::2])
-        parts["classes"] = losses.class_loss(output.logits, index, weight, rebalance)
-    if features is not None and stage.perceptual > 0:
-        fake = lab_to_rgb(torch.cat((light, output.ab.float()), dim=1))
-        with torch.no_grad():
-            real = features(lab_to_rgb(torch.cat((light, target), dim=1)))
-        parts["perceptual"] = losses.perceptual_loss(features(fake), real)
-    return parts
 
 
 def learning_rate(stage: Stage, progress: float) -> float:

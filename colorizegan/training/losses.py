@@ -6,6 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from colorizegan.training.augment import Batch, lab_to_rgb
+from colorizegan.training.bins import SoftLabels
+from colorizegan.training.config import Stage
+from colorizegan.training.networks import ColorOutput
+from colorizegan.training.squeezenet import SqueezeNetFeatures
+
 ADVERSARIAL_KINDS = ("vanilla", "lsgan", "hinge")
 
 
@@ -80,3 +86,29 @@ def perceptual_loss(fake: list[Tensor], real: list[Tensor]) -> Tensor:
         f, r = F.normalize(f.float(), dim=1), F.normalize(r.float(), dim=1)
         total = total + (f - r).square().sum(1).mean()
     return total
+
+
+def generator_losses(
+    output: ColorOutput,
+    target: Tensor,
+    batch: Batch,
+    light: Tensor,
+    stage: Stage,
+    labels: SoftLabels,
+    rebalance: Tensor,
+    features: SqueezeNetFeatures | None,
+) -> dict[str, Tensor]:
+    """The generator's losses on one batch that do not need the discriminator, named as their weights in Stage."""
+    parts: dict[str, Tensor] = {}
+    if stage.l1 > 0:
+        parts["l1"] = smooth_l1_loss(output.ab, target, stage.huber) if stage.huber else l1_loss(output.ab, target)
+    if output.logits is not None and stage.classes > 0:
+        # Every other position of the half-size ab: an average over more would mix the colours of two objects.
+        index, weight = labels(F.avg_pool2d(batch.ab, 2)[:, :, ::2, ::2])
+        parts["classes"] = class_loss(output.logits, index, weight, rebalance)
+    if features is not None and stage.perceptual > 0:
+        fake = lab_to_rgb(torch.cat((light, output.ab.float()), dim=1))
+        with torch.no_grad():
+            real = features(lab_to_rgb(torch.cat((light, target), dim=1)))
+        parts["perceptual"] = perceptual_loss(features(fake), real)
+    return parts

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from colorizegan.color import ciede2000, colorfulness
 from colorizegan.training.augment import lab_to_rgb, plain_batch
-from colorizegan.training.datasets import PhotoCache
 from colorizegan.training.networks import ColorOutput, ColorUNet, annealed_mean
+from colorizegan.training.photocache import PhotoCache
 
 SIZE = 128  # px, of the held-out squares
 _MAX_ERROR = 150  # Lab units, the end of the AuC's range

@@ -1,0 +1,137 @@
+"""The commands around training photos: `finetune`, `data inspect`, `data pack`. Thin shells, as in cli.py."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from colorizegan.console import log_lines, progress, put, require, say
+
+if TYPE_CHECKING:
+    from colorizegan.training.config import Config
+
+# Optional[...] and not X | None: Typer reads these at run time.
+# ruff: noqa: UP045
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PHOTOS...", help="Folders, shards, or LAYOUT:PATH with imagenet, places365, coco, list, shards."
+    ),
+]
+
+data = typer.Typer(help="Look at training photos, and pack them into shards.", no_args_is_help=True)
+
+
+def finetune(
+    photos: Sources,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="BUNDLE", help="The new bundle's folder.")],
+    minutes: Annotated[float, typer.Option(help="Time to train; the report comes on top.")] = 10.0,
+    model: Annotated[
+        Optional[str], typer.Option(metavar="MODEL", help="Bundle to start from. [default: the shipped one]")
+    ] = None,
+    report: Annotated[
+        Optional[Path], typer.Option(metavar="FOLDER", help="Where the report goes. [default: BUNDLE-report]")
+    ] = None,
+    lr: Annotated[float, typer.Option(help="Learning rate.")] = 2e-4,
+    batch: Annotated[int, typer.Option(min=1, help="Crops a step.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn at random.")] = 0,
+    debug: Debug = False,
+) -> None:
+    """Tune a model to your own colour photos (50 or more), and measure what that was worth."""
+    try:
+        from colorizegan.training.finetune import finetune as tune
+    except ModuleNotFoundError as error:
+        require("train,bench", error)
+    command = shlex.join(["colorizegan", *sys.argv[1:]])
+    with log_lines():
+        tuned = tune(
+            tuple(photos), output, model=model, minutes=minutes, report=report, lr=lr, batch=batch, seed=seed,
+            command=command,
+        )  # fmt: skip
+    say(f"{tuned.verdict}")
+    say(f"-> {tuned.bundle}; report: {tuned.report / 'report.html'}")
+
+
+def foretell(config: Config) -> None:
+    """What `train --dry-run` says."""
+    from colorizegan.training.estimate import estimate
+
+    with listed(list(config.data.sources)) as photos:
+        put(f"{len(photos):,} photos, {sum(photo.size for photo in photos) / 2**20:,.1f} MiB encoded")
+    for line in estimate(config).lines():
+        put(line)
+
+
+@data.command()
+def inspect(
+    photos: Sources,
+    sheet: Annotated[
+        Optional[Path], typer.Option(metavar="FILE.png", help="Write a contact sheet: usable photos, then gray ones.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON line to standard output.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Count photos, sizes and kinds, gray, broken and nearly equal ones."""
+    try:
+        from colorizegan.training.survey import survey
+    except ModuleNotFoundError as error:
+        require("train", error)
+    with listed(photos) as found, counted(len(found)) as show:
+        result = survey(found, show)
+    facts = result.facts()
+    if as_json:
+        put(json.dumps(facts))
+    else:
+        for name, value in facts.items():
+            text = ", ".join(f"{kind} {n:,}" for kind, n in value.items()) if isinstance(value, dict) else value
+            put(f"{name.replace('_', ' ')}: {f'{text:,}' if isinstance(text, int) else text}")
+        for verdict in ("gray", "broken"):
+            for key in result.named(verdict)[:10]:
+                put(f"  {verdict}: {key}")
+    if sheet is not None:
+        result.write_sheet(sheet)
+
+
+@data.command()
+def pack(
+    photos: Sources,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the shards go.")],
+    per_shard: Annotated[int, typer.Option(min=1, help="Photos in a shard.")] = 1000,
+    side: Annotated[
+        Optional[int], typer.Option(min=64, help="Reduce larger photos to this shorter side, px. [default: keep]")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Write photos into tar shards, without the broken ones."""
+    try:
+        from colorizegan.training.shards import pack as write_shards
+    except ModuleNotFoundError as error:
+        require("train", error)
+    with listed(photos) as found, counted(len(found)) as show:
+        shards, broken = write_shards(found, output, per_shard=per_shard, side=side, progress=show)
+    say(f"{len(found) - broken} photos in {len(shards)} shards -> {output}; {broken} broken")
+
+
+@contextmanager
+def listed(sources: list[str]) -> Iterator[list[Any]]:
+    """The photos of the sources; what comes from a URL or a pipe is kept for as long as this is open."""
+    from colorizegan.training.layouts import list_photos
+
+    with TemporaryDirectory(prefix="colorizegan-") as downloads:
+        yield list_photos(tuple(sources), Path(downloads))
+
+
+@contextmanager
+def counted(total: int) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal, moved on by (done, total)."""
+    with progress(total if sys.stderr.isatty() else 0) as advance:
+        yield lambda done, _: advance(True)

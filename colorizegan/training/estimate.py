@@ -1,0 +1,137 @@
+"""What a run would take: sizes, floating-point operations, memory and time, from a few real steps of each stage."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from colorizegan.training import losses
+from colorizegan.training.augment import make_batch
+from colorizegan.training.bins import SoftLabels, ab_bin_centres
+from colorizegan.training.build import best_precision, build_discriminator, build_generator
+from colorizegan.training.config import Config, Stage
+from colorizegan.training.networks import ColorOutput, count_parameters
+
+
+@dataclass(frozen=True)
+class StageEstimate:
+    """One stage."""
+
+    kind: str
+    steps: int
+    flops: int
+    """Of one step, forward and backward, multiply and add counted apart."""
+    memory: int
+    """Bytes: weights, their average, gradients, optimizer states, and what the backward pass keeps of the forward."""
+    seconds: float
+    """Of one step on this machine, uncompiled, photos not counted."""
+
+    @property
+    def hours(self) -> float:
+        """Of the whole stage."""
+        return self.steps * self.seconds / 3600
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A whole run."""
+
+    generator: int
+    """Parameters, all."""
+    discriminator: int
+    learning: int
+    """Parameters of the generator that learn."""
+    precision: str
+    device: str
+    stages: list[StageEstimate]
+
+    def facts(self) -> dict[str, Any]:
+        """For JSON."""
+        stages = [vars(stage) | {"hours": stage.hours} for stage in self.stages]
+        return vars(self) | {"stages": stages}
+
+    def lines(self) -> list[str]:
+        """For people."""
+        head = f"generator {self.generator / 1e6:.2f} M parameters, {self.learning / 1e6:.2f} M learn; "
+        head += f"discriminator {self.discriminator / 1e6:.2f} M; {self.precision} on {self.device}"
+        rows = [
+            f"stage {number} {stage.kind}: {stage.steps:,} steps of {stage.flops / 1e9:.1f} GFLOP, "
+            f"{stage.memory / 2**20:,.0f} MiB, {stage.seconds:.2f} s a step, {stage.hours:.2f} h"
+            for number, stage in enumerate(self.stages)
+        ]
+        return [head, *rows, f"all stages {sum(stage.hours for stage in self.stages):.2f} h, uncompiled"]
+
+
+def estimate(config: Config, timed: int = 2) -> Estimate:
+    """Run one step of each stage to count, and `timed` more to time it; nothing is written, no photo is read."""
+    torch.manual_seed(config.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    precision = best_precision(config.precision)
+    generator, discriminator = (
+        build_generator(config).to(device).train(),
+        build_discriminator(config).to(device).train(),
+    )
+    every = sum(p.numel() for p in generator.parameters())
+    stages = [_stage(config, stage, generator, discriminator, device, precision, timed) for stage in config.stages]
+    judge = count_parameters(discriminator)
+    return Estimate(every, judge, count_parameters(generator), precision, device.type, stages)
+
+
+def _stage(
+    config: Config,
+    stage: Stage,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    device: torch.device,
+    precision: str,
+    timed: int,
+) -> StageEstimate:
+    labels, rebalance = SoftLabels(device), torch.ones(len(ab_bin_centres()), device=device)
+    chance = torch.Generator().manual_seed(0)
+    kept: dict[int, int] = {}  # storage -> bytes, of what the backward pass needs
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    def step() -> None:
+        rgb = torch.randint(0, 256, (stage.batch, 3, stage.size, stage.size), dtype=torch.uint8, generator=chance)
+        batch = make_batch(rgb.to(device), config.augment, chance)
+        learns, uses_d = stage.kind != "pretrain_discriminator", stage.kind != "pretrain_generator"
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision.startswith("bf16")):
+            with torch.set_grad_enabled(learns):
+                output = ColorOutput(*generator(batch.L, batch.hint_ab, batch.hint_mask))
+            shrink = stage.size // output.ab.shape[2]
+            target, light = (F.avg_pool2d(x, shrink) for x in (batch.ab, batch.L_true))
+            total = torch.zeros((), device=device)
+            if uses_d:
+                pair = discriminator(light, target), discriminator(light, output.ab.detach())
+                losses.discriminator_loss(*pair, config.losses.gan).backward()
+            if learns:
+                parts = losses.generator_losses(output, target, batch, light, stage, labels, rebalance, None)
+                total = torch.stack([total, *parts.values()]).sum()
+                if stage.kind == "adversarial":
+                    total = total + losses.generator_loss(discriminator(light, output.ab), config.losses.gan)
+                total.backward()
+
+    with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        step()
+    begun = time.perf_counter()
+    for _ in range(timed):
+        step()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    seconds = (time.perf_counter() - begun) / max(1, timed)
+    for net in (generator, discriminator):
+        net.zero_grad(set_to_none=True)
+    weights = sum(4 * p.numel() * (5 if p.requires_grad else 2) for p in generator.parameters())  # with its average
+    weights += sum(16 * p.numel() for p in discriminator.parameters())
+    steps = -(-stage.images // stage.batch)
+    return StageEstimate(stage.kind, steps, counter.get_total_flops(), weights + sum(kept.values()), seconds)

@@ -1,0 +1,321 @@
+"""`finetune(...)`: a folder of photos -> a tuned bundle, and a report of what the tuning was worth.
+
+The photos are split three ways by groups of near-duplicates: to learn from, to steer by, and to test on. The test
+photos are seen once, at the end, so that the report's figures are those of photos that had no part in any choice.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import lightning_fabric
+import numpy as np
+import scipy.ndimage  # noqa: F401  # the report needs it: better missed now than after the training
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorizegan.bench.photoset import PICTURE_SUFFIXES
+from colorizegan.bench.report import Report
+from colorizegan.bench.run import evaluate
+from colorizegan.bundle import open_bundle
+from colorizegan.errors import DataError, OutputError, UsageError
+from colorizegan.training.augment import make_batch
+from colorizegan.training.bins import SoftLabels, rebalancing_weights
+from colorizegan.training.build import best_precision
+from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
+from colorizegan.training.config import AugmentConfig, Config, DataConfig, Stage, to_dict
+from colorizegan.training.datasets import Crops, count_bins, crop_batches
+from colorizegan.training.duplicates import difference_hash, group_near, split_groups
+from colorizegan.training.export import export_bundle
+from colorizegan.training.layouts import PhotoFile, list_photos, split_source
+from colorizegan.training.loop import update_average
+from colorizegan.training.losses import generator_losses
+from colorizegan.training.networks import ColorOutput, ColorUNet
+from colorizegan.training.photocache import PhotoCache, open_cache, read_bytes
+from colorizegan.training.restore import Restored, restore
+from colorizegan.training.runlog import progress_bar
+from colorizegan.training.validate import holdout_squares, predict_squares, score_squares
+
+logger = logging.getLogger("colorizegan.training")
+
+FEWEST = 50  # usable photos; with fewer nothing can be said of the result
+TESTED, STEERING = (0.2, 300), (0.15, 200)  # share of the photos, and the most of them
+LEAST = 5  # photos in each set
+CHECKS = 20  # looks at the steering photos in a full run
+PATIENCE = 5  # looks without a new best before it stops
+AVERAGE = 0.99  # decay per step of the averaged weights
+ENCODER = 0.3  # factor on the rate of the encoder: its features serve every kind of photo
+_WARM_UP = 50  # steps
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What became of it."""
+
+    bundle: Path
+    report: Path
+    """Folder with report.html, report.md, report.json and photos.csv."""
+    better: bool
+    """Rebalanced AuC and CIEDE2000 of the test photos are both better, and neither 95 % interval holds 0."""
+    verdict: str
+    """That in one sentence, with the figures."""
+
+
+def finetune(
+    sources: tuple[str, ...],
+    out: Path,
+    *,
+    model: str | None = None,
+    minutes: float = 10.0,
+    report: Path | None = None,
+    lr: float = 2e-4,
+    batch: int = 16,
+    seed: int = 0,
+    command: str = "",
+) -> Tuned:
+    """Tune a bundle's network to photos of one kind.
+
+    Args:
+        sources: folders and shards of colour photos, as `train` takes them; at least 50 usable photos.
+        out: the new bundle's folder; it must not exist, or be empty.
+        model: the bundle to start from, as `open_bundle` takes it; None = the default one.
+        minutes: of training, at most; decoding before it and the report after it come on top.
+        report: the report's folder; default: beside the bundle, `<out>-report`.
+        lr: learning rate, constant after a short rise.
+        batch: crops a step.
+        seed: of crops and augmentation. How many steps fit into the time differs from run to run, and so do results.
+        command: what the user typed, for the report.
+
+    Raises:
+        DataError, ModelError, OutputError, UsageError, each in one line.
+    """
+    report = report or out.with_name(f"{out.name}-report")
+    for folder in (out, report):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise OutputError("exists already", path=folder, remedy="choose another folder")
+    if not 0 < minutes < 1e6:
+        raise UsageError(f"{minutes:g} minutes is no time to train for", remedy="give a number above 0")
+    bundle = open_bundle(model)
+    base = restore(bundle)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        # --- photos: decoded, grouped, split ---
+        photos = list_photos(sources, work / "shards")
+        with progress_bar("decoding photos", len(photos)) as tick:
+            store = open_cache(photos, DataConfig(), work, lambda done, _: tick(done))
+        if len(store) < FEWEST:
+            what = f"{len(store)} usable photos of {len(photos)}; left out: {store.skipped}"
+            raise DataError(what, remedy=f"give at least {FEWEST} photos in colour")
+        groups = group_near([difference_hash(store[i]) for i in range(len(store))])
+        sizes = [min(most, round(share * len(store))) for share, most in (TESTED, STEERING)]
+        testing, steering, training = split_groups(store.keys, groups, sizes)
+        if len(testing) < LEAST or len(steering) < LEAST or len(training) < LEAST:
+            raise DataError("nearly all photos are the same", remedy="give photos of more than one scene")
+        split = (
+            f"{len(training)} photos to learn from, {len(steering)} to steer by, {len(testing)} to test on; "
+            f"{len(store) - len(np.unique(groups))} near-duplicates kept with their like"
+        )
+        skipped = ", ".join(f"{count} {why}" for why, count in store.skipped.items())
+        logger.info("%s; skipped: %s", split, skipped)
+
+        # --- training, and a bundle of the best weights ---
+        settings = _settings(base, lr, batch, seed)
+        best, facts = _train(base, settings, store, training, steering, minutes)
+        saved = Checkpoint({f"average.{name}": tensor for name, tensor in best.items()}, facts)
+        checkpoint = save_checkpoint(work / "checkpoints", facts["state"]["step"], saved)
+        names = " + ".join(Path(split_source(source)[1]).name for source in sources)  # no paths: a card travels
+        data = [*base.card["data"], {"name": names, "count": len(training), "licence": "not stated"}]
+        history = {
+            "started_from": {"name": bundle.card.name, "version": bundle.card.version, "digest": bundle.digest},
+            **facts["state"],
+            "photos": len(training),
+            "config": {"lr": lr, "batch": batch, "seed": seed, "size": settings.stages[0].size},
+            "before": base.card["training"],
+        }
+        extra = {"licence": bundle.card.licence, "working_size": bundle.card.working_size, "data": data}
+        (work / "card.json").write_text(json.dumps(extra | {"training": history}), "utf-8")
+        name = f"{bundle.card.name}-tuned"
+        export_bundle(
+            checkpoint,
+            out,
+            name=name,
+            card_extra=work / "card.json",
+            chroma=base.chroma,
+            correction=base.correction,
+            temperature=base.temperature,
+        )
+
+        # --- what it was worth, on photos that it has not seen ---
+        _copy_photos(photos, store.places[testing], work / "test")
+        notes = [f"{split}. Every figure is of the test photos, which had no part in training or in any choice."]
+        found = evaluate(
+            "folder-256",
+            work / "test",
+            {"base": str(bundle.path), "tuned": str(out)},
+            report,
+            stable=0,
+            seed=seed,
+            command=command,
+            notes=notes,
+        )
+        better, verdict = judge(found)
+        return Tuned(out, report, better, verdict)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _settings(base: Restored, lr: float, batch: int, seed: int) -> Config:
+    """One stage at the size that the product works at, with the losses of pretraining."""
+    size = max(64, min(192, base.card["working_size"] // 32 * 32))
+    stage = Stage(images=1, size=size, batch=batch, crop=0.6, lr=lr)
+    augment = AugmentConfig(film=0.2, hints=0.15)
+    return Config("finetune", seed, (stage,), network=base.config, augment=augment, ema=AVERAGE)
+
+
+class _Answer(nn.Module):
+    """What the bundle will answer: the network's ab with the card's chroma, correction and temperature."""
+
+    def __init__(self, net: ColorUNet, base: Restored) -> None:
+        super().__init__()
+        self.net, self.base = net, base
+
+    def forward(self, L: Tensor) -> ColorOutput:
+        hint_ab, mask = L.new_zeros(len(L), 2, *L.shape[2:]), torch.zeros_like(L)
+        ab, _ = self.net.predict_padded(L, hint_ab, mask, self.base.correction, self.base.temperature)
+        return ColorOutput(self.base.chroma * ab, None)
+
+
+def steering_score(scores: dict[str, float]) -> float:
+    """What "better" means while it runs: rebalanced AuC (percent) less CIEDE2000. Either alone can be had by going
+    vivid or dull; a point of one is about as hard to gain as a point of the other."""
+    return scores["auc_rebalanced"] - scores["ciede2000"]
+
+
+def _train(
+    base: Restored,
+    config: Config,
+    store: PhotoCache,
+    training: NDArray[np.int64],
+    steering: NDArray[np.int64],
+    minutes: float,
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The averaged weights that steer best, and facts of the run for the checkpoint."""
+    stage = config.stages[0]
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    fabric = lightning_fabric.Fabric(accelerator="auto", devices=1, precision=best_precision("auto"))  # pyright: ignore[reportArgumentType]
+    device = fabric.device
+    net = base.net
+    net.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # torch's types omit it
+    # Norms keep their statistics: those of a few hundred photos would replace those of all that the base has seen.
+    net.eval()
+    average = copy.deepcopy(net).requires_grad_(False)
+    optimizer = torch.optim.AdamW(_groups(net, stage.lr), betas=(0.9, 0.99), weight_decay=config.weight_decay)
+    learner, optimizer = fabric.setup(net, optimizer)
+    labels = SoftLabels(device)
+    rebalance = torch.from_numpy(rebalancing_weights(count_bins(store, training))).to(device)
+    squares = holdout_squares(store, steering, stage.size)
+    crops = Crops(store, training, np.ones(len(store)), stage.size, stage.crop, config.seed)
+
+    def look() -> float:
+        L, truth, predicted, _ = predict_squares(_Answer(average, base), squares, device)
+        return steering_score(score_squares(L, truth, predicted))
+
+    looked = time.monotonic()
+    start = best = look()
+    look_seconds = time.monotonic() - looked
+    weights = copy.deepcopy(average.state_dict())
+    step = best_step = stale = 0
+    begun = looked = time.monotonic()
+    every = max(60 * minutes / CHECKS, 5 * look_seconds)  # no more than a sixth of the time goes into looking
+    with progress_bar("tuning", round(60 * minutes)) as tick:
+        for rgb in _endless(crops, stage.batch):
+            chance = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+            batch = make_batch(rgb.to(device), config.augment, chance)
+            for group in optimizer.param_groups:
+                group["lr"] = group["full"] * min(1.0, (step + 1) / _WARM_UP)
+            output = ColorOutput(*learner(batch.L, batch.hint_ab, batch.hint_mask))
+            target, light = F.avg_pool2d(batch.ab, 2), F.avg_pool2d(batch.L_true, 2)
+            parts = generator_losses(output, target, batch, light, stage, labels, rebalance, None)
+            loss = torch.stack([getattr(stage, name) * part for name, part in parts.items()]).sum()
+            optimizer.zero_grad(set_to_none=True)
+            fabric.backward(loss)
+            nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+            optimizer.step()
+            update_average(average, net, config.ema, step)
+            step += 1
+            now = time.monotonic()
+            tick(round(now - begun))
+            over = now - begun >= 60 * minutes
+            if over or now - looked >= every:
+                score = look()
+                logger.info("%d crops: score %.2f, base %.2f", step * stage.batch, score, start)
+                stale += 1
+                if score > best:
+                    best, best_step, stale = score, step, 0
+                    weights = copy.deepcopy(average.state_dict())
+                looked = time.monotonic()
+            if over or stale >= PATIENCE:
+                break
+    state = {"images": step * stage.batch, "step": step, "seconds": round(time.monotonic() - begun, 1)}
+    state |= {"best_step": best_step, "steering": {"base": round(start, 3), "best": round(best, 3)}}
+    if not best_step:
+        logger.info("no step was better than the base on the photos that steer: the base's weights are kept")
+    return weights, {"config": to_dict(config), "photos": len(training), "state": state}
+
+
+def _groups(net: ColorUNet, lr: float) -> list[dict[str, Any]]:
+    """Optimizer groups: a lower rate for the encoder; biases and norms do not decay."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in net.named_parameters():
+        groups.setdefault((name.startswith(("stem.", "fires.")), parameter.ndim > 1), []).append(parameter)
+    return [
+        {"params": group, "full": lr * (ENCODER if encoder else 1.0)} | ({} if decays else {"weight_decay": 0.0})
+        for (encoder, decays), group in groups.items()
+    ]
+
+
+def _endless(crops: Crops, batch: int) -> Iterator[Tensor]:
+    """Batches without end."""
+    return crop_batches(crops, 0, 1 << 40, batch, 1 if (os.cpu_count() or 1) > 1 else 0)
+
+
+def _copy_photos(photos: list[PhotoFile], chosen: NDArray[np.int64], folder: Path) -> None:
+    """The files of some photos, unchanged, under names that no two of them share."""
+    folder.mkdir()
+    for place in chosen:
+        photo = photos[place]
+        name = PurePosixPath(photo.key)
+        suffix = name.suffix if name.suffix.lower() in PICTURE_SUFFIXES else ".jpg"  # decoders go by the content
+        (folder / f"{place:06d}-{name.stem[:80]}{suffix}").write_bytes(read_bytes(photo))
+
+
+def judge(report: Report) -> tuple[bool, str]:
+    """Whether "tuned" is better than "base" in a report, and the sentence that says so."""
+    texts: list[str] = []
+    gains: list[tuple[float, float]] = []  # low and high end of the interval, turned so that above 0 is better
+    for metric, label, sign in (("auc_rebalanced", "rebalanced AuC", 1), ("ciede2000", "CIEDE2000", -1)):
+        d = next(d for d in report.differences if (d.first, d.second, d.metric) == ("base", "tuned", metric))
+        low, high = -d.high, -d.low  # differences are first less second: base less tuned
+        # + 0.0: no sign before a zero
+        value, start, end = (f"{round(v, 2) + 0.0:+.2f}" for v in (-d.value, low, high))
+        texts.append(f"{label} {value} [{start}, {end}]")
+        gains.append((sign * low, sign * high) if sign > 0 else (sign * high, sign * low))
+    figures = f"{', '.join(texts)} on {len(report.keys)} test photos, tuned less base, with 95 % intervals"
+    if all(low > 0 for low, _ in gains):
+        return True, f"better than the base: {figures}"
+    if any(high < 0 for _, high in gains):
+        return False, f"NOT better than the base, worse in places: {figures}"
+    return False, f"NOT shown to be better than the base: {figures}"

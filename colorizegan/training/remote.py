@@ -1,0 +1,56 @@
+"""Shards by URL or pipe: opened by webdataset's own reader, read once, kept as local tar files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tarfile
+import zlib
+from pathlib import Path
+from typing import IO, cast
+
+from colorizegan.errors import DataError, MissingExtraError
+
+
+def is_remote(address: str) -> bool:
+    """Whether a source is a URL or a `pipe:` command."""
+    return re.match(r"pipe:|[a-z][a-z0-9+]+://", address) is not None
+
+
+def fetch_shard(address: str, folder: Path) -> Path:
+    """A local copy of the shard that webdataset opens at an address; read only if it is not in `folder` yet.
+
+    A copy, because crops are drawn in random order and a resumed run must meet the same photos.
+
+    Args:
+        address: a URL, or `pipe:COMMAND`, whose output is a tar. The command is run by a shell: it is the caller's own.
+        folder: where copies are kept, named by a hash of the address.
+
+    Raises:
+        MissingExtraError: webdataset is not installed. DataError: the address gives no whole tar.
+    """
+    path = folder / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}.tar"
+    if path.exists():
+        return path
+    try:
+        from webdataset.gopen import gopen
+    except ModuleNotFoundError:
+        what = "shards by URL or pipe need webdataset, which is not installed"
+        raise MissingExtraError(what, remedy='pip install "colorizegan[train]"') from None
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    try:
+        # As a stream, so that compressed shards come out as plain ones, and one that is cut off is noticed.
+        with (
+            gopen(address) as stream,
+            tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|*") as far,
+            tarfile.open(temporary, "w") as tar,
+        ):
+            for member in far:
+                if member.isfile():
+                    tar.addfile(member, far.extractfile(member))
+    except (OSError, ValueError, EOFError, tarfile.TarError, zlib.error) as error:
+        temporary.unlink(missing_ok=True)
+        raise DataError(f"cannot be read as a tar shard ({error})", path=address) from None
+    temporary.replace(path)
+    return path

@@ -1,0 +1,51 @@
+"""`train --dry-run`: its figures are those of the networks and stages, and it writes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from colorizegan.cli import app
+from colorizegan.training.config import load_config
+from colorizegan.training.estimate import estimate
+
+
+def test_operations_and_memory_grow_with_the_batch() -> None:
+    stage = "stages=[{images=100,size=48,batch=%d},{kind='adversarial',images=9,size=48,batch=%d,adversarial=0.1}]"
+    small, large = (estimate(load_config("tiny", None, [stage % (n, n)]), timed=1) for n in (2, 4))
+    assert [s.steps for s in small.stages] == [50, 5]
+    for one, two in zip(small.stages, large.stages, strict=True):
+        assert two.flops == pytest.approx(2 * one.flops, rel=0.02)
+        assert one.memory < two.memory < 2 * one.memory  # the weights are there once
+        assert one.seconds > 0
+    assert small.stages[1].flops > small.stages[0].flops  # the discriminator's come on top
+    assert small.stages[0].memory > 20 * small.learning  # weights, average, gradients, two moments: 4 bytes each
+
+
+def test_operations_are_those_of_the_convolutions() -> None:
+    """One convolution of pix2pix, counted by hand, and the whole of it against the published figure."""
+    found = estimate(load_config("pix2pix", None, ["stages.0.batch=1", "stages.0.images=3"]), timed=0)
+    # 54.4 M parameters (Isola et al. 2017: 54 M); a step at 256 px about 86 GFLOP, 50 of it the discriminator's.
+    assert found.generator == pytest.approx(54.4e6, rel=0.01)
+    assert 70e9 < found.stages[0].flops < 110e9
+    assert torch.get_default_dtype() == torch.float32
+
+
+def test_the_command_prints_and_writes_nothing(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", "--preset", "tiny", "--data", str(photos), "--dry-run"]
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("20 photos, ")
+    assert lines[1].startswith("generator ")
+    assert [line.split(":")[0] for line in lines[2:-1]] == [
+        "stage 0 pretrain_generator", "stage 1 pretrain_discriminator", "stage 2 adversarial",
+    ]  # fmt: skip
+    assert "GFLOP" in lines[2]
+    assert list(tmp_path.iterdir()) == []
+    json.dumps(estimate(load_config("tiny"), timed=0).facts())

@@ -1,0 +1,142 @@
+"""`colorizegan finetune`: a tiny model learns another rule from a folder, and the report says what that was worth."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_run import BLUE_AND_RED, draw_photos
+from typer.testing import CliRunner
+
+from colorizegan.bundle import open_bundle
+from colorizegan.cli import app
+from colorizegan.errors import DataError, ModelError, OutputError, UsageError
+from colorizegan.training import finetune as module
+from colorizegan.training.checkpoint import load_newest
+from colorizegan.training.finetune import finetune
+from colorizegan.training.restore import restore
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+def test_a_bundle_gives_its_network_back(run: Path, exported: Path) -> None:
+    saved, _ = load_newest(run / "checkpoints")
+    assert saved is not None
+    base = restore(open_bundle(exported))
+    card = json.loads((exported / "card.json").read_text())
+    assert (base.chroma, base.correction, base.temperature) == tuple(
+        card[name] for name in ("chroma", "correction", "temperature")
+    )
+    assert base.config.widths == (32, 32, 24, 16, 16)
+    assert base.config.deep_blocks == 0
+    average = saved.part("average")
+    restored = base.net.state_dict()
+    assert restored.keys() == average.keys()
+    for name, tensor in average.items():
+        if not name.endswith("num_batches_tracked"):
+            torch.testing.assert_close(restored[name], tensor, rtol=1e-3, atol=1e-6)  # half precision
+
+
+def test_a_bundle_of_another_network_is_refused(tiny_bundle: Path, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="'unet' generator"):
+        finetune((str(photos),), tmp_path / "out", model=str(tiny_bundle))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def tuned(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """The model of blue and red, tuned by the command to sixty photos of yellow and green, five of them twice."""
+    folder = tmp_path_factory.mktemp("tuned")
+    photos = draw_photos(folder / "album", 60, light=(255, 225, 60), dark=(10, 110, 30), seed=1)
+    for i in range(5):
+        with Image.open(photos / f"{i}.png") as image:
+            image.resize((72, 63)).save(photos / f"again-{i}.jpg", quality=90)
+    arguments = ["finetune", photos, "-o", folder / "mine", "--model", exported, "--minutes", 0.12, "--lr", 2e-3]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return folder, result
+
+
+def test_the_tuned_model_is_better_and_the_command_says_so(tuned: tuple[Path, Any]) -> None:
+    folder, result = tuned
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    counts = re.match(r"(\d+) photos to learn from, (\d+) to steer by, (\d+) to test on; (\d+) near-dup", lines[0])
+    assert counts
+    training, steering, testing, near = (int(n) for n in counts.groups())
+    assert (training + steering + testing, testing, steering) == (65, 13, 10)
+    assert near >= 5
+    assert re.search(
+        r"^better than the base: rebalanced AuC \+\d.*CIEDE2000 -\d.* on 13 test photos", result.stderr, re.M
+    )
+    assert lines[-1] == f"-> {folder / 'mine'}; report: {folder / 'mine-report' / 'report.html'}"
+    assert sorted(path.name for path in folder.iterdir()) == ["album", "mine", "mine-report"]  # no work left behind
+
+
+def test_the_tuned_bundle_is_whole_and_knows_where_it_is_from(tuned: tuple[Path, Any], exported: Path) -> None:
+    bundle, base = open_bundle(tuned[0] / "mine"), open_bundle(exported)
+    assert bundle.card.name == "mine-tuned"
+    assert (bundle.card.licence, bundle.card.working_size) == (base.card.licence, base.card.working_size)
+    assert bundle.card.training["started_from"]["digest"] == base.digest
+    assert bundle.card.training["best_step"] > 0
+    assert bundle.card.data[-1]["name"] == "album"
+    card = (tuned[0] / "mine" / "card.json").read_text()
+    assert str(tuned[0]) not in card
+    before = json.loads((exported / "card.json").read_text())
+    for name in ("chroma", "correction", "temperature"):  # or base and tuned would differ by more than the tuning
+        assert json.loads(card)[name] == before[name]
+
+
+def test_the_report_compares_on_photos_that_were_not_learned(tuned: tuple[Path, Any]) -> None:
+    report = json.loads((tuned[0] / "mine-report" / "report.json").read_text())
+    assert report["photos"] == 13
+    assert {"gray", "base", "tuned", "truth"} <= set(report["entrants"])
+    (note, *_) = report["notes"]
+    assert "no part in training" in note
+    page = (tuned[0] / "mine-report" / "report.html").read_text()
+    assert note.split(";")[0] in page
+    assert "tuned: worst" in page
+    assert "tuned furthest behind base" in page
+    assert re.search(r"base - tuned: [^<]*tuned is better in [^<]*AuC rebalanced", page)
+    keys = [line.split(",")[1] for line in (tuned[0] / "mine-report" / "photos.csv").read_text().splitlines()[1:]]
+    names = {re.sub(r"^\d{6}-", "", key) for key in keys}
+    assert len(names) == 13
+    for i in range(5):  # a photo and its copy are both here, or both not
+        assert (f"{i}" in names) == (f"again-{i}" in names)
+
+
+def test_a_model_that_did_not_get_better_says_so(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    light, dark = BLUE_AND_RED
+    album = draw_photos(tmp_path / "album", 50, light=light, dark=dark, seed=2)
+    # Nothing changes at this rate; the base's weights are those that would be exported.
+    monkeypatch.setattr(module, "export_bundle", lambda checkpoint, out, **_: shutil.copytree(exported, out))
+    result = finetune((str(album),), tmp_path / "out", model=str(exported), minutes=0.01, lr=1e-12)
+    assert not result.better
+    assert result.verdict.startswith("NOT shown to be better than the base: rebalanced AuC +0.00")
+
+
+def test_what_cannot_be_tuned_on_is_one_line(exported: Path, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="at least 50"):
+        finetune((str(photos),), tmp_path / "out", model=str(exported))
+    same = tmp_path / "same"
+    same.mkdir()
+    shutil.copy(photos / "0.png", same / "0.png")
+    pixels = np.asarray(Image.open(same / "0.png"))
+    for i in range(1, 50):
+        Image.fromarray(pixels).save(same / f"{i}.png")
+    with pytest.raises(DataError, match="nearly all photos are the same"):
+        finetune((str(same),), tmp_path / "out", model=str(exported))
+    with pytest.raises(UsageError, match="minutes"):
+        finetune((str(photos),), tmp_path / "out", model=str(exported), minutes=0)
+    with pytest.raises(OutputError, match="exists"):
+        finetune((str(photos),), same, model=str(exported))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["same"]

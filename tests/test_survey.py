@@ -1,0 +1,73 @@
+"""`colorizegan data`: the counts that it prints are those of the photos, and its shards are read back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from colorizegan.cli import app
+from colorizegan.training.layouts import list_photos
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """Five scenes in colour, one of them twice, one in CMYK; a gray photo, a broken one, one too small."""
+    root = tmp_path / "album"
+    root.mkdir()
+    for seed in range(5):
+        cells = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), np.uint8)
+        image = Image.fromarray(cells).resize((120, 90), Image.Resampling.BICUBIC)
+        image.convert("CMYK" if seed == 4 else "RGB").save(root / f"{seed}.jpg", quality=95)
+    with Image.open(root / "0.jpg") as image:
+        image.resize((100, 75)).save(root / "0-again.png")
+        image.convert("L").save(root / "gray.jpg")
+        image.resize((20, 15)).save(root / "icon.png")
+    (root / "broken.jpg").write_bytes((root / "1.jpg").read_bytes()[:300])
+    return root
+
+
+def test_inspect_counts_and_draws(album: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    result = CliRunner().invoke(app, ["data", "inspect", str(album), "--json", "--sheet", str(sheet)])
+    assert (result.exit_code, result.stderr) == (0, "")
+    facts = json.loads(result.stdout)
+    assert {name: facts[name] for name in ("photos", "usable", "gray", "broken", "near_duplicates")} == {
+        "photos": 9, "usable": 6, "gray": 1, "broken": 2, "near_duplicates": 1,
+    }  # fmt: skip
+    assert facts["kinds"] == {"JPEG RGB": 4, "unknown": 2, "PNG RGB": 1, "JPEG CMYK": 1, "JPEG L": 1}
+    assert (facts["shorter_side_px"][0], facts["shorter_side_px"][-1]) == (75, 90)
+    assert facts["cache_bytes"] == 3 * (5 * 120 * 90 + 100 * 75)
+    assert facts["bytes"] == sum(path.stat().st_size for path in album.iterdir())
+    with Image.open(sheet) as drawn:
+        assert drawn.size == (12 * 128, 2 * 128 + 6)  # a row of usable photos, a line, the gray one
+        assert drawn.getpixel((5, 131)) == (200, 0, 0)
+
+
+def test_inspect_names_what_training_would_leave_out(album: Path) -> None:
+    result = CliRunner().invoke(app, ["data", "inspect", str(album)])
+    lines = result.stdout.splitlines()
+    assert "usable: 6" in lines
+    assert {"  gray: gray.jpg", "  broken: broken.jpg", "  broken: icon.png"} <= set(lines)
+
+
+def test_pack_writes_shards_that_train_reads(album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "shards"
+    result = CliRunner().invoke(app, ["data", "pack", str(album), "-o", str(out), "--per-shard", "4"])
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"7 photos in 2 shards -> {out}; 2 broken\n"
+    assert len(list_photos((f"shards:{out}",))) == 7
+
+
+def test_mistakes_are_one_line(tmp_path: Path) -> None:
+    for arguments, words in (
+        (["data", "inspect", str(tmp_path / "none")], "no such folder or shard"),
+        (["data", "pack", str(tmp_path), "-o", str(tmp_path / "out")], "holds no photos"),
+    ):
+        result = CliRunner().invoke(app, arguments)
+        assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+        assert words in result.stderr
