@@ -162,6 +162,9 @@ def _is_srgb(profile: bytes) -> tuple[bool, bool]:
 
 def _through_profile(pixels: Pixels, profile: bytes) -> Pixels | None:
     """pixels (1, N, C) from a profile to sRGB, (1, N, 3) uint16; None where the profile is of no use."""
+    # libvips would put up with these and take another profile. The signature and the colour space are those of ICC.1.
+    if profile[36:40] != b"acsp" or profile[16:20] != (b"RGB " if pixels.shape[2] == 3 else b"GRAY"):
+        return None
     wide = pixels.dtype == np.uint16
     image = pyvips.Image.new_from_memory(
         pixels.tobytes(), pixels.shape[1], 1, pixels.shape[2], "ushort" if wide else "uchar"

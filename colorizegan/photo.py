@@ -293,6 +293,9 @@ def _read(
         stream.seek(0)
         vips_lib.vips_error_clear()  # what earlier photos left there is no news of this one
         image = open_image(stream, format, check, fail_on, 0 if pages is None else pages.numbers[page])
+        if pages is not None and pages.premultiplied[page] and image.hasalpha():
+            top = 65535 if image.format == "ushort" else 255
+            image = image.unpremultiply(max_alpha=top).rint().cast(image.format)
         return image, read_luminance(image, colors_too=colors_too)
 
     remarks: list[str] = []

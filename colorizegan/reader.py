@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 # A slow disk is no hang: it is expected to give at least so many bytes a second.
 SECONDS, SECONDS_A_MPX, SLOWEST_DISK = 30.0, 2.0, 500_000
 TICK = 0.25  # seconds; time in which this process was stopped counts as one tick
+LAST_BREATH = 10.0  # seconds that a process gets to end after it closed its pipes
 PIPE = 1 << 20  # bytes
 F_SETPIPE_SZ = 1031  # of Linux; in the module fcntl from Python 3.10 on, but not on every system
 REMEDY = "it may be damaged, or made to do harm: leave it out"
@@ -125,24 +126,22 @@ class Reader:
         with self.lock:
             if self.closed.is_set():
                 raise DecodeError("was not read, as the run ends")
-            decoder = next((one for one in self.idle if one.alive), None) or Decoder(self.threads)
-            self.idle = [one for one in self.idle if one is not decoder and one.alive]
+            while self.idle and not self.idle[-1].alive:  # somebody else has ended it
+                self.idle.pop().end()
+            decoder = self.idle.pop() if self.idle else Decoder(self.threads)
             self.busy.add(decoder)
             if self.watch is None:
                 self.watch = threading.Thread(target=self.keep_time, name="reader", daemon=True)
                 self.watch.start()
-        done = False
         try:
             yield decoder
-            done = decoder.alive
         finally:
             with self.lock:
                 self.busy.discard(decoder)
-                if done and not self.closed.is_set():
+                goes_on = decoder.alive and not self.closed.is_set()
+                if goes_on:
                     self.idle.append(decoder)
-                else:
-                    done = False
-            if not done:
+            if not goes_on:
                 decoder.end()
 
     def keep_time(self) -> None:
@@ -174,12 +173,13 @@ class Decoder:
         self.photos = 0
         self.seconds_left: float | None = None
         self.late = False
+        self.midway = False  # in an exchange that was not ended as it should
         self.confused = False
 
     @property
     def alive(self) -> bool:
         """Whether it can take a photo."""
-        return not self.confused and self.process.poll() is None
+        return not self.midway and self.process.poll() is None
 
     @property
     def crashed(self) -> bool:
@@ -191,6 +191,7 @@ class Decoder:
         """Read a photo; None where the process died over it."""
         admitted = -1
         size = len(source) if isinstance(source, bytes) else file_size(source)
+        self.midway = True
         try:
             self.seconds_left = SECONDS + size / SLOWEST_DISK
             send(self.requests, vars(request), [source] if isinstance(source, bytes) else [])
@@ -202,11 +203,13 @@ class Decoder:
                 self.seconds_left = SECONDS + size / SLOWEST_DISK + SECONDS_A_MPX * admitted / 1e6
                 send(self.requests, {})
             if "error" in header:
-                self.photos += 1
+                self.photos, self.midway = self.photos + 1, False
                 known = header["error"] if header["error"] in errors.__all__ else "DecodeError"
                 raise getattr(errors, known)(header["reason"], path=header["path"], remedy=header["remedy"])
             photo = take_photo(header, self.answers, admitted)
         except (EOFError, BrokenPipeError):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(LAST_BREATH)  # so that it ends by what it died of
             return None
         except (ValueError, KeyError, TypeError) as error:
             if isinstance(error, ColorizeGANError):
@@ -214,12 +217,9 @@ class Decoder:
             self.confused = True  # whatever it is that answers, it is not our code any more
             self.process.kill()
             return None
-        except BaseException:
-            self.confused = self.seconds_left is None  # it waits for the word that there is room
-            raise
         finally:
             self.seconds_left = None
-        self.photos += 1
+        self.photos, self.midway = self.photos + 1, False
         return photo
 
     def tick(self) -> bool:

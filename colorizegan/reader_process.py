@@ -134,6 +134,14 @@ def answer(header: dict[str, Any], requests: BinaryIO, answers: BinaryIO) -> Non
             answers, {"error": type(error).__name__, "reason": error.reason, "remedy": error.remedy, "path": error.path}
         )
         return
+    except MemoryError:
+        what = "does not fit in memory"
+        send(answers, {"error": "TooLargeError", "reason": what, "remedy": "make it smaller first", "path": None})
+        return
+    except Exception as error:  # a fault of ours, and no reason to end
+        what = f"unexpected {type(error).__name__}: {str(error)[:300]}"
+        send(answers, {"error": "ColorizeGANError", "reason": what, "remedy": "please report this", "path": None})
+        return
     header, blocks = as_frame(photo)
     send(answers, header, blocks)
 

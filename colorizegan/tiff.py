@@ -38,6 +38,7 @@ RESOLUTION = {282, 283, 296}
 
 SUBFILE, PAGE_NUMBER, TILE_WIDTH, TILE_HEIGHT = 254, 297, 322, 323
 REDUCED, PAGE, MASK = 1, 2, 4  # bits of SUBFILE
+EXTRA_SAMPLES, ASSOCIATED = 338, 1
 OFFSETS = {273, 324}  # of strips and of tiles
 LARGEST = (1 << 32) - (1 << 20)  # bytes of a classic TIFF file, with room for its directories
 
@@ -50,6 +51,8 @@ class TiffPages:
     """Where the directory of each photo is."""
     numbers: tuple[int, ...]
     """Which of the file's pages it is, from 0 on."""
+    premultiplied: tuple[bool, ...]
+    """Whether its colours are multiplied by its opacity."""
     left_out: int
     """Pages that are no photos: smaller copies of another page, and masks."""
     order: str
@@ -77,7 +80,7 @@ def find_pages(stream: BinaryIO, most: int) -> TiffPages | None:
         return None
     big = unpack(order + "H", head, 2) == 43
     at = unpack(order + ("Q" if big else "I"), head, 8 if big else 4)
-    found: list[tuple[int, int]] = []  # (offset, kind)
+    found: list[tuple[int, int, bool]] = []  # (offset, kind, premultiplied)
     seen: set[int] = set()
     tile = None
     while 8 <= at < 1 << 62 and at not in seen:
@@ -89,13 +92,15 @@ def find_pages(stream: BinaryIO, most: int) -> TiffPages | None:
             break
         if not found and TILE_WIDTH in tags and TILE_HEIGHT in tags:
             tile = _number(tags[TILE_WIDTH], order), _number(tags[TILE_HEIGHT], order)
-        found.append((at, _number(tags[SUBFILE], order) if SUBFILE in tags else 0))
+        kind = _number(tags[SUBFILE], order) if SUBFILE in tags else 0
+        extra = tags.get(EXTRA_SAMPLES)
+        found.append((at, kind, extra is not None and unpack(order + "H", extra.raw, 0) == ASSOCIATED))
         at = _following(stream, order, at, big)
     if not found:
         return None
-    numbers = [i for i, (_, kind) in enumerate(found) if not kind & (REDUCED | MASK)] or [0]
-    offsets = tuple(found[i][0] for i in numbers)
-    return TiffPages(offsets, tuple(numbers), len(found) - len(numbers), order, big, tile)
+    numbers = tuple(i for i, (_, kind, _) in enumerate(found) if not kind & (REDUCED | MASK)) or (0,)
+    offsets, premultiplied = tuple(found[i][0] for i in numbers), tuple(found[i][2] for i in numbers)
+    return TiffPages(offsets, numbers, premultiplied, len(found) - len(numbers), order, big, tile)
 
 
 def read_exif(stream: BinaryIO, pages: TiffPages, page: int) -> bytes:
