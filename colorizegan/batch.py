@@ -2,12 +2,14 @@
 
 Each worker takes one photo the whole way, on one core: while one reads, another runs the network and a third writes.
 That keeps all cores busy without a queue of decoded photos between stages, and a photo's bytes depend on nothing else.
+Decoding is done by a process for each worker, see `colorizegan.reader`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import stat
 import threading
@@ -17,19 +19,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, BinaryIO, Literal
 
-from colorizegan import __version__
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, OutputError, TooLargeError
 from colorizegan.formats import format_of_name
 from colorizegan.jobs import Job, shown
 from colorizegan.ledger import Entry, Ledger, file_sha256
-from colorizegan.photo import Photo, encode_photo, read_photo
+from colorizegan.onephoto import OnePhoto, Settings, provenance
+from colorizegan.predict import cpu_threads
+from colorizegan.reader import Reader
+from colorizegan.sidecar import carry_sidecar
 from colorizegan.whole import is_disk_full, remove_leftovers, whole_file
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["Result", "Settings", "colorize_stream", "needs_work", "run_jobs"]
 
@@ -39,36 +40,11 @@ CHANGED = "done already, but the photo has changed since; --overwrite does it ag
 OTHERWISE = "done already, with other settings or another model; --overwrite does it again"
 
 AHEAD = 256  # photos whose turn is settled; results wait here for the results before them
+CHUNK = 1 << 20  # bytes read at a time
 LEAVE = 4.0  # seconds that photos under way get when a run is stopped
 ROOM = 60_000_000  # pixels under way at once, at least; each takes up to 20 bytes, with 16 bits
 ROOM_SHARE = 1 / 4  # of the machine's memory that photos under way may take
 PIXEL_BYTES = 20
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How photos are colorized and written."""
-
-    saturation: float = 1.0
-    """Factor on the chroma, 0 .. 4."""
-    size: int | None = None
-    """Shorter side of the network's input, px; None = the model's own."""
-    format: str | None = None
-    """Format written; None = that of the target's name, else the source's."""
-    quality: int = 95
-    """Of JPEG and WebP, 1 .. 100."""
-    overwrite: bool = False
-    """Write results anew that exist."""
-    force: bool = False
-    """Colorize photos too that are in colour already."""
-    allow_truncated: bool = False
-    """Colorize what can be read of a file that ends too early."""
-    strip: bool = False
-    """Leave private metadata out."""
-
-    def shaping(self) -> dict[str, object]:
-        """The settings that the bytes of a result follow from; its format is that of its name."""
-        return {"saturation": self.saturation, "size": self.size, "quality": self.quality, "strip": self.strip}
 
 
 @dataclass(frozen=True)
@@ -82,6 +58,8 @@ class Result:
     shape: tuple[int, int] | None = None
     """Height and width, px, where the photo was read."""
     seconds: float = 0.0
+    remarks: tuple[str, ...] = ()
+    """What the user should know of a photo that is done, as clauses."""
     error: BaseException | None = None
 
     @property
@@ -102,6 +80,7 @@ def run_jobs(
     *,
     ledger: Ledger | None = None,
     workers: int = 1,
+    reader: Reader | None = None,
 ) -> Iterator[Result]:
     """Do the jobs; yield one result for each, in their order, whatever happens in it.
 
@@ -113,26 +92,31 @@ def run_jobs(
         settings: for all of them.
         ledger: where results are noted and earlier ones are looked up.
         workers: photos under way at once; the results' bytes do not depend on it.
+        reader: decodes the photos, and is closed at the end; give one that was started while the model was loaded.
 
     Raises:
         OutputError: the disk is full, or the ledger cannot be written: nothing more can be done. What is done stays.
     """
     originals = {identity for job in jobs if (identity := file_identity(job.source)) is not None}
     remove_leftovers(job.target for job in jobs)
-    run = Run(colorizer, settings, ledger, originals, Room(), threading.Event())
+    if reader is None:
+        reader = Reader(allow_truncated=settings.allow_truncated, threads=max(1, cpu_threads() // workers))
+    run = Run(colorizer, reader, settings, ledger, originals, Room(), threading.Event())
     pool = ThreadPoolExecutor(workers, thread_name_prefix="colorize")
-    waiting: deque[Future[Result]] = deque()
+    waiting: deque[tuple[Job, Future[Result]]] = deque()
     try:
         for job in jobs:
-            waiting.append(pool.submit(do_job, run, job))
+            waiting.append((job, pool.submit(do_job, run, job)))
             if len(waiting) >= AHEAD:
-                yield settled(waiting.popleft().result(), run)
+                yield next_result(waiting, run)
         while waiting:
-            yield settled(waiting.popleft().result(), run)
+            yield next_result(waiting, run)
     finally:
         run.stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
-        wait(waiting, LEAVE)
+        wait([future for _, future in waiting], LEAVE)
+        reader.close()
+        remove_leftovers(job.target for job, future in waiting if not future.done())  # too slow to end by themselves
         if ledger is not None:
             ledger.close()
 
@@ -142,6 +126,7 @@ class Run:
     """What the jobs of a run share."""
 
     colorizer: Colorizer | None
+    reader: Reader
     settings: Settings
     ledger: Ledger | None
     originals: set[tuple[int, int]]
@@ -179,6 +164,13 @@ class Room:
             self.changed.notify_all()
 
 
+def next_result(waiting: deque[tuple[Job, Future[Result]]], run: Run) -> Result:
+    """The result of the first job; it stays among those that wait until it is there, as a signal may come before."""
+    result = waiting[0][1].result()
+    waiting.popleft()
+    return settled(result, run)
+
+
 def settled(result: Result, run: Run) -> Result:
     """A result, unless it tells that the run as a whole cannot go on."""
     ledger = None if run.ledger is None else str(run.ledger.path)
@@ -201,70 +193,111 @@ def do_job(run: Run, job: Job) -> Result:
         if is_known_color(run, job):
             return Result(job, "skipped", COLORED)
         facts = facts_of(job, run)
-        shape, reason = colorize_file(run, job, run.colorizer, facts)
-        return Result(job, "skipped" if reason else "done", reason, shape, time.perf_counter() - start)
+        photo, reason = colorize_file(run, job, run.colorizer, facts)
+        remarks = () if reason else tuple(photo.remarks)
+        return Result(job, "skipped" if reason else "done", reason, photo.shape, time.perf_counter() - start, remarks)
     except Stopped:
         raise
     except Exception as error:
+        if run.reader.closed.is_set():  # the run is over, and so was the process that decoded the photo
+            raise Stopped from None
         folded = fold(error, job.source)
         note_failure(run, job, folded)
-        return Result(job, "failed", str(folded), None, time.perf_counter() - start, folded)
+        return Result(job, "failed", str(folded), None, time.perf_counter() - start, error=folded)
 
 
-def colorize_file(run: Run, job: Job, colorizer: Colorizer, facts: dict[str, Any]) -> tuple[tuple[int, int], str]:
-    """Read, colorize, write and note one photo: (height and width, why it was left alone or "")."""
-    settings = run.settings
-    taken: list[int] = []
+class AllInColor(Exception):  # noqa: N818 (no error)
+    """Every page of a photo turned out to be in colour, after its result was begun."""
 
-    def admit(pixels: int) -> None:
-        if not taken:  # a damaged photo is read twice
-            run.room.take(pixels, run.stop)
-            taken.append(pixels)
 
+def colorize_file(run: Run, job: Job, colorizer: Colorizer, facts: dict[str, Any]) -> tuple[OnePhoto, str]:
+    """Read, colorize, write and note one photo: (what became of it, why it was left alone or "")."""
+    place = Place(run)
+    form = format_of_name(job.target.suffix)
+    photo = OnePhoto(job.source, colorizer, run.reader, run.settings, form, place.admit, place.leave)
     try:
-        photo, rgb = colorize_source(job.source, colorizer, settings, admit)
-        shape = photo.gray.shape[0], photo.gray.shape[1]
-        if rgb is None:
-            note(run, Entry(**facts, status="skipped", code="COLOR", message=COLORED))
-            return shape, COLORED
+        opened = named(photo.open, job.source)
         if run.stop.is_set():
             raise Stopped
-        try:
-            raw = encode_photo(
-                rgb,
-                photo,
-                format=format_of_name(job.target.suffix),
-                quality=settings.quality,
-                strip=settings.strip,
-                note=provenance(colorizer, settings),
-            )
-            del rgb
-            write_result(run, job.target, raw, facts)
-        except OutputError as error:
-            error.path = error.path or str(job.target)
-            raise
+        if opened:
+            try:
+                write_result(run, job, photo, facts)
+            except AllInColor:
+                opened = False
     finally:
-        for pixels in taken:
-            run.room.leave(pixels)
-    return shape, ""
+        place.leave()
+    if not opened:
+        note(run, Entry(**facts, status="skipped", code="COLOR", message=COLORED))
+    return photo, "" if opened else COLORED
 
 
-def write_result(run: Run, target: Path, raw: bytes, facts: dict[str, Any]) -> None:
+def write_result(run: Run, job: Job, photo: OnePhoto, facts: dict[str, Any]) -> None:
     """Write a result and note it in the ledger; OutputError where one of the two cannot be."""
-    facts["output_sha256"] = hashlib.sha256(raw).hexdigest()
+    target = job.target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot be made ({error.strerror})", path=target.parent) from error
-    if run.stop.is_set():
-        raise Stopped
     try:
         with whole_file(target) as file:
-            file.write(raw)
+            if not photo.write(file):
+                raise AllInColor
+            if run.stop.is_set():
+                raise Stopped
+            if isinstance(job.source, Path) and not run.settings.strip:
+                made = provenance(photo.colorizer, run.settings)
+                remark = carry_sidecar(job.source, target, made, overwrite=run.settings.overwrite)
+                photo.remarks += [remark] if remark else []
+            facts["output_sha256"] = sha256_of(file)
             note(run, Entry(**facts, status="writing"))
+    except OutputError as error:
+        error.path = error.path or str(target)
+        raise
+    except ColorizeGANError as error:
+        error.path = error.path or shown(job.source)
+        raise
     except OSError as error:
         raise OutputError(f"cannot be written ({error.strerror})", path=target) from error
-    note(run, Entry(**facts, status="done"))
+    note(run, Entry(**facts, status="done", message="; ".join(photo.remarks) or None))
+
+
+def sha256_of(file: BinaryIO) -> str:
+    """SHA-256 of an open file from its beginning, hex."""
+    file.flush()
+    file.seek(0)
+    digest = hashlib.sha256()
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def named(open_photo: Callable[[], bool], source: Path | bytes) -> bool:
+    """What `OnePhoto.open` says; its errors name the photo."""
+    try:
+        return open_photo()
+    except ColorizeGANError as error:
+        error.path = error.path or shown(source)
+        raise
+
+
+class Place:
+    """The room that one photo takes up, page by page."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.pixels = 0
+
+    def admit(self, pixels: int) -> None:
+        """Take the room for a page; one that is read twice has it already."""
+        if not self.pixels:
+            self.run.room.take(pixels, self.run.stop)
+            self.pixels = pixels
+
+    def leave(self) -> None:
+        """Give the room back; the run may be stopped here, between two pages."""
+        if self.pixels:
+            self.run.room.leave(self.pixels)
+            self.pixels = 0
 
 
 def facts_of(job: Job, run: Run) -> dict[str, Any]:
@@ -350,41 +383,19 @@ def file_identity(path: Path | bytes) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def colorize_source(
-    source: Path | bytes, colorizer: Colorizer, settings: Settings, admit: Callable[[int], None] | None = None
-) -> tuple[Photo, NDArray[Any] | None]:
-    """Read and colorize one photo: (photo, rgb), rgb None where it is in colour already and is left alone."""
-    try:
-        photo = read_photo(source, allow_truncated=settings.allow_truncated, admit=admit)
-    except ColorizeGANError as error:
-        error.path = error.path or shown(source)
-        raise
-    if photo.is_color and not settings.force:
-        return photo, None
-    return photo, colorizer.colorize_photo(photo, saturation=settings.saturation, size=settings.size)
+def colorize_stream(
+    source: Path | bytes, colorizer: Colorizer, settings: Settings, reader: Reader | None = None
+) -> tuple[bytes, list[str]]:
+    """Colorize one photo for standard output: (the file's bytes, remarks).
 
-
-def colorize_stream(source: Path | bytes, colorizer: Colorizer, settings: Settings) -> tuple[bytes, str]:
-    """Colorize one photo for standard output: (the file's bytes, a remark or "").
-
-    A photo in colour is passed on as it came, so that a pipe still carries a photo.
+    A photo in colour is passed on as it came, so that a pipe still carries a photo. `reader` as for `run_jobs`.
     """
-    photo, rgb = colorize_source(source, colorizer, settings)
-    if rgb is None:
-        return source if isinstance(source, bytes) else source.read_bytes(), COLORED
-    note = provenance(colorizer, settings)
-    raw = encode_photo(rgb, photo, format=settings.format, quality=settings.quality, strip=settings.strip, note=note)
-    return raw, ""
-
-
-def provenance(colorizer: Colorizer, settings: Settings) -> dict[str, object]:
-    """What the result's XMP says of how it was made: the same settings and model give the same colours again."""
-    return {
-        "tool": f"ColorizeGAN {__version__}",
-        "model": f"{colorizer.bundle.card.name} {colorizer.bundle.digest}",
-        "saturation": settings.saturation,
-        "size": colorizer.working_size(settings.size),
-    }
+    with reader or Reader(allow_truncated=settings.allow_truncated, threads=cpu_threads()) as reader:
+        photo = OnePhoto(source, colorizer, reader, settings, settings.format)
+        file = io.BytesIO()
+        if named(photo.open, source) and photo.write(file):
+            return file.getvalue(), photo.remarks
+    return source if isinstance(source, bytes) else source.read_bytes(), [COLORED]
 
 
 def fold(error: Exception, source: Path | bytes) -> ColorizeGANError:

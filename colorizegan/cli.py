@@ -227,22 +227,31 @@ def run(
     from colorizegan.colorizer import Colorizer
     from colorizegan.ledger import Ledger
     from colorizegan.predict import cpu_threads
+    from colorizegan.reader import Reader
 
     cores = cpu_threads()
     workers = max(1, min(cores, len(jobs)))
-    # A bad model is one error, not one a photo.
-    colorizer = Colorizer(model, threads=max(1, cores // workers)) if needs_work(jobs, settings) else None
-    ledger = None if home is None else Ledger(home, shard)
-    return show_results(run_jobs(jobs, colorizer, settings, ledger=ledger, workers=workers), len(jobs), voice).failed
+    threads = max(1, cores // workers)
+    needed = needs_work(jobs, settings)
+    # Its processes start while the model is loaded.
+    with Reader(allow_truncated=settings.allow_truncated, ready=workers if needed else 0, threads=threads) as reader:
+        # A bad model is one error, not one a photo.
+        colorizer = Colorizer(model, threads=threads) if needed else None
+        ledger = None if home is None else Ledger(home, shard)
+        results = run_jobs(jobs, colorizer, settings, ledger=ledger, workers=workers, reader=reader)
+        return show_results(results, len(jobs), voice).failed
 
 
 def write_stdout(job: Job, model: str | None, settings: Settings, voice: Voice) -> None:
     """Colorize one photo to standard output."""
     from colorizegan.batch import colorize_stream
     from colorizegan.colorizer import Colorizer
+    from colorizegan.predict import cpu_threads
+    from colorizegan.reader import Reader
 
-    raw, remark = colorize_stream(job.source, Colorizer(model), settings)
-    if remark:
+    with Reader(allow_truncated=settings.allow_truncated, ready=1, threads=cpu_threads()) as reader:
+        raw, remarks = colorize_stream(job.source, Colorizer(model), settings, reader)
+    for remark in remarks:
         voice.note(f"{shown(job.source)}: {remark}")
     sys.stdout.buffer.write(raw)
     sys.stdout.flush()

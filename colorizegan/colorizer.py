@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import math
+from collections.abc import Iterator
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
@@ -14,7 +17,7 @@ from colorizegan.bundle import open_bundle
 from colorizegan.color import gray_to_lightness
 from colorizegan.errors import UsageError
 from colorizegan.merge import merge
-from colorizegan.photo import Photo, encode_photo, read_photo
+from colorizegan.photo import Photo, encode_pages, read_photo
 from colorizegan.predict import Prediction, Predictor
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Colorizer", "colorize", "working_lightness"]
 
 Pixels: TypeAlias = "NDArray[Any]"
+
+log = logging.getLogger(__name__)
 
 GRID = 4  # sides of the network's input are multiples of this: cells of ab and logits then divide the photo evenly
 LONGEST = 4  # longer side of the network's input at most this many shorter sides
@@ -66,7 +71,7 @@ class Colorizer:
         | x | result |
         |---|---|
         | path | Pillow image, RGB or RGBA, upright; 16 bit rounded to 8, which is all that Pillow holds |
-        | bytes of an image file | bytes of the same format and depth, with the photo's metadata |
+        | bytes of an image file | bytes of the same format, depth and pages, with the photo's metadata |
         | Pillow image, any mode | Pillow image of the same size, RGB or RGBA |
         | numpy array | array of the same dtype; shapes and ranges: see `colorizegan.arrays` |
         | Photo | (H, W, 3) array, uint8 or uint16 like `photo.gray` |
@@ -99,9 +104,24 @@ class Colorizer:
             return image
         if isinstance(x, Photo):
             return self.colorize_photo(x, saturation=saturation, size=size)
+        if isinstance(x, bytes):
+            return self.colorize_bytes(x, saturation=saturation, size=size)
         photo = read_source(x)
-        rgb = self.colorize_photo(photo, saturation=saturation, size=size)
-        return encode_photo(rgb, photo) if isinstance(x, bytes) else image_from_rgb(rgb, photo.alpha)
+        return image_from_rgb(self.colorize_photo(photo, saturation=saturation, size=size), photo.alpha)
+
+    def colorize_bytes(self, x: bytes, *, saturation: float = 1.0, size: int | None = None) -> bytes:
+        """Colorize the bytes of an image file: of the same format, of a TIFF with all its pages."""
+        first = read_photo(x, page=0)
+
+        def pages() -> Iterator[tuple[Pixels, Photo]]:
+            for page in range(first.pages):
+                photo = first if page == 0 else read_photo(x, page=page)
+                yield self.colorize_photo(photo, saturation=saturation, size=size), photo
+
+        file = io.BytesIO()
+        for loss in encode_pages(file, pages()):
+            log.warning("the photo: %s", loss)
+        return file.getvalue()
 
     def colorize_photo(self, photo: Photo, *, saturation: float = 1.0, size: int | None = None) -> Pixels:
         """Colorize a Photo: rgb (H, W, 3), dtype of `photo.gray`. Arguments as for `colorize`."""

@@ -120,11 +120,13 @@ def show_result(result: Result, voice: Voice, *, brief: bool) -> None:
         voice.note(f"{source}: {result.reason}")
     elif not brief and not voice.as_json:
         voice.note(f"{source} -> {result.job.target}")
+    for remark in result.remarks:
+        voice.note(f"{source}: {remark}")
     if voice.as_json:
         put(json.dumps(describe(result)))
 
 
-def describe(result: Result) -> dict[str, str | float | int | None]:
+def describe(result: Result) -> dict[str, str | float | int | list[str] | None]:
     """A result as its JSON line."""
     height, width = result.shape or (None, None)
     return {
@@ -133,6 +135,7 @@ def describe(result: Result) -> dict[str, str | float | int | None]:
         "status": result.status,
         "code": result.code,
         "message": result.reason or None,
+        "remarks": list(result.remarks),
         "width": width,
         "height": height,
         "seconds": round(result.seconds, 3),

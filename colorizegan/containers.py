@@ -5,7 +5,6 @@ libvips could write these blocks too, but takes EXIF apart and puts it together 
 
 from __future__ import annotations
 
-import logging
 import struct
 import zlib
 from typing import BinaryIO
@@ -19,18 +18,18 @@ __all__ = [
     "webp_with_metadata",
 ]
 
-log = logging.getLogger(__name__)
-
 PHOTOSHOP = b"Photoshop 3.0\0"
 XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 IPTC_RESOURCE = 0x0404
 LONGEST_SEGMENT = 65533  # bytes of payload that the 16-bit length of a JPEG segment leaves
 
 
-def jpeg_with_metadata(jpeg: bytes, *, exif: bytes, xmp: bytes, photoshop: bytes, comments: list[bytes]) -> bytes:
-    """A JPEG file with EXIF, XMP, Photoshop resources (which hold IPTC) and comments after its JFIF segment.
+def jpeg_with_metadata(
+    jpeg: bytes, *, exif: bytes, xmp: bytes, photoshop: bytes, comments: list[bytes], lost: list[str]
+) -> tuple[bytes | memoryview, ...]:
+    """The parts of a JPEG file with EXIF, XMP, Photoshop resources (with IPTC) and comments after its JFIF segment.
 
-    A block that is too long for one segment is left out with a warning.
+    A block that is too long for one segment is left out, which goes into `lost`.
     """
     blocks = [
         (0xE1, b"Exif\0\0", exif, "EXIF"),
@@ -41,17 +40,19 @@ def jpeg_with_metadata(jpeg: bytes, *, exif: bytes, xmp: bytes, photoshop: bytes
     segments = b""
     for marker, name, block, what in blocks:
         if len(name) + len(block) > LONGEST_SEGMENT:
-            log.warning("the photo's %s (%d bytes) is too long for JPEG and left out", what, len(block))
+            lost.append(f"its {what} ({len(block):,} bytes) is too long for JPEG and left out")
         elif block:
             segments += struct.pack(">BBH", 0xFF, marker, len(name) + len(block) + 2) + name + block
     at = 2
     if jpeg[2:4] == b"\xff\xe0":
         at = 4 + struct.unpack_from(">H", jpeg, 4)[0]
-    return b"".join((jpeg[:at], segments, memoryview(jpeg)[at:]))
+    return jpeg[:at], segments, memoryview(jpeg)[at:]
 
 
-def png_with_metadata(png: bytes, *, exif: bytes, xmp: bytes, texts: list[tuple[str, str]]) -> bytes:
-    """A PNG file with eXIf, XMP and texts (keyword, text) after its header."""
+def png_with_metadata(
+    png: bytes, *, exif: bytes, xmp: bytes, texts: list[tuple[str, str]]
+) -> tuple[bytes | memoryview, ...]:
+    """The parts of a PNG file with eXIf, XMP and texts (keyword, text) after its header."""
     chunks = b""
     if exif:
         chunks += _png_chunk(b"eXIf", exif)
@@ -62,7 +63,7 @@ def png_with_metadata(png: bytes, *, exif: bytes, xmp: bytes, texts: list[tuple[
             b"iTXt", keyword.encode("latin-1", "replace") + b"\0\0\0\0\0" + text.encode("utf-8", "replace")
         )
     after_header = 8 + 12 + 13
-    return b"".join((png[:after_header], chunks, memoryview(png)[after_header:]))
+    return png[:after_header], chunks, memoryview(png)[after_header:]
 
 
 def png_density(stream: BinaryIO) -> tuple[float, float] | None:

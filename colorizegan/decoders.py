@@ -101,14 +101,15 @@ def sniff(head: bytes) -> str:
     raise DecodeError(f"is {what}, not a photo" if what.startswith("a") else f"is {what}", remedy=READABLE)
 
 
-def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str) -> pyvips.Image:
-    """The first page of a photo as a libvips image, its pixels not decoded yet where the decoder can wait.
+def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str, page: int = 0) -> pyvips.Image:
+    """One page of a photo as a libvips image, its pixels not decoded yet where the decoder can wait.
 
     Args:
         stream: a file, or bytes; stays open until the pixels are read.
         format: from `sniff`.
         check: called with the size as soon as it is known.
         fail_on: "warning", "error" or "none": what libvips takes as the end; bytes that lack stay 0 with "none".
+        page: of a TIFF, from 0 on; of other formats the first is read.
 
     Raises:
         TooLargeError: from `check`.
@@ -132,7 +133,8 @@ def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str) -> pyv
         source = pyvips.Source.new_from_memory(stream.getvalue())
     else:
         source = pyvips.Source.new_from_descriptor(stream.fileno())
-    image = load(source, access="sequential", fail_on=fail_on)
+    which = {"page": page} if format == "tiff" else {}
+    image = load(source, access="sequential", fail_on=fail_on, **which)
     check(image.width, image.height, image.get("n-pages") if has_field(image, "n-pages") else 1)
     return image
 
@@ -171,7 +173,8 @@ def _open_heic(stream: BinaryIO, check: Check) -> pyvips.Image:
     stream.seek(0)
     image = pi_heif.open_heif(stream, convert_hdr_to_8bit=False)
     check(image.size[0], image.size[1], 1)
-    result = _from_array(np.asarray(image))
+    # A copy: the array of pi-heif is a view of memory that goes with its image, which nothing else holds.
+    result = _from_array(np.array(image))
     for name, field in (("exif", "exif-data"), ("xmp", "xmp-data"), ("icc_profile", "icc-profile-data")):
         if image.info.get(name):
             blob: Any = bytes(image.info[name])  # the stubs of pyvips forget that fields may hold bytes

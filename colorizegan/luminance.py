@@ -1,14 +1,14 @@
-"""Decoded pixels of any colour model to sRGB-encoded luminance, strip by strip, and whether they are in colour.
+"""Decoded pixels of any colour model to sRGB-encoded luminance, strip by strip.
 
 ICC profiles are honoured: what comes out is the luminance that the profile gives, encoded as sRGB.
 """
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
@@ -16,13 +16,11 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from colorizegan.color import rgb_to_gray, rgb_to_lab
+from colorizegan.color import rgb_to_gray
 from colorizegan.decoders import has_field
 from colorizegan.errors import DecodeError
 
-__all__ = ["chroma_beyond_tone", "read_luminance"]
-
-log = logging.getLogger(__name__)
+__all__ = ["Light", "read_luminance"]
 
 Pixels = NDArray[Any]
 
@@ -31,11 +29,24 @@ SAMPLE = 90_000  # pixels, about, of the sample
 INTENT: Any = {"intent": "relative", "black_point_compensation": True}
 
 
-def read_luminance(image: pyvips.Image) -> tuple[Pixels, Pixels | None, Pixels | None]:
-    """Decode an image: (gray (H, W), alpha (H, W) or None, sample (h, w, 3) or None), all uint8 or all uint16.
+@dataclass(frozen=True)
+class Light:
+    """A decoded image; all arrays uint8 or all uint16."""
 
-    gray is sRGB-encoded luminance, exactly the stored value where that is neutral sRGB. The sample is a regular
-    selection of pixels in colour; None where the image has no colour channels.
+    gray: Pixels
+    """(H, W) sRGB-encoded luminance, exactly the stored value where that is neutral sRGB."""
+    alpha: Pixels | None
+    """(H, W)."""
+    sample: Pixels | None
+    """(h, w, 3) sRGB, a regular selection of pixels; None where the image has no colour channels."""
+    rgb: Pixels | None
+    """(H, W, 3) sRGB, where that was asked for."""
+    useless_profile: bool
+    """Its ICC profile is damaged or does not fit it."""
+
+
+def read_luminance(image: pyvips.Image, *, colors_too: bool = False) -> Light:
+    """Decode an image; with `colors_too` keep its colours too, of one without colour channels as three equal ones.
 
     Raises:
         DecodeError: samples that are no 8- or 16-bit integers.
@@ -44,11 +55,12 @@ def read_luminance(image: pyvips.Image) -> tuple[Pixels, Pixels | None, Pixels |
     if image.format not in ("uchar", "ushort"):
         raise DecodeError(f"its samples are {image.format} numbers", remedy="convert it to 8 or 16 bit")
     dtype = np.dtype(np.uint8 if image.format == "uchar" else np.uint16)
-    colors, alpha, table, converted = _to_gray_or_rgb(image)
+    colors, alpha, table, converted, useless = _to_gray_or_rgb(image)
     joined = colors if alpha is None else colors.bandjoin(alpha)
     height, width = image.height, image.width
     gray = np.empty((height, width), dtype)
     mask = None if alpha is None else np.empty((height, width), dtype)
+    rgb = np.empty((height, width, 3), dtype) if colors_too else None
     step = max(1, round((height * width / SAMPLE) ** 0.5))
     sample: list[Pixels] = []
 
@@ -60,6 +72,8 @@ def read_luminance(image: pyvips.Image) -> tuple[Pixels, Pixels | None, Pixels |
             gray[rows] = pixels[:, :, 0] if table is None else table.take(pixels[:, :, 0], mode="clip")
         else:
             gray[rows] = _luminance(pixels[:, :, :3])
+        if rgb is not None:
+            rgb[rows] = gray[rows, :, None] if colors.bands == 1 else pixels[:, :, :3]
 
     # The next strip is decoded while the last ones are converted.
     with ThreadPoolExecutor(1) as worker:
@@ -72,23 +86,7 @@ def read_luminance(image: pyvips.Image) -> tuple[Pixels, Pixels | None, Pixels |
                 waiting.popleft().result()
         while waiting:
             waiting.popleft().result()
-    return gray, mask, np.concatenate(sample) if sample else None
-
-
-def chroma_beyond_tone(sample: Pixels) -> float:
-    """How far chroma scatters about the tone that goes with each lightness, in Lab units (root mean square).
-
-    About 0 for neutral pictures and for toned ones (sepia, cyanotype), whose chroma follows from lightness; large for
-    pictures with colours of their own. sample: (h, w, 3) uint8 or uint16.
-    """
-    lab = rgb_to_lab(sample.reshape(-1, 3).astype(np.float32) / np.float32(np.iinfo(sample.dtype).max))
-    group = np.clip(lab[:, 0] / 5, 0, 19).astype(np.intp)  # by lightness, 5 units each
-    count = np.maximum(np.bincount(group, minlength=20), 1)
-    scatter = 0.0
-    for plane in (lab[:, 1], lab[:, 2]):
-        mean = np.bincount(group, plane, minlength=20) / count
-        scatter += float(np.mean(np.square(plane - mean[group])))
-    return scatter**0.5
+    return Light(gray, mask, np.concatenate(sample) if sample else None, rgb, useless)
 
 
 def _strips(image: pyvips.Image, dtype: np.dtype[Any], converted: bool) -> Iterator[tuple[int, Pixels]]:
@@ -111,8 +109,8 @@ def _luminance(rgb: Pixels) -> Pixels:
     return rgb_to_gray(rgb)
 
 
-def _to_gray_or_rgb(image: pyvips.Image) -> tuple[pyvips.Image, pyvips.Image | None, Pixels | None, bool]:
-    """Colour bands as gray or sRGB, alpha, a table for gray values or None, and whether pixels are converted."""
+def _to_gray_or_rgb(image: pyvips.Image) -> tuple[pyvips.Image, pyvips.Image | None, Pixels | None, bool, bool]:
+    """Colour bands as gray or sRGB, alpha, a table for gray values, are pixels converted, is the profile useless."""
     wide = image.format == "ushort"
     model = str(image.interpretation)
     if model == "multiband":
@@ -125,44 +123,48 @@ def _to_gray_or_rgb(image: pyvips.Image) -> tuple[pyvips.Image, pyvips.Image | N
     profile = cast(bytes, image.get("icc-profile-data")) if has_field(image, "icc-profile-data") else b""
     depth = 16 if wide else 8
     if bands == 1:
-        return colors, alpha, _gray_table(profile, depth) if profile else None, False
+        table, useless = _gray_table(profile, depth) if profile else (None, False)
+        return colors, alpha, table, False, useless
     if model == "cmyk":
-        return (
-            colors.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=depth, **INTENT),
-            alpha,
-            None,
-            True,
-        )
+        settings: dict[str, Any] = {"embedded": True, "input_profile": "cmyk", "depth": depth, **INTENT}
+        return colors.icc_transform("srgb", **settings), alpha, None, True, False
     if model not in ("srgb", "rgb16", "rgb"):  # Lab and such
-        return colors.colourspace("rgb16" if wide else "srgb"), alpha, None, True
-    if not profile or _is_srgb(profile):
-        return colors, alpha, None, False
+        return colors.colourspace("rgb16" if wide else "srgb"), alpha, None, True, False
+    is_srgb, useless = _is_srgb(profile) if profile else (True, False)
+    if is_srgb:
+        return colors, alpha, None, False, useless
     colors = colors.copy(interpretation="rgb16" if wide else "srgb")
-    return colors.icc_transform("srgb", embedded=True, depth=depth, **INTENT), alpha, None, True
+    return colors.icc_transform("srgb", embedded=True, depth=depth, **INTENT), alpha, None, True, False
 
 
 @lru_cache(maxsize=8)
-def _gray_table(profile: bytes, depth: int) -> Pixels | None:
-    """The sRGB code of every gray value under a profile of gray or RGB; None where that changes nothing."""
+def _gray_table(profile: bytes, depth: int) -> tuple[Pixels | None, bool]:
+    """The sRGB code of every gray value under a profile, None where that changes nothing; is the profile useless."""
     values = np.arange(1 << depth).astype(np.uint8 if depth == 8 else np.uint16)
     bands = 3 if profile[16:20] == b"RGB " else 1
     result = _through_profile(np.repeat(values[None, :, None], bands, axis=2), profile)
     if result is None:
-        return None
+        return None, True
     table = np.rint(rgb_to_gray(result[0]) / (257 if depth == 8 else 1)).astype(values.dtype)
-    return None if np.abs(table.astype(int) - values).max() <= (1 << depth) // 256 else table
+    return None if np.abs(table.astype(int) - values).max() <= (1 << depth) // 256 else table, False
 
 
 @lru_cache(maxsize=8)
-def _is_srgb(profile: bytes) -> bool:
-    """Whether a profile is sRGB under whatever name: it moves no colour of a coarse grid by more than 2 of 255."""
+def _is_srgb(profile: bytes) -> tuple[bool, bool]:
+    """Whether a profile is sRGB under whatever name: it moves no colour of a coarse grid by more than 2 of 255.
+
+    A useless one counts as sRGB; the second value tells.
+    """
     grid = np.stack(np.meshgrid(*[np.linspace(0, 255, 6)] * 3), axis=-1).astype(np.uint8).reshape(1, -1, 3)
     result = _through_profile(grid, profile)
-    return result is None or bool(np.abs(result / 257 - grid).max() <= 2)
+    return result is None or bool(np.abs(result / 257 - grid).max() <= 2), result is None
 
 
 def _through_profile(pixels: Pixels, profile: bytes) -> Pixels | None:
     """pixels (1, N, C) from a profile to sRGB, (1, N, 3) uint16; None where the profile is of no use."""
+    # libvips would put up with these and take another profile. The signature and the colour space are those of ICC.1.
+    if profile[36:40] != b"acsp" or profile[16:20] != (b"RGB " if pixels.shape[2] == 3 else b"GRAY"):
+        return None
     wide = pixels.dtype == np.uint16
     image = pyvips.Image.new_from_memory(
         pixels.tobytes(), pixels.shape[1], 1, pixels.shape[2], "ushort" if wide else "uchar"
@@ -175,5 +177,4 @@ def _through_profile(pixels: Pixels, profile: bytes) -> Pixels | None:
         result = image.icc_transform("srgb", embedded=True, depth=16, **INTENT)
         return np.frombuffer(result.write_to_memory(), np.uint16).reshape(1, -1, result.bands)[:, :, :3]
     except pyvips.Error:
-        log.warning("the photo's ICC profile is damaged or does not fit it: taken as sRGB")
         return None

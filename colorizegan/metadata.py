@@ -42,9 +42,13 @@ class Metadata:
     """The source had an ICC profile; so the result, which is sRGB, gets one too."""
     compression: str = ""
     """Of a TIFF, by its libvips name."""
+    tile: tuple[int, int] | None = None
+    """Width and height of a TIFF's tiles; None where it is in strips."""
+    big: bool = False
+    """It was a BigTIFF."""
 
     def stripped(self) -> Metadata:
-        """Without what may be private: density, profile and compression stay."""
+        """Without what may be private: density, profile and layout stay."""
         return replace(self, exif=b"", xmp=b"", iptc=b"", photoshop=b"", comments=())
 
 

@@ -11,8 +11,8 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -20,26 +20,27 @@ import numpy as np
 import pyvips
 from pyvips import vips_lib
 
-from colorizegan.containers import photoshop_block, photoshop_iptc, png_density
-from colorizegan.decoders import HARMLESS_IN_JPEG, has_field, open_image, sniff
-from colorizegan.encoders import encode
+from colorizegan.carried import read_metadata
+from colorizegan.decoders import HARMLESS_IN_JPEG, open_image, sniff
+from colorizegan.encoders import Page, encode
 from colorizegan.errors import ColorizeGANError, DecodeError, InputError, OutputError, TooLargeError
-from colorizegan.exif import exif_from_tiff, upright
 from colorizegan.formats import NEAREST, WRITABLE, format_of_name
-from colorizegan.luminance import chroma_beyond_tone, read_luminance
+from colorizegan.luminance import Light, read_luminance
 from colorizegan.metadata import Metadata, xmp_with_note
-from colorizegan.whole import write_whole
+from colorizegan.tiff import TiffWriter, find_pages
+from colorizegan.tone import Tone, judge_tone
+from colorizegan.whole import whole_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Limits", "Photo", "encode_photo", "read_photo", "write_photo"]
+__all__ = ["Limits", "Photo", "encode_pages", "encode_photo", "read_photo", "write_photo"]
 
 log = logging.getLogger(__name__)
 
 HEAD = 512  # bytes that `sniff` sees
-COLORED = 4.0  # Lab units of chroma beyond tone; neutral and toned prints stay below, stains and noise included
 LONGEST_MESSAGE = 200  # characters of a decoder's own words
+CLASSIC_TIFF = 3_500_000_000  # bytes of pixels from which on a result is a BigTIFF
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,12 @@ class Photo:
     """What the file was: a name in `colorizegan.decoders.FORMATS`."""
     metadata: Metadata = field(default_factory=Metadata)
     """What is carried over to the result."""
+    pages: int = 1
+    """How many photos a TIFF holds, or frames an animation; this is one of them."""
+    rgb: NDArray[Any] | None = None
+    """Its own colours (H, W, 3), where `read_photo` was asked for them."""
+    remarks: tuple[str, ...] = ()
+    """What the user should know: damage that was put up with, a tint, a profile that could not be used."""
 
 
 def read_photo(
@@ -77,14 +84,20 @@ def read_photo(
     *,
     limits: Limits | None = None,
     allow_truncated: bool = False,
+    page: int | None = None,
+    colors_too: bool = False,
     admit: Callable[[int], None] | None = None,
 ) -> Photo:
-    """Read a photo; of several pages or frames the first, with a warning in the log.
+    """Read a photo; without `page`, of several pages or frames the first, with a warning in the log.
+
+    It is decoded in this process: a fault in a decoder's library would end it. `colorizegan.reader` decodes elsewhere.
 
     Args:
         source: a file, or the bytes of one. JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP or PNM, whatever its name.
         limits: default `Limits()`.
         allow_truncated: take what can be read of a damaged file, with a warning in the log.
+        page: of a TIFF with several photos, 0 .. `Photo.pages` - 1. Smaller copies and masks do not count as photos.
+        colors_too: fill `Photo.rgb`.
         admit: called with width times height before pixels are allocated; it may wait until there is memory.
 
     Raises:
@@ -96,7 +109,7 @@ def read_photo(
     path = None if isinstance(source, bytes) else Path(source)
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else _open(Path(source)) as stream:
-            return _read(stream, limits, allow_truncated, admit)
+            photo = _read(stream, limits, allow_truncated, page, colors_too, admit)
     except MemoryError:
         raise TooLargeError("does not fit in memory", path=path) from None
     except ColorizeGANError as error:
@@ -104,6 +117,12 @@ def read_photo(
         raise
     except Exception as error:  # decoders raise whatever they please: OSError, ValueError, SyntaxError, struct.error
         raise DecodeError(f"cannot be decoded ({_words(error)})", path=path, remedy=_REMEDY) from error
+    if page is None and photo.pages > 1:
+        what = "pages" if photo.format == "tiff" else "frames"
+        log.warning("the photo has %d %s: the first is read", photo.pages, what)
+    for remark in photo.remarks:
+        log.warning("the photo: %s", remark)
+    return photo
 
 
 def encode_photo(
@@ -129,18 +148,57 @@ def encode_photo(
     Raises:
         OutputError: the format cannot hold the photo.
     """
-    format = format or NEAREST.get(photo.format, photo.format)
-    if format not in WRITABLE:
-        raise OutputError(f"{format!r} cannot be written", remedy=f"use one of {', '.join(WRITABLE)}")
-    kept = photo.metadata.stripped() if strip else photo.metadata
-    xmp = xmp_with_note(kept.xmp, note) if note is not None else kept.xmp
-    try:
-        return encode(rgb, photo.alpha, format, quality, kept, xmp)
-    except pyvips.Error as error:
+    file = io.BytesIO()
+    alone = replace(photo, pages=1)
+    for loss in encode_pages(file, [(rgb, alone)], format=format, quality=quality, strip=strip, note=note):
+        log.warning("the photo: %s", loss)
+    return file.getvalue()
+
+
+def encode_pages(
+    file: BinaryIO,
+    pages: Iterable[tuple[NDArray[Any], Photo]],
+    *,
+    format: str | None = None,
+    quality: int = 95,
+    strip: bool = False,
+    note: Mapping[str, object] | None = None,
+) -> list[str]:
+    """Write the colorized photo, or all of a TIFF's, into a file; what the format cannot hold is returned in words.
+
+    Args:
+        file: empty, open for reading and writing.
+        pages: (rgb, original) of each page; they are taken one after the other, and only the first where the format
+            holds no more.
+        format, quality, strip, note: as for `encode_photo`.
+
+    Raises:
+        OutputError: the format cannot hold the photo.
+        OSError: the file cannot be written.
+    """
+    lost: list[str] = []
+    writer: TiffWriter | None = None
+    for rgb, photo in pages:
+        format = format or NEAREST.get(photo.format, photo.format)
+        if format not in WRITABLE:
+            raise OutputError(f"{format!r} cannot be written", remedy=f"use one of {', '.join(WRITABLE)}")
         height, width = rgb.shape[:2]
-        raise OutputError(
-            f"{width} x {height} px cannot be written as {format} ({_words(error)})", remedy="use --format png or tiff"
-        ) from None
+        kept = photo.metadata.stripped() if strip else photo.metadata
+        xmp = xmp_with_note(kept.xmp, note) if note is not None else kept.xmp
+        if format == "tiff" and writer is None:
+            count = photo.pages if photo.format == "tiff" else 1
+            size = (3 + (photo.alpha is not None)) * rgb.dtype.itemsize * height * width * count
+            writer = TiffWriter(file, count, big=kept.big or size > CLASSIC_TIFF)
+        try:
+            encode(Page(rgb, photo.alpha, kept, xmp), format, quality, file, tiff=writer, lost=lost)
+        except pyvips.Error as error:
+            what = f"{width} x {height} px cannot be written as {format} ({_words(error)})"
+            raise OutputError(what, remedy="use --format png or tiff") from None
+        if photo.pages > 1 and (format != "tiff" or photo.format != "tiff"):
+            what = "pages" if photo.format == "tiff" else "frames"
+            lost.append(f"it has {photo.pages} {what}, of which {format} gets the first")
+            break
+    return lost
 
 
 def write_photo(
@@ -163,8 +221,11 @@ def write_photo(
     target = Path(target)
     format = format or format_of_name(target.suffix)
     try:
-        data = encode_photo(rgb, photo, format=format, quality=quality, strip=strip, note=note)
-        write_whole(target, data)
+        with whole_file(target) as file:
+            alone = replace(photo, pages=1)
+            lost = encode_pages(file, [(rgb, alone)], format=format, quality=quality, strip=strip, note=note)
+        for loss in lost:
+            log.warning("%s: %s", target, loss)
     except OutputError as error:
         error.path = str(target)
         raise
@@ -192,7 +253,14 @@ def _open(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
-def _read(stream: BinaryIO, limits: Limits, allow_truncated: bool, admit: Callable[[int], None] | None) -> Photo:
+def _read(
+    stream: BinaryIO,
+    limits: Limits,
+    allow_truncated: bool,
+    page: int | None,
+    colors_too: bool,
+    admit: Callable[[int], None] | None,
+) -> Photo:
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     if size == 0:
@@ -200,100 +268,79 @@ def _read(stream: BinaryIO, limits: Limits, allow_truncated: bool, admit: Callab
     if limits.bytes is not None and size > limits.bytes:
         raise TooLargeError(f"has {size:,} bytes, over the limit of {limits.bytes:,}")
     format = sniff(stream.read(HEAD))
+    pages = find_pages(stream, limits.pages) if format == "tiff" else None
+    frames = 1 if pages is None else len(pages.numbers)
+    page = page or 0
+    if pages is not None and page >= frames:
+        raise DecodeError(f"has {frames} pages, no page {page + 1}")
 
-    def check(width: int, height: int, pages: int) -> None:
-        if min(width, height, pages) < 1:
+    def check(width: int, height: int, count: int) -> None:
+        nonlocal frames
+        if min(width, height, count) < 1:
             raise DecodeError("holds a picture of no size")
         if width * height > limits.pixels:
             limit = f"over the limit of {limits.pixels / 1e6:.0f} Mpx"
             raise TooLargeError(f"has {width} x {height} px, {limit}", remedy="make it smaller first")
         most, what = (limits.pages, "pages") if format == "tiff" else (limits.frames, "frames")
-        if pages > most:
-            raise TooLargeError(f"has {pages:,} {what}, over the limit of {most:,}", remedy="split it first")
-        if pages > 1:
-            log.warning("the photo has %d %s: the first is read", pages, what)
+        if count > most:
+            raise TooLargeError(f"has {count:,} {what}, over the limit of {most:,}", remedy="split it first")
+        if pages is None:
+            frames = count
         if admit is not None:
             admit(width * height)
 
-    def decode(fail_on: str) -> tuple[pyvips.Image, tuple[Any, ...]]:
+    def decode(fail_on: str) -> tuple[pyvips.Image, Light]:
         stream.seek(0)
         vips_lib.vips_error_clear()  # what earlier photos left there is no news of this one
-        image = open_image(stream, format, check, fail_on)
-        return image, read_luminance(image)
+        image = open_image(stream, format, check, fail_on, 0 if pages is None else pages.numbers[page])
+        if pages is not None and pages.premultiplied[page] and image.hasalpha():
+            top = 65535 if image.format == "ushort" else 255
+            image = image.unpremultiply(max_alpha=top).rint().cast(image.format)
+        return image, read_luminance(image, colors_too=colors_too)
 
+    remarks: list[str] = []
     # In JPEG libvips counts missing and wrong pixels as warnings; in other formats those are about metadata.
     strict = "warning" if format == "jpeg" else "error"
     try:
-        image, (gray, alpha, sample) = decode(strict)
+        image, light = decode(strict)
     except (TooLargeError, MemoryError):
         raise
     except Exception as error:
         if format == "jpeg" and isinstance(error, pyvips.Error) and _is_harmless(error):
-            image, (gray, alpha, sample) = decode("error")
+            image, light = decode("error")
         elif allow_truncated:
-            image, (gray, alpha, sample) = decode("none")
-            log.warning("the photo is damaged (%s): what can be read is taken", _words(error))
+            image, light = decode("none")
+            remarks.append(f"damaged ({_words(error)}): what can be read is taken")
         else:
             raise
 
-    stored: Any = image.get("orientation") if has_field(image, "orientation") else 1
-    orientation = int(stored)
+    metadata, orientation = read_metadata(image, stream, format, pages, page)
+    tone = Tone(False, 0.0) if light.sample is None else judge_tone(light.sample)
+    if light.useless_profile:
+        remarks.append("its ICC profile is damaged or does not fit it: taken as sRGB")
+    if tone.tinted:
+        remarks.append(f"{tone.tinted:.0%} of it has a tint of its own (by hand, or stains), which is replaced")
+    if pages is not None and pages.left_out and page == 0:
+        remarks.append(f"{pages.left_out} of its pages are smaller copies or masks, which are left out")
     return Photo(
-        gray=_turned(gray, orientation),
-        alpha=None if alpha is None else _turned(alpha, orientation),
-        is_color=sample is not None and chroma_beyond_tone(sample) > COLORED,
+        gray=_turned(light.gray, orientation),
+        alpha=None if light.alpha is None else _turned(light.alpha, orientation),
+        is_color=tone.is_color,
         format=format,
-        metadata=_metadata(image, stream, format, orientation),
+        metadata=metadata,
+        pages=frames,
+        rgb=None if light.rgb is None else _turned(light.rgb, orientation),
+        remarks=tuple(remarks),
     )
 
 
 def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Pixels (H, W) as stored -> upright, by the EXIF orientation 1 .. 8 (CIPA DC-008, tag 274)."""
+    """Pixels (H, W) or (H, W, C) as stored -> upright, by the EXIF orientation 1 .. 8 (CIPA DC-008, tag 274)."""
     if orientation in (5, 6, 7, 8):
-        pixels = pixels.T
+        pixels = pixels.swapaxes(0, 1)
     rows = slice(None, None, -1 if orientation in (3, 4, 7, 8) else 1)
     columns = slice(None, None, -1 if orientation in (2, 3, 6, 7) else 1)
     return np.ascontiguousarray(pixels[rows, columns])
-
-
-def _metadata(image: Any, stream: BinaryIO, format: str, orientation: int) -> Metadata:
-    def blob(name: str) -> bytes:
-        return bytes(image.get(name)) if has_field(image, name) else b""
-
-    exif = exif_from_tiff(stream) if format == "tiff" else blob("exif-data").removeprefix(b"Exif\0\0")
-    iptc, photoshop = blob("iptc-data"), blob("photoshop-data")
-    if iptc.startswith(b"Photoshop 3.0\0"):  # JPEG keeps the records inside of Photoshop's resources
-        photoshop = iptc.removeprefix(b"Photoshop 3.0\0")
-        iptc = b""
-    elif iptc and not photoshop:
-        photoshop = photoshop_block(iptc)
-    density = (png_density(stream) if format == "png" else None) or (image.xres, image.yres)
-    if orientation in (5, 6, 7, 8):
-        density = (density[1], density[0])
-    return Metadata(
-        exif=upright(exif) if exif else b"",
-        xmp=blob("xmp-data"),
-        iptc=iptc or photoshop_iptc(photoshop),
-        photoshop=photoshop,
-        comments=tuple(_comments(image)),
-        density=None if density == (1.0, 1.0) else density,  # 1 px per mm stands for "unknown" in libvips
-        profiled=has_field(image, "icc-profile-data"),
-        compression=str(image.get("compression")) if has_field(image, "compression") else "",
-    )
-
-
-def _comments(image: Any) -> list[tuple[str, str]]:
-    """Texts of PNG (png-comment-<n>-<keyword>), comments of JPEG and GIF."""
-    found: list[tuple[str, str]] = []
-    for name in sorted(image.get_fields()):
-        if name.startswith("png-comment-"):
-            keyword = name.split("-", 3)[3]
-            if keyword != "XML:com.adobe.xmp":
-                found.append((keyword, str(image.get(name))))
-        elif name.startswith(("jpeg-comment", "gif-comment")):
-            value = image.get(name)
-            found.append(("Comment", value if isinstance(value, str) else bytes(value).decode("utf-8", "replace")))
-    return found
 
 
 def _is_harmless(error: pyvips.Error) -> bool:

@@ -129,7 +129,7 @@ def test_photos_known_to_be_in_colour_are_not_read_again(
         raise AssertionError("read again")
 
     with monkeypatch.context() as patch:
-        patch.setattr("colorizegan.batch.read_photo", read)
+        patch.setattr("colorizegan.reader.Reader.read", read)
         assert "in colour already" in run(colorizer, album, out)[0].reason
     assert run(colorizer, album, out, Settings(force=True))[0].status == "done"
 
@@ -236,7 +236,7 @@ def test_a_signal_ends_a_run_of_large_photos_in_time(
     album, out = tmp_path / "album", tmp_path / "out"
     put_photos(album, 6, 2400, 3600, ".tif")
     running = subprocess.Popen(process(album, "-o", out), stderr=subprocess.PIPE, text=True)
-    while not out.exists():  # the first results are being written
+    while not list(out.rglob("*.tif")):  # the first result is there
         time.sleep(0.02)
     running.send_signal(number)
     start = time.monotonic()

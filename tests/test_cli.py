@@ -444,7 +444,7 @@ def test_traceback_only_with_debug(folder: Path, monkeypatch: pytest.MonkeyPatch
         raise RuntimeError("two\nlines")
 
     put_photo("good.jpg")
-    monkeypatch.setattr("colorizegan.batch.read_photo", explode)
+    monkeypatch.setattr("colorizegan.reader.Reader.read", explode)
     done = cli("colorize", "good.jpg")
     assert (done.status, len(done.lines)) == (1, 1)
     assert "good.jpg: unexpected RuntimeError: two lines; please report" in done.err

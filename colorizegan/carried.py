@@ -1,0 +1,75 @@
+"""What a photo carries beside its pixels, as its decoder found it: EXIF, XMP, IPTC, comments, density, layout."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+from colorizegan.containers import photoshop_block, photoshop_iptc, png_density
+from colorizegan.decoders import has_field
+from colorizegan.exif import upright
+from colorizegan.metadata import Metadata
+from colorizegan.tiff import TiffPages, read_exif
+
+__all__ = ["read_metadata"]
+
+LONGEST = 1 << 24  # bytes of a block; longer ones were made to fill memory and are left out
+
+
+def read_metadata(
+    image: Any, stream: BinaryIO, format: str, pages: TiffPages | None, page: int
+) -> tuple[Metadata, int]:
+    """What a photo carries beside its pixels, and its orientation, 1 .. 8.
+
+    Args:
+        image: as opened by `colorizegan.decoders.open_image`.
+        stream: the file.
+        format: one of `colorizegan.decoders.FORMATS`.
+        pages: what `find_pages` found, for a TIFF.
+        page: which of these pages.
+    """
+    stored: Any = image.get("orientation") if has_field(image, "orientation") else 1
+    orientation = int(stored)
+
+    def blob(name: str) -> bytes:
+        raw = bytes(image.get(name)) if has_field(image, name) else b""
+        return raw if len(raw) <= LONGEST else b""
+
+    exif = blob("exif-data").removeprefix(b"Exif\0\0")
+    if format == "tiff":
+        exif = b"" if pages is None else read_exif(stream, pages, page)
+    iptc, photoshop = blob("iptc-data"), blob("photoshop-data")
+    if iptc.startswith(b"Photoshop 3.0\0"):  # JPEG keeps the records inside of Photoshop's resources
+        photoshop = iptc.removeprefix(b"Photoshop 3.0\0")
+        iptc = b""
+    elif iptc and not photoshop:
+        photoshop = photoshop_block(iptc)
+    density = (png_density(stream) if format == "png" else None) or (image.xres, image.yres)
+    if orientation in (5, 6, 7, 8):
+        density = (density[1], density[0])
+    found = Metadata(
+        exif=upright(exif) if exif else b"",
+        xmp=blob("xmp-data"),
+        iptc=iptc or photoshop_iptc(photoshop),
+        photoshop=photoshop,
+        comments=tuple(_comments(image)),
+        density=None if density == (1.0, 1.0) else density,  # 1 px per mm stands for "unknown" in libvips
+        profiled=has_field(image, "icc-profile-data"),
+        compression=str(image.get("compression")) if has_field(image, "compression") else "",
+        tile=None if pages is None else pages.tile,
+        big=pages is not None and pages.big,
+    )
+    return found, orientation
+
+
+def _comments(image: Any) -> list[tuple[str, str]]:
+    """Texts of PNG (png-comment-<n>-<keyword>), comments of JPEG and GIF."""
+    found: list[tuple[str, str]] = []
+    for name in sorted(image.get_fields()):
+        if name.startswith("png-comment-"):
+            keyword = name.split("-", 3)[3]
+            if keyword != "XML:com.adobe.xmp":
+                found.append((keyword, str(image.get(name))))
+        elif name.startswith(("jpeg-comment", "gif-comment")):
+            value = image.get(name)
+            found.append(("Comment", value if isinstance(value, str) else bytes(value).decode("utf-8", "replace")))
+    return found

@@ -1,0 +1,131 @@
+"""One photo file to its colour version, with all its pages: read in a process of its own, colorized, encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from colorizegan import __version__
+from colorizegan.colorizer import Colorizer
+from colorizegan.formats import NEAREST
+from colorizegan.photo import Photo, encode_pages
+from colorizegan.reader import Reader
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["OnePhoto", "Settings", "provenance"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How photos are colorized and written."""
+
+    saturation: float = 1.0
+    """Factor on the chroma, 0 .. 4."""
+    size: int | None = None
+    """Shorter side of the network's input, px; None = the model's own."""
+    format: str | None = None
+    """Format written; None = that of the target's name, else the source's."""
+    quality: int = 95
+    """Of JPEG and WebP, 1 .. 100."""
+    overwrite: bool = False
+    """Write results anew that exist."""
+    force: bool = False
+    """Colorize photos too that are in colour already."""
+    allow_truncated: bool = False
+    """Colorize what can be read of a file that ends too early."""
+    strip: bool = False
+    """Leave private metadata out."""
+
+    def shaping(self) -> dict[str, object]:
+        """The settings that the bytes of a result follow from; its format is that of its name."""
+        return {"saturation": self.saturation, "size": self.size, "quality": self.quality, "strip": self.strip}
+
+
+@dataclass
+class OnePhoto:
+    """A photo on its way: `open()`, then, unless it is left alone, `write(file)`."""
+
+    source: Path | bytes
+    colorizer: Colorizer
+    reader: Reader
+    settings: Settings
+    format: str | None = None
+    """Format to write; None = that of the photo."""
+    admit: Callable[[int], None] | None = None
+    """Called with the pixels of each page before they are allocated."""
+    leave: Callable[[], None] = lambda: None
+    """Called when a page is written and its memory is free again."""
+    shape: tuple[int, int] = (0, 0)
+    """Height and width of the first page, once it is open."""
+    remarks: list[str] = field(default_factory=list[str])
+    """What the user should know of it, as clauses."""
+    many: bool = False
+    """It is a TIFF of several pages, and all are written."""
+    count: int = 1
+    """Pages that are written."""
+    first: Photo | None = None
+    kept: list[int] = field(default_factory=list[int])
+    """Pages in colour, from 1 on, which stay as they are among others."""
+
+    def open(self) -> bool:
+        """Read the first page; False where the photo is in colour and is to be left alone."""
+        photo = self.first = self.reader.read(self.source, admit=self.admit)
+        self.shape = photo.gray.shape[0], photo.gray.shape[1]
+        self.format = self.format or NEAREST.get(photo.format, photo.format)
+        self.many = photo.format == self.format == "tiff" and photo.pages > 1
+        self.count = photo.pages if self.many else 1
+        return self.many or not photo.is_color or self.settings.force
+
+    def write(self, file: BinaryIO) -> bool:
+        """Colorize and encode it; False where all of several pages were in colour, so that the file is of no use.
+
+        Args:
+            file: empty, open for reading and writing.
+        """
+        lost = encode_pages(
+            file,
+            self.pages(),
+            format=self.format,
+            quality=self.settings.quality,
+            strip=self.settings.strip,
+            note=provenance(self.colorizer, self.settings),
+        )
+        self.remarks += lost
+        if self.kept:
+            self.remarks.append(f"in colour already and kept so: page {', '.join(map(str, self.kept))}")
+        return not self.many or len(self.kept) < self.count
+
+    def pages(self) -> Iterator[tuple[NDArray[Any], Photo]]:
+        """(rgb, original) of each page to write."""
+        photo, self.first = self.first, None  # nothing here may hold on to pixels longer than they are needed
+        assert photo is not None, "open() comes first"
+        for page in range(self.count):
+            if photo is None:
+                photo = self.reader.read(self.source, page=page, admit=self.admit)
+            where = f"page {page + 1}: " if self.many else ""
+            self.remarks += [where + remark for remark in photo.remarks]
+            if photo.is_color and not self.settings.force:
+                photo = self.reader.read(self.source, page=page, colors_too=True, admit=self.admit)
+                assert photo.rgb is not None
+                self.kept.append(page + 1)
+                yield photo.rgb, photo
+            else:
+                rgb = self.colorizer.colorize_photo(photo, saturation=self.settings.saturation, size=self.settings.size)
+                yield rgb, photo
+                del rgb
+            photo = None
+            self.leave()
+
+
+def provenance(colorizer: Colorizer, settings: Settings) -> dict[str, object]:
+    """What the result's XMP says of how it was made: the same settings and model give the same colours again."""
+    return {
+        "tool": f"ColorizeGAN {__version__}",
+        "model": f"{colorizer.bundle.card.name} {colorizer.bundle.digest}",
+        "saturation": settings.saturation,
+        "size": colorizer.working_size(settings.size),
+    }
