@@ -46,7 +46,7 @@ def exiftool() -> str:
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Any]:
-    """A headless Chromium driven by selenium; its console log is kept."""
+    """A headless Chromium driven by selenium; its console and its requests are kept."""
     found, driver_path = shutil.which("chromium"), shutil.which("chromedriver")
     if found is None or driver_path is None:
         pytest.skip("missing program: chromium or chromedriver (apt-get install chromium chromium-driver)")
@@ -58,7 +58,7 @@ def browser(tmp_path: Path) -> Iterator[Any]:
     flags += "disable-component-update disable-sync window-size=1200,900"
     for flag in [*flags.split(), f"user-data-dir={tmp_path / 'profile'}"]:
         options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=service)
     yield driver
     driver.quit()

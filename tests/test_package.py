@@ -112,7 +112,9 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: Path, tracked: list[Pat
         p.relative_to(repository).as_posix() for p in tracked if "colorizegan" in p.relative_to(repository).parts[:1]
     }
     assert "colorizegan/py.typed" in package
-    assert {name for name in names if ".dist-info/" not in name} == package
+    samples = {f"colorizegan/examples/{p.name}" for p in tracked if p.parent == repository / "examples/photos/gray"}
+    assert len(samples) == 3
+    assert {name for name in names if ".dist-info/" not in name} == package | samples
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
