@@ -29,7 +29,8 @@ __all__ = ["build", "launch", "mount"]
 CACHE = (600, 3600)  # every so many seconds, files that Gradio keeps for downloads and that are older go
 EXAMPLES = (Path(__file__).parent / "examples", Path(__file__).parents[1] / "examples" / "photos" / "gray")
 HELP = "Click or tap the picture to say which colour is there; it spreads over what it is on. Or type the place."
-CSS = """
+# In the head: what Gradio is given as css it scopes, and rules for small screens then match nothing.
+HEAD = """<style>
 .gradio-container { max-width: 1200px !important; margin: 0 auto !important; }
 footer { display: none !important; }
 button, input[type="text"], input[type="number"] { min-height: 40px; }
@@ -37,7 +38,7 @@ button, input[type="text"], input[type="number"] { min-height: 40px; }
 #proposals .grid-wrap, #examples .grid-wrap { min-height: 0; max-height: none; height: auto; }
 :focus-visible { outline: 3px solid var(--color-accent) !important; outline-offset: 1px; }
 @media (max-width: 640px) { .gradio-container .app { padding: 8px !important; } }
-"""
+</style>"""
 # Fonts of the visitor's system: Gradio's themes fetch theirs from elsewhere.
 THEME = gr.themes.Default(
     primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
@@ -242,7 +243,7 @@ SERIAL: dict[str, Any] = {"concurrency_id": "colorize", "show_progress": "minima
 def mount(app: FastAPI, colorizer: Colorizer, path: str = "/") -> FastAPI:
     """Put the page into an application. Analytics are off, and uploads over the limit are refused as they come."""
     return gr.mount_gradio_app(
-        app, build(colorizer), path, theme=THEME, css=CSS, footer_links=[], run_history=False,
+        app, build(colorizer), path, theme=THEME, head=HEAD, footer_links=[], run_history=False,
         ssr_mode=False, show_error=False, max_file_size=LIMITS.bytes,
     )  # fmt: skip
 
@@ -256,7 +257,7 @@ def launch(colorizer: Colorizer, *, port: int | None = None, wait: bool = True) 
     """
     page = build(colorizer)
     page.launch(
-        server_port=port, prevent_thread_lock=not wait, theme=THEME, css=CSS, footer_links=[], run_history=False,
+        server_port=port, prevent_thread_lock=not wait, theme=THEME, head=HEAD, footer_links=[], run_history=False,
         ssr_mode=False, show_error=False, max_file_size=LIMITS.bytes, quiet=True, share=False,
     )  # fmt: skip
     return page

@@ -23,6 +23,7 @@ from colorizegan.cli import app
 from colorizegan.colorizer import Colorizer
 from colorizegan.easel import Hint, write_result
 from colorizegan.errors import UsageError
+from colorizegan.photo import Limits
 from colorizegan.stage import stage, table
 
 with warnings.catch_warnings():  # of the libraries that Gradio brings
@@ -370,6 +371,28 @@ def test_visitors_do_not_see_each_other(visitor: Visitor, photos: list[Path], ad
 
 
 # What is behind it
+
+
+def test_mounted_beside_other_routes(colorizer: Colorizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(webui, "LIMITS", Limits(bytes=1000))
+    application = FastAPI()
+    application.get("/health")(lambda: "ok")
+    with TestClient(webui.mount(application, colorizer)) as client:
+        assert client.get("/health").json() == "ok"
+        page = client.get("/")
+        assert page.status_code == 200
+        assert "ColorizeGAN" in page.text
+        small = client.post("/gradio_api/upload", files={"files": ("a.jpg", b"x" * 900)})
+        assert small.status_code == 200
+        large = client.post("/gradio_api/upload", files={"files": ("a.jpg", b"x" * 2000)})
+        assert large.status_code == 413
+        assert client.get("/config").json()["analytics_enabled"] is False
+        # No programs through the page: they have the HTTP service.
+        assert client.get("/gradio_api/info").json()["named_endpoints"] == {}
 
 
 def test_folders_are_private_and_hold_one_result(desk: Desk, photos: list[Path]):
