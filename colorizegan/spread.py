@@ -22,10 +22,10 @@ Plane = NDArray[np.float32]
 
 # A path is as long as its way (1 = half the shorter side of the picture), its change in brightness (1 = BRIGHT units of
 # L) and in what the network sees (Bhattacharyya distances). Chosen on training photos.
-WAY = 0.8
-BRIGHT = 40.0
-SEEN = 2.0
-OTHER = 2.0  # of a cell that looks unlike the hinted one, however smooth the path
+WAY = 0.3
+BRIGHT = 120.0
+SEEN = 1.5
+OTHER = 1.5  # of a cell that looks unlike the hinted one, however smooth the path
 SWEEPS = 12  # each goes in all four directions; more change nothing that can be seen
 NEAR = 0.05  # distance within which a hint has all the say
 CELL = 4  # px of the network's input in a cell of its distribution
