@@ -11,7 +11,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.color import RGB_TO_NORMED_XYZ, gray_to_lightness, lab_to_rgb, lightness_to_gray, linear_to_srgb, srgb_to_linear
+from colorizegan.color import (
+    RGB_TO_NORMED_XYZ,
+    gray_to_lightness,
+    lab_to_rgb,
+    lightness_to_gray,
+    linear_to_srgb,
+    srgb_to_linear,
+)
 
 __all__ = ["EMULSIONS", "FILMS", "Emulsion", "as_the_eye_sees"]
 

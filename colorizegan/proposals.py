@@ -25,10 +25,11 @@ Plane = NDArray[np.float32]
 
 MOST = 12  # proposals of one photo
 PLACES = 4  # of doubt at which colours are drawn
-DRAWN = 0.6  # temperature of the draw: below 1, as rare colours were given more weight in training
+DRAWN = 0.5  # temperature of the draw: below 1, as rare colours were given more weight in training
 NUCLEUS = 0.9  # colours are drawn from the likeliest ones that make up this share (Holtzman 2020, top-p)
 SETTLED = 0.55  # confidence over which a place is not in doubt
 WIDTH = 10.0  # Lab units that one colour bin stands for on each side, in the likelihood
+KIN = 15.0  # Lab units around a drawn colour within which others are the same choice
 APART = 3.0  # mean ab distance, Lab units, under which two proposals are too much alike to give a place to both
 
 
@@ -62,8 +63,9 @@ def propose(
     candidates = [Proposal(look.hints, _likelihood(plain, plain.ab), plain.ab)]
     if count == 1:
         return candidates
+    seen = likeness(predictor.predict(L).logits)
     for _ in range(2 * count):
-        hints = _draw(predictor, L, look, photo, plain, rng)
+        hints = _draw(predictor, L, look, photo, seen, rng)
         if len(hints) == len(look.hints):
             break  # nothing is in doubt
         drawn, _ = answer(predictor, L, with_hints(look, hints), photo)
@@ -85,7 +87,7 @@ def with_hints(look: Look, hints: tuple[Hint, ...]) -> Look:
 
 
 def _draw(
-    predictor: Predictor, L: Plane, look: Look, photo: tuple[int, int], plain: Prediction, rng: np.random.Generator
+    predictor: Predictor, L: Plane, look: Look, photo: tuple[int, int], seen: Plane, rng: np.random.Generator
 ) -> tuple[Hint, ...]:
     """The person's hints and up to PLACES drawn ones."""
     hints = look.hints
@@ -100,11 +102,11 @@ def _draw(
         noisy = doubt * rng.uniform(0.5, 1.0, doubt.shape)
         row, column = (int(i) for i in np.unravel_index(noisy.argmax(), doubt.shape))
         bins = _nucleus(prediction.logits[:, row, column])
-        a, b = prediction.bins[rng.choice(len(bins), p=bins)]
+        a, b = _around(prediction.bins, bins, int(rng.choice(len(bins), p=bins)))
         x, y = _photo_place(row, column, (L.shape[0], L.shape[1]), photo)
         hints = (*hints, Hint(x, y, _hex(float(light[row, column]), float(a), float(b))))
         prediction, sure = answer(predictor, L, with_hints(look, hints), photo)
-        far = reach([_point(row, column)], L, likeness(plain.logits))[0]
+        far = reach([_point(row, column)], L, seen)[0]
         free &= far > 0.7
     return hints
 
@@ -132,6 +134,12 @@ def _nucleus(logits: Plane) -> NDArray[np.float64]:
     cut = np.zeros_like(odds)
     cut[kept] = odds[kept]
     return cut / cut.sum()
+
+
+def _around(bins: Plane, odds: NDArray[np.float64], drawn: int) -> NDArray[np.float64]:
+    """Mean of the likely colours near the one that was drawn: a bin's centre alone is often too strong."""
+    near = np.exp(-np.square(bins - bins[drawn]).sum(axis=1) / (2 * KIN**2)) * odds
+    return near @ bins / near.sum()
 
 
 def _photo_place(row: int, column: int, small: tuple[int, int], photo: tuple[int, int]) -> tuple[int, int]:
