@@ -26,8 +26,11 @@ if TYPE_CHECKING:
         TooLargeError,
         UsageError,
     )
+    from colorizegan.hints import Hint
+    from colorizegan.palette import Palette
     from colorizegan.photo import Photo, read_photo, write_photo
     from colorizegan.predict import Prediction
+    from colorizegan.proposals import Proposal
 
 __version__ = "0.1.0"
 
@@ -38,12 +41,15 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DecodeError",
+    "Hint",
     "InputError",
     "MissingExtraError",
     "ModelError",
     "OutputError",
+    "Palette",
     "Photo",
     "Prediction",
+    "Proposal",
     "TooLargeError",
     "UsageError",
     "__version__",
@@ -54,8 +60,11 @@ __all__ = [
 
 HOMES = {
     "Colorizer": "colorizer",
+    "Hint": "hints",
+    "Palette": "palette",
     "Photo": "photo",
     "Prediction": "predict",
+    "Proposal": "proposals",
     "colorize": "colorizer",
     "read_photo": "photo",
     "write_photo": "photo",

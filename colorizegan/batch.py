@@ -8,6 +8,7 @@ Decoding is done by a process for each worker, see `colorizegan.reader`.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import io
 import os
@@ -190,6 +191,7 @@ def do_job(run: Run, job: Job) -> Result:
             raise Stopped
         if not may_write(job, run.settings, run.originals) or run.colorizer is None:
             return Result(job, "skipped", earlier_result(run, job))
+        run = dataclasses.replace(run, settings=run.settings.of(job.source))
         if is_known_color(run, job):
             return Result(job, "skipped", COLORED)
         facts = facts_of(job, run)
@@ -344,7 +346,7 @@ def earlier_result(run: Run, job: Job) -> str:
     if not entry.is_of(job.source):
         return CHANGED
     other_model = run.colorizer is not None and entry.model != run.colorizer.bundle.digest
-    return OTHERWISE if other_model or entry.settings != run.settings.shaping() else EXISTS
+    return OTHERWISE if other_model or entry.settings != run.settings.of(job.source).shaping() else EXISTS
 
 
 def is_known_color(run: Run, job: Job) -> bool:
@@ -391,6 +393,7 @@ def colorize_stream(
     A photo in colour is passed on as it came, so that a pipe still carries a photo. `reader` as for `run_jobs`.
     """
     with reader or Reader(allow_truncated=settings.allow_truncated, threads=cpu_threads()) as reader:
+        settings = settings.of(source)
         photo = OnePhoto(source, colorizer, reader, settings, settings.format)
         file = io.BytesIO()
         if named(photo.open, source) and photo.write(file):

@@ -120,7 +120,8 @@ def _smooth(x: NDArray[np.floating]) -> NDArray[np.floating]:
     """Mean over 5 x 5 cells: doubt about a thing, not about a dot."""
     for axis in (0, 1):
         padded = np.pad(x, [(2, 2) if axis == i else (0, 0) for i in (0, 1)], mode="edge")
-        x = sum(padded.take(range(k, k + x.shape[axis]), axis) for k in range(5)) / 5
+        size = x.shape[axis]
+        x = np.mean([padded.take(range(k, k + size), axis) for k in range(5)], axis=0)
     return x
 
 

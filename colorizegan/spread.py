@@ -32,7 +32,10 @@ CELL = 4  # px of the network's input in a cell of its distribution
 
 
 def likeness(logits: Plane) -> Plane:
-    """Square roots of the probabilities, (Q, h, w): their dot product is the Bhattacharyya coefficient, 1 = the same."""
+    """Square roots of the probabilities, (Q, h, w); of two places their dot product says how alike they are, 0..1.
+
+    The dot product is the Bhattacharyya coefficient of the two distributions.
+    """
     odds = np.exp((logits - logits.max(axis=0)) / 2)
     return (odds / np.sqrt(np.square(odds).sum(axis=0))).astype(np.float32)
 
@@ -57,8 +60,9 @@ def reach(points: Sequence[Point], L: Plane, seen: Plane) -> Plane:
     for _ in range(SWEEPS):
         # The shortest way along a line from any cell before: a running minimum, once the way itself is taken off.
         for total, axis in ((along, 2), (below, 1)):
-            far = np.minimum.accumulate(far - total, axis) + total
-            far = np.flip(np.minimum.accumulate(np.flip(far + total, axis), axis), axis) - total
+            forth = np.minimum.accumulate(far - total, axis) + total
+            back = np.flip(np.minimum.accumulate(np.flip(forth + total, axis), axis), axis) - total
+            far = np.asarray(back, np.float32)
     return np.maximum(far, 0) + np.float32(OTHER) * np.clip(own, 0, 1)
 
 

@@ -1,4 +1,4 @@
-"""From a photo's lightness and a person's wishes to its colours at the network's size, read top to bottom in `answer`."""
+"""From a photo's lightness and a person's wishes to its small colours, read top to bottom in `answer`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from colorizegan.palette import Palette, matched
 from colorizegan.predict import Prediction, Predictor
 from colorizegan.spread import double, likeness, reach, spread
 
-__all__ = ["Look", "answer", "annealed_mean"]
+__all__ = ["Look", "annealed_mean", "answer"]
 
 Plane = NDArray[np.float32]
 
@@ -88,19 +88,20 @@ def answer(predictor: Predictor, L: Plane, look: Look, photo: tuple[int, int]) -
         L = as_the_eye_sees(L, double(first.ab, *L.shape), look.emulsion)
     # --- the network ---
     prediction = predictor.predict(L)
-    ab, sure = prediction.ab, prediction.confidence()
+    ab: Plane = prediction.ab
+    sure = prediction.confidence()
     height, width = ab.shape[1:]
     if look.temperature is not None:
         card = predictor.bundle.card
         mean, tuned = (annealed_mean(prediction, t) for t in (look.temperature, card.temperature))
-        ab = ab + card.chroma * double(mean - tuned, height, width)
+        ab = ab + np.float32(card.chroma) * double(mean - tuned, height, width)
     seen = likeness(prediction.logits) if points or look.like is not None else None
     # --- colours of the reference, where the same is seen ---
     if look.like is not None:
         assert seen is not None
         wanted, trust = matched(look.like, seen, L)
         part = double(np.concatenate((wanted * trust, trust[None])), height, width)
-        ab = ab * (1 - part[2]) + part[:2]
+        ab = np.asarray(ab * (1 - part[2]) + part[:2], np.float32)
     # --- what the answer lacks at the hints, spread over the things that they are on ---
     if points:
         assert seen is not None
@@ -132,7 +133,9 @@ def _cell(point: Point, ab: Plane) -> tuple[int, int]:
 
 def _lacking(points: Sequence[Point], ab: Plane) -> Plane:
     """What is missing to the colours of the hints, (P, 2)."""
-    return np.array([np.array([p.a, p.b]) - ab[:, *_cell(p, ab)] for p in points], np.float32)
+    rows, columns = zip(*(_cell(point, ab) for point in points), strict=True)
+    wanted = np.array([(point.a, point.b) for point in points], np.float32)
+    return wanted - ab[:, list(rows), list(columns)].T
 
 
 def _pinned(points: Sequence[Point], ab: Plane) -> Plane:
