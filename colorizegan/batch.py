@@ -189,13 +189,14 @@ def do_job(run: Run, job: Job) -> Result:
     try:
         if run.stop.is_set():
             raise Stopped
-        if not may_write(job, run.settings, run.originals) or run.colorizer is None:
+        colorizer = run.colorizer
+        if not may_write(job, run.settings, run.originals) or colorizer is None:
             return Result(job, "skipped", earlier_result(run, job))
-        run = dataclasses.replace(run, settings=run.settings.of(job.source))
         if is_known_color(run, job):
             return Result(job, "skipped", COLORED)
+        run = dataclasses.replace(run, settings=run.settings.of(job.source))
         facts = facts_of(job, run)
-        photo, reason = colorize_file(run, job, run.colorizer, facts)
+        photo, reason = colorize_file(run, job, colorizer, facts)
         remarks = () if reason else tuple(photo.remarks)
         return Result(job, "skipped" if reason else "done", reason, photo.shape, time.perf_counter() - start, remarks)
     except Stopped:

@@ -42,8 +42,8 @@ class Palette:
 
 
 def places(seen: Plane, L: Plane, ab: Plane | None = None) -> tuple[Plane, Plane, Plane | None]:
-    """(seen (Q, N), light (N,), ab (2, N)) of the places of a photo, from cells (Q, h, w), L (H, W) and ab (2, h, w)."""
-    count, height, width = seen.shape
+    """seen (Q, N), light (N,) and ab (2, N) of a photo's places, from cells (Q, h, w), L (H, W) and ab (2, h, w)."""
+    height, width = seen.shape[1:]
     light = cells_of(L, height, width)
 
     def pooled(x: Plane) -> Plane:

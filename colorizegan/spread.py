@@ -51,7 +51,7 @@ def reach(points: Sequence[Point], L: Plane, seen: Plane) -> Plane:
     down = _steps(light, seen, axis=0)  # (h - 1, w)
     along = np.concatenate((np.zeros((height, 1), np.float32), np.cumsum(across, 1)), 1)
     below = np.concatenate((np.zeros((1, width), np.float32), np.cumsum(down, 0)), 0)
-    far = np.full((len(points), height, width), np.float32(1e6))
+    far: Plane = np.full((len(points), height, width), 1e6, np.float32)
     own = np.empty_like(far)
     for i, point in enumerate(points):
         row, column = min(point.row // CELL, height - 1), min(point.column // CELL, width - 1)
