@@ -89,7 +89,7 @@ def double(x: Plane, height: int, width: int) -> Plane:
         pair = np.stack((0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after), axis + 1)
         shape = list(x.shape)
         shape[axis] *= 2
-        x = pair.reshape(shape)
+        x = np.asarray(pair.reshape(shape), np.float32)
     return np.ascontiguousarray(x[:, :height, :width], np.float32)
 
 
