@@ -2,7 +2,7 @@
 
     python benchmarks/steering.py --photos TEST [--count 200] [-o FOLDER]
 
-TEST is a folder or tar of colour photos that the model has not seen. Each is reduced to 256 px, made gray and colorized.
+TEST is a folder or tar of colour photos that the model has not seen. Each is reduced to 256 px, made gray, colorized.
 Hints are the mean colours of 5 x 5 px at random places. Differences are CIEDE2000 over all pixels, mean over photos;
 intervals are 95 %, by bootstrap over photos. The tables of docs/steering.md.
 """

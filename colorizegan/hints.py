@@ -94,15 +94,15 @@ def read_hints(path: Path) -> tuple[Hint, ...]:
     """
     remedy = 'write {"schema": 1, "hints": [{"x": 120, "y": 80, "color": "#3a6ea5"}]}'
     try:
-        if not path.is_file():
-            raise InputError("no such file of hints", path=path)
-        if path.stat().st_size > LARGEST_FILE:
-            raise InputError("is too large for a file of hints", path=path, remedy=remedy)
-        table: Any = json.loads(path.read_bytes())
+        raw = path.read_bytes() if path.is_file() and path.stat().st_size <= LARGEST_FILE else None
+        table: Any = None if raw is None else json.loads(raw)
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", path=path) from None
     except (ValueError, RecursionError):
         raise InputError("is no JSON", path=path, remedy=remedy) from None
+    if raw is None:
+        why = "is too large for a file of hints" if path.exists() else "no such file of hints"
+        raise InputError(why, path=path, remedy=remedy)
     entries: Any = table.get("hints") if isinstance(table, dict) else table
     if isinstance(table, dict) and table.get("schema", SCHEMA) != SCHEMA:
         raise InputError(f"has the schema {table['schema']!r}", path=path, remedy="use a newer version of ColorizeGAN")

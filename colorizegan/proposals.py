@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from colorizegan.color import in_gamut_scale, lab_to_rgb
 from colorizegan.errors import UsageError
-from colorizegan.hints import Hint, Point
+from colorizegan.hints import Hint, Point, points_of
 from colorizegan.predict import Prediction, Predictor
 from colorizegan.spread import CELL, cells_of, likeness, reach
 from colorizegan.steering import Look, answer
@@ -30,6 +30,7 @@ NUCLEUS = 0.9  # colours are drawn from the likeliest ones that make up this sha
 SETTLED = 0.55  # confidence over which a place is not in doubt
 WIDTH = 10.0  # Lab units that one colour bin stands for on each side, in the likelihood
 KIN = 15.0  # Lab units around a drawn colour within which others are the same choice
+SETTLES = 0.7  # distance (see spread.py) within which a colour that is known or drawn settles the rest
 APART = 3.0  # mean ab distance, Lab units, under which two proposals are too much alike to give a place to both
 
 
@@ -94,6 +95,9 @@ def _draw(
     prediction, sure = answer(predictor, L, look, photo)
     light = cells_of(L, *sure.shape)
     free = np.ones(sure.shape, bool)
+    known = points_of(look.hints, photo, (L.shape[0], L.shape[1]))
+    if known:
+        free = reach(known, L, seen).min(axis=0) > SETTLES
     for _ in range(PLACES):
         doubt = _smooth(np.where(free, np.clip(SETTLED - sure, 0, None), 0))
         if doubt.max() < 0.02:
@@ -107,7 +111,7 @@ def _draw(
         hints = (*hints, Hint(x, y, _hex(float(light[row, column]), float(a), float(b))))
         prediction, sure = answer(predictor, L, with_hints(look, hints), photo)
         far = reach([_point(row, column)], L, seen)[0]
-        free &= far > 0.7
+        free &= far > SETTLES
     return hints
 
 

@@ -142,8 +142,9 @@ def _pinned(points: Sequence[Point], ab: Plane) -> Plane:
     """`ab` with the hints' own colours at their places: little spots, as the rest has been spread already."""
     rows, columns = np.arange(ab.shape[1])[:, None], np.arange(ab.shape[2])
     for _ in range(3):  # spots that touch each other
-        for point, lack in zip(points, _lacking(points, ab), strict=True):
+        for point in points:
             row, column = _cell(point, ab)
+            lack = np.array([point.a, point.b], np.float32) - ab[:, row, column]
             spot = np.exp(-(np.square(rows - row) + np.square(columns - column)) / np.float32(2 * BUMP**2))
             ab = ab + lack[:, None, None] * spot.astype(np.float32)
     return ab

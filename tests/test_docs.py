@@ -32,7 +32,7 @@ PAGES = [
     *(f"docs/{name}.md" for name in ("bundle", "colorize")),
 ]
 PAGES += [f"docs/{name}.md" for name in ("evaluation", "library", "model-card", "training", "benchmark", "experiments")]
-PAGES += [f"docs/{name}.md" for name in ("formats", "reliability")]
+PAGES += [f"docs/{name}.md" for name in ("formats", "reliability", "steering")]
 OF_OTHER_PROGRAMS = {"--extra-index-url"}  # pip's
 
 
