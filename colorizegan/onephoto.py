@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from colorizegan import __version__
 from colorizegan.colorizer import Colorizer
 from colorizegan.formats import NEAREST
 from colorizegan.photo import Photo, encode_pages
-from colorizegan.reader import Reader
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["OnePhoto", "Settings", "provenance"]
+__all__ = ["OnePhoto", "Reads", "Settings", "provenance"]
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,28 @@ class Settings:
         return {"saturation": self.saturation, "size": self.size, "quality": self.quality, "strip": self.strip}
 
 
+class Reads(Protocol):
+    """What reads photos: a `colorizegan.reader.Reader`, or something in front of one."""
+
+    def read(
+        self,
+        source: Path | bytes,
+        *,
+        page: int = 0,
+        colors_too: bool = False,
+        admit: Callable[[int], None] | None = None,
+    ) -> Photo:
+        """As `Reader.read`."""
+        ...
+
+
 @dataclass
 class OnePhoto:
     """A photo on its way: `open()`, then, unless it is left alone, `write(file)`."""
 
     source: Path | bytes
     colorizer: Colorizer
-    reader: Reader
+    reader: Reads
     settings: Settings
     format: str | None = None
     """Format to write; None = that of the photo."""
