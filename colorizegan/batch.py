@@ -108,9 +108,9 @@ def run_jobs(
         for job in jobs:
             waiting.append((job, pool.submit(do_job, run, job)))
             if len(waiting) >= AHEAD:
-                yield settled(waiting.popleft()[1].result(), run)
+                yield next_result(waiting, run)
         while waiting:
-            yield settled(waiting.popleft()[1].result(), run)
+            yield next_result(waiting, run)
     finally:
         run.stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
@@ -166,6 +166,13 @@ class Room:
         with self.changed:
             self.taken -= pixels
             self.changed.notify_all()
+
+
+def next_result(waiting: deque[tuple[Job, Future[Result]]], run: Run) -> Result:
+    """The result of the first job; it stays among those that wait until it is there, as a signal may come before."""
+    result = waiting[0][1].result()
+    waiting.popleft()
+    return settled(result, run)
 
 
 def settled(result: Result, run: Run) -> Result:

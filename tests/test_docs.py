@@ -37,6 +37,7 @@ PAGES = [
 ]
 PAGES += [f"docs/{name}.md" for name in ("evaluation", "library", "model-card", "training", "benchmark", "experiments")]
 PAGES += [f"docs/{name}.md" for name in ("server", "reliability-server")]
+PAGES += [f"docs/{name}.md" for name in ("formats", "reliability")]
 OF_OTHER_PROGRAMS = {"--extra-index-url"}  # pip's
 
 
