@@ -141,11 +141,15 @@ class Stopped(Exception):  # noqa: N818 (no error)
 
 
 class Room:
-    """Memory for the photos under way: a photo waits until there is room; one that needs more, until it is alone."""
+    """Memory for the photos under way: a photo waits until there is room; one that needs more, until it is alone.
 
-    def __init__(self) -> None:
+    Args:
+        pixels: under way at once; default what the machine's memory allows.
+    """
+
+    def __init__(self, pixels: int | None = None) -> None:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
-        self.pixels = max(ROOM, int(memory * ROOM_SHARE / PIXEL_BYTES))
+        self.pixels = pixels or max(ROOM, int(memory * ROOM_SHARE / PIXEL_BYTES))
         self.taken = 0
         self.changed = threading.Condition()
 

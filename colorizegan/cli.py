@@ -395,6 +395,36 @@ def write_stdout(job: Job, model: str | None, settings: Settings, wishes: Wishes
 
 
 @app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 is every network of this machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free one.")] = 8000,
+    model: Model = None,
+    allow_host: Annotated[
+        Optional[list[str]],
+        typer.Option("--allow-host", metavar="NAME", help="A name that the server goes by; repeat."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No line for each request.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Colorize over HTTP, until Ctrl-C or SIGTERM."""
+    try:
+        from colorizegan.server import serve as serve_http
+    except ModuleNotFoundError as error:
+        require("serve", error)
+    voice = Voice(quiet=quiet)
+    with ExitStack() as lines:
+        if not quiet:
+            lines.enter_context(log_lines())
+        serve_http(
+            model,
+            host=host,
+            port=port,
+            hosts=allow_host or [],
+            listening=lambda address: voice.note(f"open {address} in a browser; Ctrl-C ends it"),
+        )
+
+
+@app.command()
 def models(as_json: Json = False, debug: Debug = False) -> None:
     """List the models in this installation."""
     from colorizegan.bundle import list_bundles, open_bundle

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from colorizegan import __version__
 from colorizegan.colorizer import Colorizer
@@ -13,13 +13,12 @@ from colorizegan.errors import UsageError
 from colorizegan.formats import NEAREST
 from colorizegan.hints import Hint, hints_path, read_hints
 from colorizegan.photo import Photo, encode_pages
-from colorizegan.reader import Reader
 from colorizegan.steering import Look
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Draw", "OnePhoto", "Settings", "provenance"]
+__all__ = ["Draw", "OnePhoto", "Reads", "Settings", "provenance"]
 
 
 @dataclass(frozen=True)
@@ -74,13 +73,28 @@ class Settings:
         return replace(self, look=replace(self.look, hints=read_hints(path))) if path.exists() else self
 
 
+class Reads(Protocol):
+    """What reads photos: a `colorizegan.reader.Reader`, or something in front of one."""
+
+    def read(
+        self,
+        source: Path | bytes,
+        *,
+        page: int = 0,
+        colors_too: bool = False,
+        admit: Callable[[int], None] | None = None,
+    ) -> Photo:
+        """As `Reader.read`."""
+        ...
+
+
 @dataclass
 class OnePhoto:
     """A photo on its way: `open()`, then, unless it is left alone, `write(file)`."""
 
     source: Path | bytes
     colorizer: Colorizer
-    reader: Reader
+    reader: Reads
     settings: Settings
     format: str | None = None
     """Format to write; None = that of the photo."""
