@@ -5,13 +5,13 @@ FROM python:3.12-slim AS build
 WORKDIR /build
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY colorizegan colorizegan
-RUN python -m venv /opt/colorizegan \
-    && /opt/colorizegan/bin/pip install --no-cache-dir --no-compile -c constraints.txt ".[serve]"
+RUN python -m venv /srv/colorizegan \
+    && /srv/colorizegan/bin/pip install --no-cache-dir --no-compile -c constraints.txt ".[serve]"
 
 FROM python:3.12-slim
 RUN useradd --system --no-create-home --shell /usr/sbin/nologin colorizegan
-COPY --from=build /opt/colorizegan /opt/colorizegan
-ENV PATH=/opt/colorizegan/bin:$PATH PYTHONDONTWRITEBYTECODE=1
+COPY --from=build /srv/colorizegan /srv/colorizegan
+ENV PATH=/srv/colorizegan/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 USER colorizegan
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from colorizegan.colorizer import Colorizer, colorize
     from colorizegan.errors import (
+        BusyError,
         CheckpointError,
         ColorizeGANError,
         ConfigError,
         DataError,
         DecodeError,
         InputError,
+        LateError,
         MissingExtraError,
         ModelError,
         OutputError,
+        RefusedError,
         TooLargeError,
         UsageError,
     )
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BusyError",
     "CheckpointError",
     "ColorizeGANError",
     "Colorizer",
@@ -43,6 +47,7 @@ __all__ = [
     "DecodeError",
     "Hint",
     "InputError",
+    "LateError",
     "MissingExtraError",
     "ModelError",
     "OutputError",
@@ -50,6 +55,7 @@ __all__ = [
     "Photo",
     "Prediction",
     "Proposal",
+    "RefusedError",
     "TooLargeError",
     "UsageError",
     "__version__",

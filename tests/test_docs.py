@@ -224,7 +224,9 @@ def test_every_option_of_serve_is_described(repository: Path, options: dict[str,
     assert set(fields) == set(Options.model_fields)
     for name, known in Options.model_fields.items():
         if known.default is not None and name != "size":
-            assert fields[name] == f"{known.default:g}" if not isinstance(known.default, bool) else "false"
+            plain = {False: "false", (): "", "auto": "auto"}
+            wanted = plain.get(known.default) if known.default != 0 or known.default is False else "0"
+            assert fields[name] == (f"{known.default:g}" if wanted is None else wanted)
     codes = {code for row in rows(text, "HTTP status") for code in re.findall(r"`(E_\w+)`", row[1])}
     assert codes <= {getattr(errors, name).code for name in errors.__all__}
 
