@@ -14,36 +14,48 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from colorizegan.colorizer import Colorizer, colorize
     from colorizegan.errors import (
+        BusyError,
         CheckpointError,
         ColorizeGANError,
         ConfigError,
         DataError,
         DecodeError,
         InputError,
+        LateError,
         MissingExtraError,
         ModelError,
         OutputError,
+        RefusedError,
         TooLargeError,
         UsageError,
     )
+    from colorizegan.hints import Hint
+    from colorizegan.palette import Palette
     from colorizegan.photo import Photo, read_photo, write_photo
     from colorizegan.predict import Prediction
+    from colorizegan.proposals import Proposal
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BusyError",
     "CheckpointError",
     "ColorizeGANError",
     "Colorizer",
     "ConfigError",
     "DataError",
     "DecodeError",
+    "Hint",
     "InputError",
+    "LateError",
     "MissingExtraError",
     "ModelError",
     "OutputError",
+    "Palette",
     "Photo",
     "Prediction",
+    "Proposal",
+    "RefusedError",
     "TooLargeError",
     "UsageError",
     "__version__",
@@ -54,8 +66,11 @@ __all__ = [
 
 HOMES = {
     "Colorizer": "colorizer",
+    "Hint": "hints",
+    "Palette": "palette",
     "Photo": "photo",
     "Prediction": "predict",
+    "Proposal": "proposals",
     "colorize": "colorizer",
     "read_photo": "photo",
     "write_photo": "photo",

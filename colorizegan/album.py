@@ -9,22 +9,27 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from colorizegan.colorizer import Colorizer
-from colorizegan.easel import Hint, Proposal, colored, mark_doubt, propose, write_result
+from colorizegan.confidence import confidence_map, overlay
 from colorizegan.errors import ColorizeGANError, UsageError
 from colorizegan.formats import format_of_name
-from colorizegan.photo import Limits, Photo
+from colorizegan.hints import Hint
+from colorizegan.limits import Limits
+from colorizegan.onephoto import OnePhoto, Settings
+from colorizegan.photo import Photo
 from colorizegan.predict import cpu_threads
+from colorizegan.proposals import Proposal
 from colorizegan.reader import Reader
 from colorizegan.stage import preview, stage
+from colorizegan.steering import Look
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["LIMITS", "Album", "Desk", "Shot", "hex_color"]
+__all__ = ["LIMITS", "Album", "Desk", "Shot", "hex_color", "write_result"]
 
 LIMITS = Limits(pixels=50_000_000, bytes=50_000_000)
 MOST_PHOTOS = 50  # of one visitor
@@ -52,6 +57,11 @@ class Shot:
     saturation: float = 1.0
     hints: tuple[Hint, ...] = ()
     proposals: tuple[Proposal, ...] = ()
+
+    @property
+    def look(self) -> Look:
+        """What is asked of its colours."""
+        return Look(saturation=self.saturation, hints=self.hints)
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,11 @@ class Desk:
         self.home = tempfile.TemporaryDirectory(prefix="colorizegan-page-")  # mode 0700; goes with the process
         weakref.finalize(self, Reader.close, self.reader)
 
+    def close(self) -> None:
+        """End the decoder processes and delete what visitors brought."""
+        self.reader.close()
+        self.home.cleanup()
+
     def add(self, album: Album | None, paths: Sequence[str | Path]) -> tuple[Album, list[str]]:
         """The album with more photos, and a line for each that cannot be read. The first new one is shown."""
         album = album or Album(Path(tempfile.mkdtemp(dir=self.home.name)))
@@ -112,10 +127,10 @@ class Desk:
     def show(self, shot: Shot, unsure: bool) -> tuple[str, str]:
         """The stage, and what there is to say of the photo."""
         photo = self.read(shot)
-        rgb = colored(self.colorizer, photo, saturation=shot.saturation, hints=shot.hints)
-        after = preview(rgb)
+        ab, sure = self.colorizer.colors_of(photo.gray, shot.look)
+        after = preview(self.colorizer.with_colors(photo.gray, ab, shot.saturation))
         if unsure:
-            after = mark_doubt(self.colorizer, photo, after, shot.hints)
+            after = overlay(after, confidence_map(sure, after.shape[0], after.shape[1]))
         height, width = photo.gray.shape
         remarks = [f"{shot.name}: {width} x {height} px", *photo.remarks]
         if photo.is_color:
@@ -136,10 +151,10 @@ class Desk:
     def propose(self, shot: Shot) -> tuple[tuple[Proposal, ...], list[tuple[NDArray[np.uint8], str]]]:
         """Proposals, and their pictures with captions."""
         photo = self.read(shot)
-        found = propose(self.colorizer, photo, count=PROPOSALS, seed=0, hints=shot.hints)
+        found = self.colorizer.propose_as(photo.gray, shot.look, count=PROPOSALS, seed=0)
         pictures = []
         for number, one in enumerate(found, 1):
-            rgb = colored(self.colorizer, photo, saturation=shot.saturation, hints=one.hints)
+            rgb = self.colorizer.with_colors(photo.gray, one.ab, shot.saturation)
             pictures.append((preview(rgb), f"No. {number}"))
         return tuple(found), pictures
 
@@ -150,11 +165,23 @@ class Desk:
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         with (out / "result").open("w+b") as file:
-            wishes = {"saturation": shot.saturation, "hints": shot.hints}
-            format = write_result(self.colorizer, self.reader, shot.path, file, **wishes)
+            format = write_result(self.colorizer, self.reader, shot.path, file, shot.look)
         own = Path(shot.name).suffix
         suffix = own if format_of_name(own) == format else SUFFIXES[format]
         return (out / "result").rename(out / f"{Path(shot.name).stem}.colorized{suffix}")
+
+
+def write_result(colorizer: Colorizer, reader: Reader, source: Path, file: BinaryIO, look: Look) -> str:
+    """Write the whole result, as the command line does with the same options; its format is returned.
+
+    Args:
+        file: empty, open for reading and writing.
+    """
+    photo = OnePhoto(source, colorizer, reader, Settings(look=look, force=True, kept_hints=False))
+    photo.open()
+    assert photo.format is not None
+    photo.write(file)
+    return photo.format
 
 
 def line_of(error: ColorizeGANError, name: str) -> str:

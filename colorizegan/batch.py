@@ -8,6 +8,7 @@ Decoding is done by a process for each worker, see `colorizegan.reader`.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import io
 import os
@@ -140,11 +141,15 @@ class Stopped(Exception):  # noqa: N818 (no error)
 
 
 class Room:
-    """Memory for the photos under way: a photo waits until there is room; one that needs more, until it is alone."""
+    """Memory for the photos under way: a photo waits until there is room; one that needs more, until it is alone.
 
-    def __init__(self) -> None:
+    Args:
+        pixels: under way at once; default what the machine's memory allows.
+    """
+
+    def __init__(self, pixels: int | None = None) -> None:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
-        self.pixels = max(ROOM, int(memory * ROOM_SHARE / PIXEL_BYTES))
+        self.pixels = pixels or max(ROOM, int(memory * ROOM_SHARE / PIXEL_BYTES))
         self.taken = 0
         self.changed = threading.Condition()
 
@@ -188,12 +193,14 @@ def do_job(run: Run, job: Job) -> Result:
     try:
         if run.stop.is_set():
             raise Stopped
-        if not may_write(job, run.settings, run.originals) or run.colorizer is None:
+        colorizer = run.colorizer
+        if not may_write(job, run.settings, run.originals) or colorizer is None:
             return Result(job, "skipped", earlier_result(run, job))
         if is_known_color(run, job):
             return Result(job, "skipped", COLORED)
+        run = dataclasses.replace(run, settings=run.settings.of(job.source))
         facts = facts_of(job, run)
-        photo, reason = colorize_file(run, job, run.colorizer, facts)
+        photo, reason = colorize_file(run, job, colorizer, facts)
         remarks = () if reason else tuple(photo.remarks)
         return Result(job, "skipped" if reason else "done", reason, photo.shape, time.perf_counter() - start, remarks)
     except Stopped:
@@ -344,7 +351,7 @@ def earlier_result(run: Run, job: Job) -> str:
     if not entry.is_of(job.source):
         return CHANGED
     other_model = run.colorizer is not None and entry.model != run.colorizer.bundle.digest
-    return OTHERWISE if other_model or entry.settings != run.settings.shaping() else EXISTS
+    return OTHERWISE if other_model or entry.settings != run.settings.of(job.source).shaping() else EXISTS
 
 
 def is_known_color(run: Run, job: Job) -> bool:
@@ -391,6 +398,7 @@ def colorize_stream(
     A photo in colour is passed on as it came, so that a pipe still carries a photo. `reader` as for `run_jobs`.
     """
     with reader or Reader(allow_truncated=settings.allow_truncated, threads=cpu_threads()) as reader:
+        settings = settings.of(source)
         photo = OnePhoto(source, colorizer, reader, settings, settings.format)
         file = io.BytesIO()
         if named(photo.open, source) and photo.write(file):

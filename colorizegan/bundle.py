@@ -66,6 +66,8 @@ class Card:
     """Centres of the Q colour bins of `logits`, Lab units."""
     temperature: float
     """Of the annealed mean over the bins (Zhang et al. 2016, eq. 5)."""
+    chroma: float
+    """Factor on ab that the graph applies last; 1 where the card does not say."""
     training: Mapping[str, Any]
     data: tuple[Mapping[str, Any], ...]
     """Data sets trained on: name, count, licence."""
@@ -216,6 +218,8 @@ def parse_card(raw: bytes, path: Path) -> Card:
     )
     temperature: Any = entries.get("temperature")
     want(is_number(temperature) and 0 < temperature <= 100, f"`temperature` is {temperature!r}, not a number over 0")
+    chroma: Any = entries.get("chroma", 1.0)
+    want(is_number(chroma) and 0 < chroma <= 10, f"`chroma` is {chroma!r}, not a number over 0 up to 10")
     data = entry(entries, "data", list)
     want(all(isinstance(source, dict) for source in data), "`data` is not a list of objects")
     files = entry(entries, "files", dict)
@@ -235,6 +239,7 @@ def parse_card(raw: bytes, path: Path) -> Card:
         working_size=size,
         ab_bins=tuple((float(a), float(b)) for a, b in bins),
         temperature=float(temperature),
+        chroma=float(chroma),
         training=entry(entries, "training", dict),
         data=tuple(data),
         metrics=entry(entries, "metrics", dict),

@@ -12,7 +12,8 @@ import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Optional
@@ -25,8 +26,12 @@ from colorizegan.console import Voice, log_lines, progress, put, require, say, s
 from colorizegan.errors import ColorizeGANError, ConfigError, InputError, UsageError
 
 if TYPE_CHECKING:
-    from colorizegan.batch import Settings
+    from fastapi import FastAPI
+
+    from colorizegan.batch import Result, Settings
+    from colorizegan.colorizer import Colorizer
     from colorizegan.jobs import Job
+    from colorizegan.reader import Reader
 
 __all__ = ["app", "main"]
 
@@ -88,6 +93,7 @@ Model = Annotated[
     Optional[str],
     typer.Option("--model", metavar="MODEL", help="Model bundle: a name that `models` lists, a folder or a zip."),
 ]
+Film = Literal["auto", "panchromatic", "orthochromatic", "blue"]
 Format = Literal["jpeg", "png", "tiff", "webp", "avif", "bmp", "pnm"]
 
 
@@ -119,6 +125,33 @@ def colorize(
     size: Annotated[
         Optional[int],
         typer.Option(min=16, max=4096, help="Shorter side of the network's input, px. [default: the model's own]"),
+    ] = None,
+    temperature: Annotated[
+        Optional[float],
+        typer.Option(min=0.05, max=2, help="Low: the likeliest colours, vivid; high: dull. [default: the model's own]"),
+    ] = None,
+    emulsion: Annotated[Film, typer.Option(help="The film of the photo.")] = "auto",
+    hint: Annotated[
+        Optional[list[str]],
+        typer.Option("--hint", metavar="X,Y,#RRGGBB", help="The colour of a point; repeat. Kept beside the photo."),
+    ] = None,
+    hints: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Hints from a JSON file.")] = None,
+    no_hints: Annotated[
+        bool, typer.Option("--no-hints", help="Ignore the hints that are kept beside photos (photo.jpg.hints.json).")
+    ] = False,
+    proposals: Annotated[
+        Optional[int], typer.Option(min=1, max=12, help="Draw so many colourings; without --pick, only show them.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the proposals.")] = 0,
+    pick: Annotated[Optional[int], typer.Option(min=1, help="Colorize with this proposal, from 1 on.")] = None,
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="Also write pictures of how sure the colours are.")
+    ] = False,
+    tone_down_unsure: Annotated[
+        bool, typer.Option("--tone-down-unsure", help="Less colour where the network is unsure.")
+    ] = False,
+    like: Annotated[
+        Optional[Path], typer.Option(metavar="REF", help="Take over the colours of this photo where the same is seen.")
     ] = None,
     model: Model = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write results anew that exist.")] = False,
@@ -181,14 +214,101 @@ def colorize(
         raise typer.Exit(FAILED if problems else 0)
 
     from colorizegan.batch import Settings
+    from colorizegan.hints import parse_hint, read_hints
+    from colorizegan.onephoto import Draw
+    from colorizegan.steering import Look
 
-    settings = Settings(saturation, size, format, quality, overwrite, force, allow_truncated, strip)
+    if hint and hints:
+        raise UsageError("--hint and --hints do not go together", remedy="write all hints into the file")
+    given = tuple(map(parse_hint, hint or [])) or (read_hints(hints) if hints else ())
+    if given and len(jobs) != 1:
+        raise UsageError(f"hints are of one photo, not of {len(jobs)}", remedy="name one, or keep them beside each")
+    if pick is not None and (proposals is None or pick > proposals):
+        raise UsageError(f"--pick {pick} needs --proposals {pick} or more")
+    look = Look(saturation, size, temperature, emulsion, given, tone_down_unsure)
+    settings = Settings(
+        look, format, quality, overwrite, force, allow_truncated, strip, not no_hints,
+        Draw(proposals, seed, pick) if proposals and pick else None,
+    )  # fmt: skip
+    wishes = Wishes(like, confidence, (proposals, seed) if proposals and not pick else None)
     if to_stdout:
         if len(jobs) != 1:
             raise UsageError(f"standard output takes one photo, not {len(jobs)}", remedy="give a folder as output")
-        write_stdout(jobs[0], model, settings, voice)
-    elif run(jobs, model, settings, voice, home, part) or problems:
+        if confidence or wishes.sheet:
+            raise UsageError("standard output carries the photo alone", remedy="give a file as output (-o)")
+        write_stdout(jobs[0], model, settings, wishes, voice)
+    elif run(jobs, model, settings, wishes, voice, home, part) or problems:
         raise typer.Exit(FAILED)
+
+
+@dataclasses.dataclass(frozen=True)
+class Wishes:
+    """What `colorize` is to do beyond the settings of each photo."""
+
+    like: Path | None = None
+    """A photo whose colours are taken over."""
+    confidence: bool = False
+    """Write pictures of how sure the colours are."""
+    sheet: tuple[int, int] | None = None
+    """Count and seed of proposals to show, instead of colorizing."""
+
+    def settings(self, settings: Settings, colorizer: Colorizer | None) -> Settings:
+        """The settings with the colours of the reference."""
+        if self.like is None or colorizer is None:
+            return settings
+        look = dataclasses.replace(settings.look, like=colorizer.palette(self.like))
+        return dataclasses.replace(settings, look=look)
+
+
+def show_proposals(
+    jobs: Sequence[Job], colorizer: Colorizer, settings: Settings, reader: Reader, wishes: Wishes, voice: Voice
+) -> int:
+    """Write the sheet of each photo's proposals; how many failed."""
+    from colorizegan.sheets import sheet_path, write_sheet
+
+    failed = 0
+    assert wishes.sheet is not None
+    count, seed = wishes.sheet
+    for job in jobs:
+        target = sheet_path(job.target)
+        try:
+            if os.path.lexists(target) and not settings.overwrite:
+                voice.note(f"{target}: done already; --overwrite does it again")
+                continue
+            photo = reader.read(job.source)
+            look = settings.of(job.source).look
+            found = write_sheet(colorizer, photo, look, target, count=count, seed=seed)
+        except ColorizeGANError as error:
+            error.path = error.path or shown(job.source)
+            say(f"error: {error}")
+            failed += 1
+            continue
+        facts = [{"likelihood": round(one.likelihood, 4), "hints": list(map(str, one.hints))} for one in found]
+        if voice.as_json:
+            put(json.dumps({"input": shown(job.source), "sheet": str(target), "proposals": facts}))
+        else:
+            voice.note(f"{shown(job.source)} -> {target}  ({len(found)} of {count}; --pick writes one)")
+    return failed
+
+
+def add_pictures(job: Job, colorizer: Colorizer, settings: Settings, reader: Reader) -> None:
+    """Write how sure the colours of a photo are, beside its result."""
+    from colorizegan.sheets import write_confidence
+
+    write_confidence(colorizer, reader.read(job.source), settings.of(job.source).look, job.target)
+
+
+def keep_hints(job: Job, settings: Settings, voice: Voice) -> None:
+    """Write the hints that were given beside the photo, so that the next run finds them."""
+    from colorizegan.hints import hints_path, write_hints
+
+    if not settings.look.hints or isinstance(job.source, bytes):
+        return
+    path = hints_path(job.source)
+    try:
+        write_hints(path, settings.look.hints)
+    except OSError as error:
+        voice.note(f"{path}: the hints cannot be kept ({error.strerror}); the result holds them in its XMP")
 
 
 def read_list(path: str, *, nul: bool) -> list[str]:
@@ -218,6 +338,7 @@ def run(
     jobs: Sequence[Job],
     model: str | None,
     settings: Settings,
+    wishes: Wishes,
     voice: Voice,
     home: Path | None,
     shard: tuple[int, int] | None,
@@ -232,17 +353,34 @@ def run(
     cores = cpu_threads()
     workers = max(1, min(cores, len(jobs)))
     threads = max(1, cores // workers)
-    needed = needs_work(jobs, settings)
+    needed = needs_work(jobs, settings) or wishes.like is not None or wishes.sheet is not None
     # Its processes start while the model is loaded.
     with Reader(allow_truncated=settings.allow_truncated, ready=workers if needed else 0, threads=threads) as reader:
         # A bad model is one error, not one a photo.
         colorizer = Colorizer(model, threads=threads) if needed else None
+        settings = wishes.settings(settings, colorizer)
+        if wishes.sheet is not None and colorizer is not None:
+            return show_proposals(jobs, colorizer, settings, reader, wishes, voice)
         ledger = None if home is None else Ledger(home, shard)
         results = run_jobs(jobs, colorizer, settings, ledger=ledger, workers=workers, reader=reader)
-        return show_results(results, len(jobs), voice).failed
+        done: list[Job] = []
+
+        def watched() -> Iterator[Result]:
+            for result in results:
+                if result.status == "done":
+                    done.append(result.job)
+                    keep_hints(result.job, settings, voice)
+                yield result
+
+        failed = show_results(watched(), len(jobs), voice).failed
+    if wishes.confidence and done and colorizer is not None:
+        with Reader(allow_truncated=settings.allow_truncated) as reader:
+            for job in done:
+                add_pictures(job, colorizer, settings, reader)
+    return failed
 
 
-def write_stdout(job: Job, model: str | None, settings: Settings, voice: Voice) -> None:
+def write_stdout(job: Job, model: str | None, settings: Settings, wishes: Wishes, voice: Voice) -> None:
     """Colorize one photo to standard output."""
     from colorizegan.batch import colorize_stream
     from colorizegan.colorizer import Colorizer
@@ -250,11 +388,62 @@ def write_stdout(job: Job, model: str | None, settings: Settings, voice: Voice) 
     from colorizegan.reader import Reader
 
     with Reader(allow_truncated=settings.allow_truncated, ready=1, threads=cpu_threads()) as reader:
-        raw, remarks = colorize_stream(job.source, Colorizer(model), settings, reader)
+        colorizer = Colorizer(model)
+        raw, remarks = colorize_stream(job.source, colorizer, wishes.settings(settings, colorizer), reader)
     for remark in remarks:
         voice.note(f"{shown(job.source)}: {remark}")
     sys.stdout.buffer.write(raw)
     sys.stdout.flush()
+    keep_hints(job, settings, voice)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 is every network of this machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free one.")] = 8000,
+    model: Model = None,
+    allow_host: Annotated[
+        Optional[list[str]],
+        typer.Option("--allow-host", metavar="NAME", help="A name that the server goes by; repeat."),
+    ] = None,
+    page: Annotated[
+        bool, typer.Option("--page/--no-page", help="With the web page at /, where it is installed.")
+    ] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No line for each request.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Colorize in a web page and over HTTP, until Ctrl-C or SIGTERM."""
+    try:
+        from colorizegan.server import serve as serve_http
+    except ModuleNotFoundError as error:
+        require("serve", error)
+    voice = Voice(quiet=quiet)
+    mount = page_of_server(voice) if page else None
+    with ExitStack() as lines:
+        if not quiet:
+            lines.enter_context(log_lines())
+        serve_http(
+            model,
+            host=host,
+            port=port,
+            hosts=allow_host or [],
+            mount=mount,
+            listening=lambda address: voice.note(f"open {address} in a browser; Ctrl-C ends it"),
+        )
+
+
+def page_of_server(voice: Voice) -> Callable[[FastAPI, Colorizer], Callable[[], None]] | None:
+    """What puts the page into the service; None where Gradio is not installed."""
+    try:
+        with warnings.catch_warnings():  # of the libraries that Gradio brings
+            warnings.simplefilter("ignore")
+            from colorizegan.webui import mount
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("colorizegan"):
+            raise
+        voice.note("without the web page, which needs more packages: pip install 'colorizegan[ui]'")
+        return None
+    return mount
 
 
 @app.command()

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 from PIL import Image
 
-from colorizegan.arrays import array_like, frame_from_array, frame_from_image, frames_of, image_from_rgb
+from colorizegan.arrays import array_like, frame_from_array, frame_from_image, frames_of, image_from_rgb, luminance
 from colorizegan.bundle import open_bundle
-from colorizegan.color import gray_to_lightness
+from colorizegan.color import gray_to_lightness, rgb_to_lab
+from colorizegan.confidence import confidence_map
+from colorizegan.emulsion import Emulsion
 from colorizegan.errors import UsageError
+from colorizegan.hints import Hint
 from colorizegan.merge import merge
+from colorizegan.palette import Palette, places
 from colorizegan.photo import Photo, encode_pages, read_photo
 from colorizegan.predict import Prediction, Predictor
+from colorizegan.proposals import Proposal, propose
+from colorizegan.spread import likeness
+from colorizegan.steering import Look, answer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,17 +64,68 @@ class Colorizer:
 
     @overload
     def colorize(
-        self, x: str | PathLike[str] | Image.Image, *, saturation: float = ..., size: int | None = ...
+        self,
+        x: str | PathLike[str] | Image.Image,
+        *,
+        saturation: float = ...,
+        size: int | None = ...,
+        temperature: float | None = ...,
+        emulsion: Emulsion = ...,
+        hints: Sequence[Hint] = ...,
+        tone_down_unsure: bool = ...,
+        like: Palette | None = ...,
     ) -> Image.Image: ...
     @overload
-    def colorize(self, x: bytes, *, saturation: float = ..., size: int | None = ...) -> bytes: ...
-    @overload
-    def colorize(self, x: Pixels | Photo, *, saturation: float = ..., size: int | None = ...) -> Pixels: ...
+    def colorize(
+        self,
+        x: bytes,
+        *,
+        saturation: float = ...,
+        size: int | None = ...,
+        temperature: float | None = ...,
+        emulsion: Emulsion = ...,
+        hints: Sequence[Hint] = ...,
+        tone_down_unsure: bool = ...,
+        like: Palette | None = ...,
+    ) -> bytes: ...
     @overload
     def colorize(
-        self, x: list[Any] | tuple[Any, ...], *, saturation: float = ..., size: int | None = ...
+        self,
+        x: Pixels | Photo,
+        *,
+        saturation: float = ...,
+        size: int | None = ...,
+        temperature: float | None = ...,
+        emulsion: Emulsion = ...,
+        hints: Sequence[Hint] = ...,
+        tone_down_unsure: bool = ...,
+        like: Palette | None = ...,
+    ) -> Pixels: ...
+    @overload
+    def colorize(
+        self,
+        x: list[Any] | tuple[Any, ...],
+        *,
+        saturation: float = ...,
+        size: int | None = ...,
+        temperature: float | None = ...,
+        emulsion: Emulsion = ...,
+        hints: Sequence[Hint] = ...,
+        tone_down_unsure: bool = ...,
+        like: Palette | None = ...,
     ) -> list[Any]: ...
-    def colorize(self, x: Any, *, saturation: float = 1.0, size: int | None = None) -> Any:
+    def colorize(
+        self,
+        x: Any,
+        *,
+        saturation: float = 1.0,
+        size: int | None = None,
+        temperature: float | None = None,
+        emulsion: Emulsion = "auto",
+        hints: Sequence[Hint] = (),
+        tone_down_unsure: bool = False,
+        like: Palette | None = None,
+    ) -> Any:
         """Colorize a photo, or a list of photos one after the other; the same kind, size and dtype comes back.
 
         | x | result |
@@ -82,61 +142,128 @@ class Colorizer:
         Args:
             saturation: factor on the chroma, 0 (gray) .. 4; reduced where the colour would leave sRGB.
             size: shorter side of the network's input, 16..4096 px; default the model's own working size.
+            temperature: 0.05 (vivid, the likeliest colour) .. 2 (dull, the mean of all that are possible); default as
+                the model was tuned.
+            emulsion: the film of the photo: "panchromatic", "orthochromatic" (blind to red) or "blue" (plates that see
+                little but blue); "auto" leaves it to the network.
+            hints: points whose colour is known, in pixels of the upright photo; the colour spreads over what it is on.
+            tone_down_unsure: less chroma where the network is unsure.
+            like: colours of another photo, from `palette`.
 
         Raises:
             UsageError: an argument of another kind, shape, dtype or range.
             InputError, DecodeError, TooLargeError: a file or bytes that cannot be read.
         """
+        return self.colorize_as(x, Look(saturation, size, temperature, emulsion, tuple(hints), tone_down_unsure, like))
+
+    def colorize_as(self, x: Any, look: Look) -> Any:
+        """`colorize` with its options in one object."""
         if isinstance(x, list | tuple):
-            return [self.colorize(item, saturation=saturation, size=size) for item in x]
+            return [self.colorize_as(item, look) for item in x]
         if isinstance(x, np.ndarray):
             frames, stack = frames_of(x)
-            results = []
-            for frame in map(frame_from_array, frames):
-                rgb = self.colorize_gray(frame.gray, saturation=saturation, size=size)
-                results.append(array_like(rgb, frame, x.dtype))
+            results = [
+                array_like(self.colorize_gray(frame.gray, look), frame, x.dtype)
+                for frame in map(frame_from_array, frames)
+            ]
             return np.stack(results) if stack else results[0]
         if isinstance(x, Image.Image):
             frame = frame_from_image(x)
-            rgb = self.colorize_gray(frame.gray, saturation=saturation, size=size)
-            image = image_from_rgb(rgb, frame.alpha)
+            image = image_from_rgb(self.colorize_gray(frame.gray, look), frame.alpha)
             image.info = {key: x.info[key] for key in KEPT_INFO if key in x.info}
             return image
         if isinstance(x, Photo):
-            return self.colorize_photo(x, saturation=saturation, size=size)
+            return self.colorize_photo(x, look)
         if isinstance(x, bytes):
-            return self.colorize_bytes(x, saturation=saturation, size=size)
+            return self.colorize_bytes(x, look)
         photo = read_source(x)
-        return image_from_rgb(self.colorize_photo(photo, saturation=saturation, size=size), photo.alpha)
+        return image_from_rgb(self.colorize_photo(photo, look), photo.alpha)
 
-    def colorize_bytes(self, x: bytes, *, saturation: float = 1.0, size: int | None = None) -> bytes:
+    def colorize_bytes(self, x: bytes, look: Look | None = None) -> bytes:
         """Colorize the bytes of an image file: of the same format, of a TIFF with all its pages."""
         first = read_photo(x, page=0)
 
         def pages() -> Iterator[tuple[Pixels, Photo]]:
             for page in range(first.pages):
                 photo = first if page == 0 else read_photo(x, page=page)
-                yield self.colorize_photo(photo, saturation=saturation, size=size), photo
+                yield self.colorize_photo(photo, look), photo
 
         file = io.BytesIO()
         for loss in encode_pages(file, pages()):
             log.warning("the photo: %s", loss)
         return file.getvalue()
 
-    def colorize_photo(self, photo: Photo, *, saturation: float = 1.0, size: int | None = None) -> Pixels:
-        """Colorize a Photo: rgb (H, W, 3), dtype of `photo.gray`. Arguments as for `colorize`."""
-        return self.colorize_gray(photo.gray, saturation=saturation, size=size)
+    def colorize_photo(self, photo: Photo, look: Look | None = None) -> Pixels:
+        """Colorize a Photo: rgb (H, W, 3), dtype of `photo.gray`."""
+        return self.colorize_gray(photo.gray, look)
 
-    def colorize_gray(self, gray: Pixels, *, saturation: float = 1.0, size: int | None = None) -> Pixels:
-        """Colorize sRGB-encoded luminance: gray (H, W) uint8 or uint16 -> rgb (H, W, 3), same dtype.
+    def colorize_gray(self, gray: Pixels, look: Look | None = None) -> Pixels:
+        """Colorize sRGB-encoded luminance: gray (H, W) uint8 or uint16 -> rgb (H, W, 3), same dtype."""
+        look = look or Look()
+        ab, _ = self.colors_of(gray, look)
+        return self.with_colors(gray, ab, look.saturation)
 
-        Other arguments as for `colorize`.
+    def with_colors(self, gray: Pixels, ab: NDArray[np.float32], saturation: float = 1.0) -> Pixels:
+        """The photo `gray` (H, W) with the small colours `ab` (2, h, w): rgb (H, W, 3), same dtype."""
+        return merge(gray, ab, saturation=saturation, threads=self.predictor.threads)
+
+    def colors_of(self, gray: Pixels, look: Look) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The colours of a photo as asked, before saturation, and how sure they are.
+
+        gray: (H, W) uint8 or uint16 -> ab (2, h, w) Lab units; confidence (h', w') 0..1, see `steering.answer`.
         """
-        if not 0 <= saturation <= 4:
-            raise UsageError(f"saturation is {saturation}", remedy="use 0 to 4; 1 is what the network saw")
-        L = working_lightness(gray, self.working_size(size))  # (h, w)
-        prediction = self.predictor.predict(L)  # ab (2, h/2, w/2)
-        return merge(gray, prediction.ab, saturation=saturation, threads=self.predictor.threads)
+        L = working_lightness(gray, self.working_size(look.size))  # (h, w)
+        prediction, sure = answer(self.predictor, L, look, (gray.shape[0], gray.shape[1]))
+        return prediction.ab, sure
+
+    def propose(
+        self, x: Any, *, count: int = 5, seed: int = 0, hints: Sequence[Hint] = (), size: int | None = None
+    ) -> list[Proposal]:
+        """Several plausible colourings of one photo, the likeliest first.
+
+        Each proposal is a few hints: `colorize(x, hints=proposal.hints)` gives its picture. Fewer than `count` come
+        back where the photo leaves no choice. The same seed gives the same proposals.
+
+        Args:
+            x: one photo of any kind that `colorize` takes, no list and no stack.
+            count: 1 .. 12.
+            seed: of what is drawn.
+            hints: known colours, which all proposals keep.
+            size: as for `colorize`.
+        """
+        return self.propose_as(gray_of(x), Look(size=size, hints=tuple(hints)), count=count, seed=seed)
+
+    def propose_as(self, gray: Pixels, look: Look, *, count: int, seed: int) -> list[Proposal]:
+        """`propose` for gray (H, W) uint8 or uint16, with its options in one object."""
+        L = working_lightness(gray, self.working_size(look.size))
+        return propose(self.predictor, L, look, (gray.shape[0], gray.shape[1]), count=count, seed=seed)
+
+    def confidence(self, x: Any, *, hints: Sequence[Hint] = (), size: int | None = None) -> NDArray[np.uint8]:
+        """How sure the network is of the colour of every pixel, (H, W) uint8: 0 any colour, 255 only one.
+
+        Args: as for `propose`. What hints say is sure.
+        """
+        gray = gray_of(x)
+        _, sure = self.colors_of(gray, Look(size=size, hints=tuple(hints)))
+        return confidence_map(sure, gray.shape[0], gray.shape[1])
+
+    def palette(self, reference: str | PathLike[str] | Pixels | Image.Image) -> Palette:
+        """The colours of a photo, for others to take over (`colorize(x, like=...)`).
+
+        Args:
+            reference: a colour photo, or one whose colouring was accepted: path, Pillow image or (H, W, 3) array, uint8
+                or uint16.
+        """
+        name = "array"
+        if isinstance(reference, str | PathLike):
+            photo = read_photo(reference, colors_too=True)
+            name = Path(reference).name
+            rgb = photo.rgb if photo.rgb is not None else np.repeat(photo.gray[..., None], 3, axis=2)
+        else:
+            rgb = np.asarray(reference.convert("RGB") if isinstance(reference, Image.Image) else reference)
+        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype not in (np.uint8, np.uint16) or not rgb.size:
+            raise UsageError(f"a reference of shape {rgb.shape} has no colours", remedy="give an RGB picture")
+        return palette_of(self.predictor, rgb, self.working_size(None), name)
 
     def predict(self, x: Any, *, size: int | None = None) -> Prediction:
         """What the network says of one photo: chroma, the distribution over colour bins, confidence.
@@ -145,16 +272,7 @@ class Colorizer:
             x: one photo of any kind that `colorize` takes, no list and no stack.
             size: as for `colorize`.
         """
-        if isinstance(x, np.ndarray):
-            frames, stack = frames_of(x)
-            if stack:
-                raise UsageError(f"an array of shape {x.shape} is a stack", remedy="predict takes one photo at a time")
-            gray = frame_from_array(frames[0]).gray
-        elif isinstance(x, Image.Image):
-            gray = frame_from_image(x).gray
-        else:
-            gray = (x if isinstance(x, Photo) else read_source(x)).gray
-        return self.predictor.predict(working_lightness(gray, self.working_size(size)))
+        return self.predictor.predict(working_lightness(gray_of(x), self.working_size(size)))
 
     def working_size(self, size: int | None) -> int:
         """Shorter side of the network's input, px: `size` where given and in range, else the model's own."""
@@ -172,12 +290,13 @@ def colorize(
     device: str = "cpu",
     saturation: float = 1.0,
     size: int | None = None,
+    hints: Sequence[Hint] = (),
 ) -> Any:
     """Colorize one photo or a list of them: `Colorizer(model, device=device).colorize(x, ...)`.
 
     Every call loads the model (some 0.2 s). For many photos keep a `Colorizer`, or give a list.
     """
-    return Colorizer(model, device=device).colorize(x, saturation=saturation, size=size)
+    return Colorizer(model, device=device).colorize(x, saturation=saturation, size=size, hints=hints)
 
 
 def working_shape(height: int, width: int, size: int) -> tuple[int, int]:
@@ -204,6 +323,31 @@ def working_lightness(gray: Pixels, size: int) -> NDArray[np.float32]:
         image = image.resize((w, h), Image.Resampling.BICUBIC, reducing_gap=gap)
     small = np.asarray(image)
     return gray_to_lightness(small.astype(np.float32) / np.float32(np.iinfo(gray.dtype).max)).astype(np.float32)
+
+
+def palette_of(predictor: Predictor, rgb: Pixels, size: int, name: str) -> Palette:
+    """The palette of a reference (H, W, 3) uint8 or uint16."""
+    small = working_lightness(luminance(rgb), size)
+    lab = rgb_to_lab(rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)).astype(np.float32)
+    logits = predictor.predict(small).logits
+    shape = (logits.shape[2], logits.shape[1])
+    ab = np.stack([np.asarray(Image.fromarray(lab[..., i]).resize(shape, Image.Resampling.BOX)) for i in (1, 2)])
+    seen, light, colors = places(likeness(logits), small, ab)
+    assert colors is not None
+    digest = hashlib.sha256(rgb.tobytes()).hexdigest()
+    return Palette(seen, light, colors.astype(np.float32), name, digest)
+
+
+def gray_of(x: Any) -> Pixels:
+    """The brightness of one photo of any kind, (H, W) uint8 or uint16."""
+    if isinstance(x, np.ndarray):
+        frames, stack = frames_of(x)
+        if stack:
+            raise UsageError(f"an array of shape {x.shape} is a stack", remedy="give one photo at a time")
+        return frame_from_array(frames[0]).gray
+    if isinstance(x, Image.Image):
+        return frame_from_image(x).gray
+    return (x if isinstance(x, Photo) else read_source(x)).gray
 
 
 def read_source(x: object) -> Photo:

@@ -15,7 +15,7 @@ from colorizegan.bundle import list_bundles
 from colorizegan.color import rgb_to_lab
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError
-from colorizegan.photo import Limits
+from colorizegan.limits import Limits, ServiceLimits
 from colorizegan.predict import available_devices, cpu_threads
 
 __all__ = ["Checkup", "examine"]
@@ -40,6 +40,7 @@ def examine(model: str | None = None) -> Checkup:
         "versions": {"colorizegan": __version__, "python": platform.python_version(), "system": platform.platform()},
         "machine": {"threads": cpu_threads(), "devices": ", ".join(available_devices())},
         "limits": {field.name: getattr(Limits(), field.name) for field in dataclasses.fields(Limits)},
+        "limits of serve": dataclasses.asdict(ServiceLimits()),
         "models": {"bundled": ", ".join(list_bundles()) or "none"},
         "self-test": {},
     }

@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from colorizegan import __version__
 from colorizegan.colorizer import Colorizer
+from colorizegan.errors import UsageError
 from colorizegan.formats import NEAREST
+from colorizegan.hints import Hint, hints_path, read_hints
 from colorizegan.photo import Photo, encode_pages
-from colorizegan.reader import Reader
+from colorizegan.steering import Look
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["OnePhoto", "Settings", "provenance"]
+__all__ = ["Draw", "OnePhoto", "Reads", "Settings", "provenance"]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which of the proposals is wanted."""
+
+    count: int
+    seed: int
+    pick: int
+    """From 1 on, the likeliest first."""
+
+    def facts(self) -> dict[str, object]:
+        """For provenance and ledger."""
+        return {"proposals": self.count, "seed": self.seed, "pick": self.pick}
 
 
 @dataclass(frozen=True)
 class Settings:
     """How photos are colorized and written."""
 
-    saturation: float = 1.0
-    """Factor on the chroma, 0 .. 4."""
-    size: int | None = None
-    """Shorter side of the network's input, px; None = the model's own."""
+    look: Look = field(default_factory=Look)
+    """What is asked of the colours."""
     format: str | None = None
     """Format written; None = that of the target's name, else the source's."""
     quality: int = 95
@@ -40,9 +54,38 @@ class Settings:
     strip: bool = False
     """Leave private metadata out."""
 
+    kept_hints: bool = True
+    """Take the hints that are kept beside a photo (photo.jpg.hints.json) where none are given."""
+    proposal: Draw | None = None
+    """Colorize with one of several proposals."""
+
     def shaping(self) -> dict[str, object]:
         """The settings that the bytes of a result follow from; its format is that of its name."""
-        return {"saturation": self.saturation, "size": self.size, "quality": self.quality, "strip": self.strip}
+        shaping: dict[str, object] = {"saturation": self.look.saturation, "size": self.look.size}
+        shaping |= {"quality": self.quality, "strip": self.strip} | self.look.facts()
+        return shaping | (self.proposal.facts() if self.proposal else {})
+
+    def of(self, source: Path | bytes) -> Settings:
+        """The settings of one photo, with its hints. InputError where the file of its hints is damaged."""
+        if self.look.hints or not self.kept_hints or isinstance(source, bytes):
+            return self
+        path = hints_path(source)
+        return replace(self, look=replace(self.look, hints=read_hints(path))) if path.exists() else self
+
+
+class Reads(Protocol):
+    """What reads photos: a `colorizegan.reader.Reader`, or something in front of one."""
+
+    def read(
+        self,
+        source: Path | bytes,
+        *,
+        page: int = 0,
+        colors_too: bool = False,
+        admit: Callable[[int], None] | None = None,
+    ) -> Photo:
+        """As `Reader.read`."""
+        ...
 
 
 @dataclass
@@ -51,7 +94,7 @@ class OnePhoto:
 
     source: Path | bytes
     colorizer: Colorizer
-    reader: Reader
+    reader: Reads
     settings: Settings
     format: str | None = None
     """Format to write; None = that of the photo."""
@@ -114,18 +157,32 @@ class OnePhoto:
                 self.kept.append(page + 1)
                 yield photo.rgb, photo
             else:
-                rgb = self.colorizer.colorize_photo(photo, saturation=self.settings.saturation, size=self.settings.size)
+                look = self.settings.look
+                if page and look.hints:  # hints are places on the first page
+                    look = replace(look, hints=())
+                elif self.settings.proposal is not None and page == 0:
+                    look = replace(look, hints=self.drawn_hints(photo, self.settings.proposal))
+                rgb = self.colorizer.colorize_photo(photo, look)
                 yield rgb, photo
                 del rgb
             photo = None
             self.leave()
 
+    def drawn_hints(self, photo: Photo, draw: Draw) -> tuple[Hint, ...]:
+        """The hints of the wanted proposal."""
+        found = self.colorizer.propose_as(photo.gray, self.settings.look, count=draw.count, seed=draw.seed)
+        if draw.pick > len(found):
+            many = "is only one proposal" if len(found) == 1 else f"are only {len(found)} proposals"
+            raise UsageError(f"there {many} for this photo, not {draw.pick}", remedy="pick a lower number")
+        return found[draw.pick - 1].hints
+
 
 def provenance(colorizer: Colorizer, settings: Settings) -> dict[str, object]:
     """What the result's XMP says of how it was made: the same settings and model give the same colours again."""
-    return {
+    made: dict[str, object] = {
         "tool": f"ColorizeGAN {__version__}",
         "model": f"{colorizer.bundle.card.name} {colorizer.bundle.digest}",
-        "saturation": settings.saturation,
-        "size": colorizer.working_size(settings.size),
+        "saturation": settings.look.saturation,
+        "size": colorizer.working_size(settings.look.size),
     }
+    return made | settings.look.facts() | (settings.proposal.facts() if settings.proposal else {})

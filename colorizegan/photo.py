@@ -25,6 +25,7 @@ from colorizegan.decoders import HARMLESS_IN_JPEG, open_image, sniff
 from colorizegan.encoders import Page, encode
 from colorizegan.errors import ColorizeGANError, DecodeError, InputError, OutputError, TooLargeError
 from colorizegan.formats import NEAREST, WRITABLE, format_of_name
+from colorizegan.limits import Limits
 from colorizegan.luminance import Light, read_luminance
 from colorizegan.metadata import Metadata, xmp_with_note
 from colorizegan.tiff import TiffWriter, find_pages
@@ -41,20 +42,6 @@ log = logging.getLogger(__name__)
 HEAD = 512  # bytes that `sniff` sees
 LONGEST_MESSAGE = 200  # characters of a decoder's own words
 CLASSIC_TIFF = 3_500_000_000  # bytes of pixels from which on a result is a BigTIFF
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a photo may ask for before anything is allocated for it."""
-
-    pixels: int = 300_000_000
-    """Width times height."""
-    bytes: int | None = None
-    """Size of the file; None = any."""
-    pages: int = 1_000
-    """Pages of a TIFF file."""
-    frames: int = 10_000
-    """Frames of an animation."""
 
 
 @dataclass(frozen=True, eq=False)

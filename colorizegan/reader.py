@@ -90,8 +90,12 @@ class Reader:
         page: int = 0,
         colors_too: bool = False,
         admit: Callable[[int], None] | None = None,
+        allow_truncated: bool | None = None,
+        stop: threading.Event | None = None,
     ) -> Photo:
         """Read a photo: as `read_photo`, but what it finds remarkable is in `Photo.remarks` and not in the log.
+
+        Nobody waits for it any more once `stop` is set: its process is ended.
 
         Raises:
             InputError, DecodeError, TooLargeError: as `read_photo`; also where the decoder crashed or took too long.
@@ -99,7 +103,7 @@ class Reader:
         request = Request(
             None if isinstance(source, bytes) else os.fspath(source),
             dataclasses.asdict(self.limits),
-            self.allow_truncated,
+            self.allow_truncated if allow_truncated is None else allow_truncated,
             page,
             colors_too,
         )
@@ -107,13 +111,13 @@ class Reader:
             while True:
                 with self.decoder() as decoder:
                     used = decoder.photos > 0
-                    photo = decoder.read(request, source, admit)
+                    photo = decoder.read(request, source, admit, stop)
                 if photo is not None:
                     return photo
                 if self.closed.is_set():
                     raise DecodeError("was not read, as the run ends")
                 error = decoder.obituary()
-                if not (used and decoder.crashed):
+                if not (used and decoder.crashed) or (stop is not None and stop.is_set()):
                     raise error
                 log.info("reading %s once more: %s", source if isinstance(source, Path) else "bytes", error.reason)
         except ColorizeGANError as error:
@@ -172,6 +176,7 @@ class Decoder:
         widen(self.answers)
         self.photos = 0
         self.seconds_left: float | None = None
+        self.stop: threading.Event | None = None
         self.late = False
         self.midway = False  # in an exchange that was not ended as it should
         self.confused = False
@@ -187,11 +192,18 @@ class Decoder:
         code = self.process.wait()
         return not self.late and code != -getattr(signal, "SIGXCPU", 0)
 
-    def read(self, request: Request, source: Path | bytes, admit: Callable[[int], None] | None) -> Photo | None:
+    def read(
+        self,
+        request: Request,
+        source: Path | bytes,
+        admit: Callable[[int], None] | None,
+        stop: threading.Event | None = None,
+    ) -> Photo | None:
         """Read a photo; None where the process died over it."""
         admitted = -1
         size = len(source) if isinstance(source, bytes) else file_size(source)
         self.midway = True
+        self.stop = stop
         try:
             self.seconds_left = SECONDS + size / SLOWEST_DISK
             send(self.requests, vars(request), [source] if isinstance(source, bytes) else [])
@@ -218,16 +230,16 @@ class Decoder:
             self.process.kill()
             return None
         finally:
-            self.seconds_left = None
+            self.seconds_left = self.stop = None
         self.photos, self.midway = self.photos + 1, False
         return photo
 
     def tick(self) -> bool:
-        """Let a bit of time go by; whether the photo has had its time."""
+        """Let a bit of time go by; whether the photo has had its time, or nobody waits for it."""
         if self.seconds_left is None or self.late:
             return False
         self.seconds_left -= TICK
-        self.late = self.seconds_left < 0
+        self.late = self.seconds_left < 0 or (self.stop is not None and self.stop.is_set())
         return self.late
 
     def obituary(self) -> DecodeError:

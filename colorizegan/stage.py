@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from colorizegan.easel import Hint
+from colorizegan.hints import Hint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

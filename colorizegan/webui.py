@@ -1,4 +1,4 @@
-"""The web page: photos in, colours steered, results out. A thin shell over `colorizegan.easel`.
+"""The web page: photos in, colours steered, results out. A thin shell over `colorizegan.album`.
 
 Everything stays on the machine that serves it: the page loads nothing from elsewhere. What a visitor uploads lies in a
 folder of theirs, which goes when their session does.
@@ -6,6 +6,7 @@ folder of theirs, which goes when their session does.
 
 from __future__ import annotations
 
+import asyncio
 import html
 import shutil
 from collections.abc import Callable, Sequence
@@ -35,6 +36,9 @@ HEAD = """<style>
 footer { display: none !important; }
 button, input[type="text"], input[type="number"] { min-height: 40px; }
 #saturation input[type="number"], #saturation button { min-height: 0; }
+#add, #hints button { border: 1px solid var(--border-color-primary) !important;
+  background: var(--background-fill-primary) !important; }
+#add { margin: 8px; width: auto; }
 #proposals .grid-wrap, #examples .grid-wrap { min-height: 0; max-height: none; height: auto; }
 :focus-visible { outline: 3px solid var(--color-accent) !important; outline-offset: 1px; }
 @media (max-width: 640px) { .gradio-container .app { padding: 8px !important; } }
@@ -53,13 +57,8 @@ THEME = gr.themes.Default(
 NO_PHOTO = UsageError("there is no photo yet", remedy="drop one above, or take an example")
 
 
-def build(colorizer: Colorizer) -> gr.Blocks:
-    """The page. Serve it with `mount` or `launch`, which set what Gradio takes only there.
-
-    Args:
-        colorizer: the model; it may be used elsewhere at the same time.
-    """
-    desk = Desk(colorizer)
+def build(desk: Desk) -> gr.Blocks:
+    """The page. Serve it with `mount` or `launch`, which set what Gradio takes only there."""
     samples = next((sorted(folder.glob("*.jpg")) for folder in EXAMPLES if folder.is_dir()), [])
     with gr.Blocks(title="ColorizeGAN", analytics_enabled=False, delete_cache=CACHE) as page:
         album = gr.State(None, delete_callback=lambda state: state and shutil.rmtree(state.folder, ignore_errors=True))
@@ -240,12 +239,27 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 SERIAL: dict[str, Any] = {"concurrency_id": "colorize", "show_progress": "minimal", "api_visibility": "private"}
 
 
-def mount(app: FastAPI, colorizer: Colorizer, path: str = "/") -> FastAPI:
-    """Put the page into an application. Analytics are off, and uploads over the limit are refused as they come."""
-    return gr.mount_gradio_app(
-        app, build(colorizer), path, theme=THEME, head=HEAD, footer_links=[], run_history=False,
-        ssr_mode=False, show_error=False, max_file_size=LIMITS.bytes,
-    )  # fmt: skip
+def mount(app: FastAPI, colorizer: Colorizer, path: str = "/") -> Callable[[], None]:
+    """Put the page into an application. Analytics are off, and uploads over the limit are refused as they come.
+
+    Args:
+        app: with all its own routes, if `path` is above them.
+        colorizer: the model; it may be used elsewhere at the same time.
+        path: where the page is.
+
+    Returns:
+        What to call in the end: it deletes what visitors brought.
+    """
+    desk = Desk(colorizer)
+
+    async def put() -> None:  # where no loop runs, Gradio makes some that it never closes
+        gr.mount_gradio_app(
+            app, build(desk), path, theme=THEME, head=HEAD, footer_links=[], run_history=False,
+            ssr_mode=False, show_error=False, max_file_size=LIMITS.bytes,
+        )  # fmt: skip
+
+    asyncio.run(put())
+    return desk.close
 
 
 def launch(colorizer: Colorizer, *, port: int | None = None, wait: bool = True) -> gr.Blocks:
@@ -255,11 +269,18 @@ def launch(colorizer: Colorizer, *, port: int | None = None, wait: bool = True) 
         port: default GRADIO_SERVER_PORT, else the first free one from 7860 on.
         wait: until it is ended; otherwise `close()` the page that is returned.
     """
-    page = build(colorizer)
-    page.launch(
-        server_port=port, prevent_thread_lock=not wait, theme=THEME, head=HEAD, footer_links=[], run_history=False,
-        ssr_mode=False, show_error=False, max_file_size=LIMITS.bytes, quiet=True, share=False,
-    )  # fmt: skip
+
+    async def start() -> gr.Blocks:  # as for mount
+        page = build(Desk(colorizer))
+        page.launch(
+            server_port=port, prevent_thread_lock=True, theme=THEME, head=HEAD, footer_links=[], run_history=False,
+            ssr_mode=False, show_error=False, max_file_size=LIMITS.bytes, quiet=True, share=False,
+        )  # fmt: skip
+        return page
+
+    page = asyncio.run(start())
+    if wait:
+        page.block_thread()
     return page
 
 

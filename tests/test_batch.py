@@ -28,6 +28,7 @@ from colorizegan.colorizer import Colorizer
 from colorizegan.errors import OutputError, UsageError
 from colorizegan.jobs import make_plan, parse_shard
 from colorizegan.ledger import Ledger, file_sha256
+from colorizegan.steering import Look
 
 
 def put_photos(folder: Path, count: int, height: int = 60, width: int = 80, suffix: str = ".png") -> list[Path]:
@@ -80,7 +81,7 @@ def test_a_line_for_each_photo_tells_what_was_made_of_what(tmp_path: Path, color
     second.write_text("no photo")
     y, x = np.mgrid[0:40, 0:50]
     Image.fromarray(np.dstack((x * 5, y * 6, 255 - x * 5)).astype(np.uint8)).save(third)
-    results = run(colorizer, album, out, Settings(saturation=1.5))
+    results = run(colorizer, album, out, Settings(Look(saturation=1.5)))
     assert [result.status for result in results] == ["done", "skipped", "failed"]  # by name: a/000, a/002, b/001
     found = {line["output"]: line for line in lines(out / "colorizegan.jsonl") if line["status"] != "writing"}
     done = found["a/000.png"]

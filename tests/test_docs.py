@@ -8,6 +8,8 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -16,11 +18,13 @@ import numpy as np
 import pytest
 import torch
 import typer
+from http_client import running
 from PIL import Image
 from torch.nn import functional
 
 from colorizegan import bundle, cli, decoders, errors
-from colorizegan.photo import Limits
+from colorizegan.limits import Limits, ServiceLimits
+from colorizegan.options import Options
 from colorizegan.training.config import PRESETS, Config, load_config
 from colorizegan.training.networks import SQUEEZENET_FIRES, Fire
 from colorizegan.training.squeezenet import SqueezeNetFeatures
@@ -32,7 +36,7 @@ PAGES = [
     *(f"docs/{name}.md" for name in ("bundle", "colorize")),
 ]
 PAGES += [f"docs/{name}.md" for name in ("evaluation", "library", "model-card", "training", "benchmark", "experiments")]
-PAGES += [f"docs/{name}.md" for name in ("formats", "page", "reliability")]
+PAGES += [f"docs/{name}.md" for name in ("formats", "page", "reliability", "server", "steering")]
 OF_OTHER_PROGRAMS = {"--extra-index-url"}  # pip's
 
 
@@ -204,6 +208,46 @@ def test_limits_are_those_of_the_code(repository: Path) -> None:
     assert stated == {name: "none" if value is None else f"{value:,}" for name, value in limits.items()}
     assert decoders.PLAIN_PNM_PIXELS == decoders.RLE_BMP_PIXELS
     assert f"end at {decoders.PLAIN_PNM_PIXELS:,} pixels" in text
+
+
+def test_limits_of_the_service_are_those_of_the_code(repository: Path) -> None:
+    stated = {row[0].split()[0].rstrip(":"): row[1] for row in rows(text_of(repository, "docs/server.md"), "limit")}
+    assert stated == {name: f"{value:,}" for name, value in dataclasses.asdict(ServiceLimits()).items()}
+
+
+def test_every_option_of_serve_is_described(repository: Path, options: dict[str, set[str]]) -> None:
+    text = text_of(repository, "docs/server.md")
+    described = {option for row in rows(text, "option") for option in re.findall(r"`(-[^`]+)`", row[0])}
+    assert described == options["serve"] - {"--help", "-h"}
+    fields = {row[0].strip("`"): row[1] for row in rows(text, "field")}
+    assert set(fields) == set(Options.model_fields)
+    for name, known in Options.model_fields.items():
+        if known.default is not None and name != "size":
+            plain = {False: "false", (): "", "auto": "auto"}
+            wanted = plain.get(known.default) if known.default != 0 or known.default is False else "0"
+            assert fields[name] == (f"{known.default:g}" if wanted is None else wanted)
+    codes = {code for row in rows(text, "HTTP status") for code in re.findall(r"`(E_\w+)`", row[1])}
+    assert codes <= {getattr(errors, name).code for name in errors.__all__}
+
+
+@pytest.mark.parametrize("language", ["", "python"])
+def test_examples_of_the_service_run(repository: Path, folder: Path, tiny_bundle: Path, language: str) -> None:
+    shell = shutil.which("curl")
+    if language == "" and shell is None:
+        pytest.skip("missing program: curl (apt-get install curl)")
+    Image.open("portrait.jpg").save("scan.tif")
+    examples = [block for block in blocks(text_of(repository, "docs/server.md"), language) if ":8000/v1" in block]
+    assert examples
+    with running(tiny_bundle) as client:
+        for block in examples:
+            program = block.replace(":8000/", f":{client.port}/")
+            command = [sys.executable, "-c", program] if language else ["bash", "-ec", program]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+            assert done.returncode == 0, done.stderr
+    names = {"portrait.png": "PNG"} if language else {"portrait.colorized.jpg": "JPEG", "scan.colorized.tif": "TIFF"}
+    for name, format in names.items():
+        with Image.open(name) as result:
+            assert (result.format, result.size) == (format, (120, 80))
 
 
 def setting(config: Config, name: str) -> Any:

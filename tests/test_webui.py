@@ -15,16 +15,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from http_client import Client, running
 from PIL import Image
 from typer.testing import CliRunner
 
-from colorizegan.album import Album, Desk, Shot, free_name, hex_color
+from colorizegan.album import Album, Desk, Shot, free_name, hex_color, write_result
 from colorizegan.cli import app
 from colorizegan.colorizer import Colorizer
-from colorizegan.easel import Hint, write_result
 from colorizegan.errors import UsageError
-from colorizegan.photo import Limits
+from colorizegan.hints import Hint
+from colorizegan.limits import Limits
 from colorizegan.stage import stage, table
+from colorizegan.steering import Look
 
 with warnings.catch_warnings():  # of the libraries that Gradio brings
     warnings.simplefilter("ignore")
@@ -46,19 +48,19 @@ def colorizer(tiny_bundle: Path) -> Colorizer:
 def desk(colorizer: Colorizer) -> Iterator[Desk]:
     found = Desk(colorizer)
     yield found
-    found.reader.close()
-    found.home.cleanup()
+    home = Path(found.home.name)
+    found.close()
+    assert not home.exists()
 
 
 @pytest.fixture(scope="module")
-def address(colorizer: Colorizer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The page, served."""
+def address(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page, served as `colorizegan serve` does."""
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
-        page = webui.launch(colorizer, wait=False)
-        yield page.local_url
-        page.close()
+        with running(tiny_bundle, mount=webui.mount) as client:
+            yield f"http://127.0.0.1:{client.port}/"
 
 
 def photo(path: Path, period: float, **options: Any) -> Path:
@@ -135,7 +137,9 @@ class Visitor:
     def names(self) -> list[str]:
         """The photos to choose from."""
         self.find("#which input").click()
-        options = self.until(lambda: [one for one in self.all("[role=option]") if one.text.strip()])
+        options = self.until(
+            lambda: all(one.text.strip() for one in self.all("[role=option]")) and self.all("[role=option]")
+        )
         return [one.text.split("\n")[-1] for one in options]
 
     def status(self) -> str:
@@ -230,7 +234,7 @@ def test_hints_and_proposals(visitor: Visitor, photos: list[Path], desk: Desk):
 
     def made_with(*hints: Hint) -> bytes:
         file = io.BytesIO()
-        write_result(desk.colorizer, desk.reader, photos[0], file, saturation=1.0, hints=hints)
+        write_result(desk.colorizer, desk.reader, photos[0], file, Look(hints=hints))
         return file.getvalue()
 
     visitor.upload(photos[0])
@@ -283,6 +287,9 @@ def test_hints_and_proposals(visitor: Visitor, photos: list[Path], desk: Desk):
     assert visitor.hints() == [(str(hint.x), str(hint.y), hint.color) for hint in found.hints]
     visitor.until(lambda: visitor.download()[1] == made_with(*found.hints))
     # Doubt is marked in the picture, and not in the file.
+    for _ in found.hints:
+        visitor.changes(lambda: visitor.press("#hints button[data-index='0']"))
+    visitor.until(lambda: visitor.download()[1] == made_with())
     clean, file = visitor.pixels(), visitor.download()[1]
     visitor.changes(visitor.find("#unsure input").click)
     assert np.abs(visitor.pixels() - clean).max() > 20
@@ -381,7 +388,8 @@ def test_mounted_beside_other_routes(colorizer: Colorizer, tmp_path: Path, monke
     monkeypatch.setattr(webui, "LIMITS", Limits(bytes=1000))
     application = FastAPI()
     application.get("/health")(lambda: "ok")
-    with TestClient(webui.mount(application, colorizer)) as client:
+    end = webui.mount(application, colorizer)
+    with TestClient(application) as client:
         assert client.get("/health").json() == "ok"
         page = client.get("/")
         assert page.status_code == 200
@@ -393,6 +401,30 @@ def test_mounted_beside_other_routes(colorizer: Colorizer, tmp_path: Path, monke
         assert client.get("/config").json()["analytics_enabled"] is False
         # No programs through the page: they have the HTTP service.
         assert client.get("/gradio_api/info").json()["named_endpoints"] == {}
+    end()
+
+
+def test_programs_reach_the_service_beside_the_page(address: str, photos: list[Path]):
+    client = Client(None, int(address.rstrip("/").rpartition(":")[2]))
+    assert client.get("/health").json["status"] == "ok"
+    assert client.colorize(photos[0].read_bytes()).headers["content-type"] == "image/jpeg"
+    assert client.get("/nothing").status == 404
+    page = client.get("/")
+    assert b"ColorizeGAN" in page.body
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    # Another site's page cannot make a visitor's browser use this one.
+    client.send("POST", "/gradio_api/upload", b"", Origin="http://evil.example").problem(403, "E_REFUSED")
+
+
+def test_the_page_alone(colorizer: Colorizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        page = webui.launch(colorizer, wait=False)
+    try:
+        assert b"ColorizeGAN" in Client(None, int(page.local_url.rstrip("/").rpartition(":")[2])).get("/").body
+    finally:
+        page.close()
 
 
 def test_folders_are_private_and_hold_one_result(desk: Desk, photos: list[Path]):

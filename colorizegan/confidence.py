@@ -1,0 +1,29 @@
+"""How sure the network is, as a picture: a gray map, and an overlay that marks where the colours are a guess."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+__all__ = ["confidence_map", "overlay"]
+
+MARK = np.array([255, 0, 128], np.float32)  # no colour of nature
+STRONGEST = 0.7  # how much of the mark covers a place where anything is possible
+SURE = 0.5  # confidence from which on nothing is marked; a map of probabilities over 313 colours seldom gets near 1
+
+
+def confidence_map(sure: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:
+    """Confidence (h', w') 0..1 at the photo's size, (height, width) uint8: 0 any colour, 255 only one."""
+    codes = Image.fromarray(np.rint(np.clip(sure, 0, 1) * 255).astype(np.uint8))
+    return np.asarray(codes.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def overlay(rgb: NDArray[np.uint8], sure: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The photo with doubtful places marked in magenta, (H, W, 3) uint8.
+
+    rgb: (H, W, 3) uint8; sure: (H, W), 0..255 where uint8, else 0..1.
+    """
+    share = sure.astype(np.float32) / np.float32(255 if sure.dtype == np.uint8 else 1)
+    doubt = np.float32(STRONGEST) * np.clip(1 - share / np.float32(SURE), 0, 1)[..., None]
+    return np.rint(rgb * (1 - doubt) + MARK * doubt).astype(np.uint8)

@@ -1,0 +1,204 @@
+"""What every request passes: request ids, which hosts and pages may ask, errors as problem+json, counting.
+
+Only this site's own pages may send anything (`Origin`), and only under a name that this server goes by (`Host`), or a
+page of another site could use a browser to reach a server on its visitor's machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from colorizegan.errors import (
+    BusyError,
+    ColorizeGANError,
+    DecodeError,
+    InputError,
+    LateError,
+    OutputError,
+    RefusedError,
+    TooLargeError,
+    UsageError,
+)
+from colorizegan.telemetry import Counter, Histogram
+
+__all__ = ["Gate", "problem_of"]
+
+log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LOCAL = ("localhost", "127.0.0.1", "[::1]")
+SAFE = ("GET", "HEAD", "OPTIONS")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+FIELDS = re.compile("--(allow-truncated|force|format|size)")
+LINGER_SECONDS, LINGER_BYTES = 2.0, 60_000_000
+STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (TooLargeError, 413),
+    (DecodeError, 422),
+    (InputError, 422),
+    (UsageError, 400),
+    (BusyError, 503),
+    (LateError, 504),
+    (RefusedError, 403),
+    (OutputError, 422),
+)
+SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60)
+# A page of this server may use nothing that is not on it: nothing goes out to other servers.
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; worker-src 'self' blob:; connect-src 'self' data: blob:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors {frames}"
+)
+
+
+class Gate:
+    """ASGI middleware around the whole application.
+
+    Args:
+        app: what is inside.
+        hosts: names that the server goes by, with or without a port; "*" lets any name through.
+        frames: sites whose pages may show this one in a frame.
+    """
+
+    def __init__(self, app: App, *, hosts: Iterable[str] = LOCAL, frames: Iterable[str] = ()) -> None:
+        self.app = app
+        self.hosts = {host.lower() for host in hosts}
+        self.policy = POLICY.format(frames=" ".join(("'self'", *frames))).encode()
+        self.requests = Counter("colorizegan_requests_total", "Requests by route and status.", ("route", "status"))
+        self.seconds = Histogram("colorizegan_request_seconds", "Time from request to answer.", SECONDS)
+        self.body_bytes = Counter("colorizegan_received_bytes_total", "Bytes of bodies that were read.")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = Exchange(self, scope, receive, send)
+        try:
+            self.check(scope["method"], exchange.headers)
+            await self.app(scope, exchange.receive, exchange.send)
+        except Exception as error:
+            if not isinstance(error, ColorizeGANError):
+                log.exception("request %s", exchange.id)
+            if exchange.status:  # too late to say so: the answer ends short, which its length gives away
+                raise
+            await send_problem(exchange, error)
+        finally:
+            exchange.note()
+
+    def check(self, method: str, headers: Mapping[str, str]) -> None:
+        """RefusedError where the request is for another host or from another site's page."""
+        host = headers.get("host", "").lower()
+        if "*" not in self.hosts and host not in self.hosts and without_port(host) not in self.hosts:
+            what = f"this server does not go by the name {host[:80]!r}"
+            error = RefusedError(what, remedy="start it with --allow-host NAME")
+            error.status = 421
+            raise error
+        origin = headers.get("origin")
+        if origin is not None and method not in SAFE and urlsplit(origin).netloc.lower() != host:
+            raise RefusedError(f"a page of {origin[:80]!r} may not use this server", remedy="use the server's own page")
+
+
+class Exchange:
+    """One request and its answer: counted, marked with the id, and read to its end where the answer came first."""
+
+    def __init__(self, gate: Gate, scope: Scope, receive: Receive, send: Send) -> None:
+        self.gate, self.scope, self.inner_receive, self.inner_send = gate, scope, receive, send
+        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        given = self.headers.get("x-request-id", "")
+        self.id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = self.id
+        self.start = time.perf_counter()
+        self.status = 0
+        length = self.headers.get("content-length", "0")
+        self.unread = length != "0" or "transfer-encoding" in self.headers
+
+    async def receive(self) -> Message:
+        message = await self.inner_receive()
+        if message["type"] == "http.request":
+            self.unread = bool(message.get("more_body", False))
+            self.gate.body_bytes.add(by=len(message.get("body", b"")))
+        else:
+            self.unread = False
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers: list[tuple[bytes, bytes]] = list(message.get("headers", []))
+            headers += [(b"x-request-id", self.id.encode()), (b"x-content-type-options", b"nosniff")]
+            headers += [(b"content-security-policy", self.gate.policy), (b"referrer-policy", b"no-referrer")]
+            if self.unread:
+                headers.append((b"connection", b"close"))
+            message = {**message, "headers": headers}
+        elif self.unread and not message.get("more_body", False):
+            # The client still sends, and would lose an answer whose connection is closed over unread bytes.
+            await self.inner_send({**message, "more_body": True})
+            await self.linger()
+            message = {"type": "http.response.body", "body": b"", "more_body": False}
+        await self.inner_send(message)
+
+    async def linger(self) -> None:
+        """Read on for a moment and forget what comes, so that the client gets round to the answer."""
+        end, left = time.monotonic() + LINGER_SECONDS, LINGER_BYTES
+        while self.unread and left > 0 and (seconds := end - time.monotonic()) > 0:
+            try:
+                left -= len((await asyncio.wait_for(self.receive(), seconds)).get("body", b""))
+            except asyncio.TimeoutError:
+                return
+
+    def note(self) -> None:
+        """Count it, and say it in the log."""
+        route = getattr(self.scope.get("route"), "path", None) or "other"
+        seconds = time.perf_counter() - self.start
+        self.gate.requests.add(route, str(self.status))
+        self.gate.seconds.add(seconds)
+        method, path = self.scope["method"], self.scope["path"][:100]
+        log.info("%s %s %s %.3f s %s", method, path, self.status or "gone", seconds, self.id)
+
+
+def problem_of(error: Exception, request_id: str) -> tuple[int, dict[str, str], dict[str, object]]:
+    """An error as (status, headers, the object of application/problem+json, RFC 9457)."""
+    if not isinstance(error, ColorizeGANError):
+        error = ColorizeGANError(f"unexpected {type(error).__name__}", remedy="please report this")
+    status = error.status or next((code for kind, code in STATUS if isinstance(error, kind)), 500)
+    # The command line's options are fields here; its file names are our own, and nobody else's business.
+    detail = "; ".join(filter(None, (error.reason, error.remedy)))
+    detail = FIELDS.sub(lambda found: found[1].replace("-", "_"), detail)
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, BusyError) else {}
+    title = (type(error).__doc__ or "").split(":")[0].split(";")[0].split(".")[0].strip()
+    problem: dict[str, object] = {
+        "type": f"urn:colorizegan:{error.code}",
+        "title": title if type(error) is not ColorizeGANError else "Something went wrong in the service",
+        "status": status,
+        "detail": detail,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    return status, headers, problem
+
+
+async def send_problem(exchange: Exchange, error: Exception) -> None:
+    """Answer with an error."""
+    status, headers, problem = problem_of(error, exchange.id)
+    raw = json.dumps(problem).encode()
+    headers |= {"content-type": "application/problem+json", "content-length": str(len(raw))}
+    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await exchange.send({"type": "http.response.start", "status": status, "headers": encoded})
+    await exchange.send({"type": "http.response.body", "body": b"" if exchange.scope["method"] == "HEAD" else raw})
+
+
+def without_port(host: str) -> str:
+    return re.sub(r":\d{1,5}$", "", host)

@@ -1,0 +1,149 @@
+"""Hints: points of a photo whose colour a person knows, as text, as JSON beside the photo, and as network input."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorizegan.color import rgb_to_lab
+from colorizegan.errors import InputError, UsageError
+from colorizegan.whole import write_whole
+
+__all__ = ["Hint", "Point", "hint_planes", "hints_path", "parse_hint", "points_of", "read_hints", "write_hints"]
+
+ENDING = ".hints.json"
+SCHEMA = 1
+MOST = 1000  # hints of one photo
+LARGEST_FILE = 1 << 20  # bytes
+RADIUS = 1  # px at the network's size; it was trained on squares of 1 to 7 px
+
+
+@dataclass(frozen=True)
+class Hint:
+    """The colour of one point. Its brightness stays that of the photo; hue and strength are those of `color`.
+
+    Raises:
+        UsageError: a colour that is not #rrggbb, or a negative place.
+    """
+
+    x: int
+    """Pixels from the left of the upright photo."""
+    y: int
+    """Pixels from its top."""
+    color: str
+    """sRGB, "#rrggbb"."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.color, str) or not re.fullmatch(r"#[0-9a-fA-F]{6}", self.color):
+            raise UsageError(f"the hint's colour {str(self.color)[:40]!r} is none", remedy="write it as #rrggbb")
+        for value in (self.x, self.y):
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise UsageError(f"the hint's place {value!r} is none", remedy="give whole pixels from the top left")
+
+    @property
+    def ab(self) -> tuple[float, float]:
+        """Its chroma, Lab units."""
+        rgb = np.array([int(self.color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        _, a, b = rgb_to_lab(rgb)
+        return float(a), float(b)
+
+    def __str__(self) -> str:
+        return f"{self.x},{self.y},{self.color}"
+
+
+class Point(NamedTuple):
+    """A hint at the network's size."""
+
+    row: int
+    column: int
+    a: float
+    b: float
+
+
+def parse_hint(text: str) -> Hint:
+    """A hint as the command line takes it, "x,y,#rrggbb". UsageError where it is none."""
+    match = re.fullmatch(r"\s*(\d{1,7})\s*,\s*(\d{1,7})\s*,\s*(#?[0-9a-fA-F]{6})\s*", text)
+    if match is None:
+        raise UsageError(f"{text[:60]!r} is no hint", remedy="write it as x,y,#rrggbb, such as 120,80,#3a6ea5")
+    return Hint(int(match[1]), int(match[2]), "#" + match[3].removeprefix("#").lower())
+
+
+def hints_path(photo: Path) -> Path:
+    """Where the hints of a photo are kept: `photo.jpg.hints.json` beside it."""
+    return Path(f"{photo}{ENDING}")
+
+
+def write_hints(path: Path, hints: Sequence[Hint]) -> None:
+    """Write hints as JSON, whole or not at all. OSError where they cannot be written."""
+    table = {"schema": SCHEMA, "hints": [{"x": hint.x, "y": hint.y, "color": hint.color} for hint in hints]}
+    write_whole(path, (json.dumps(table, indent=1) + "\n").encode())
+
+
+def read_hints(path: Path) -> tuple[Hint, ...]:
+    """The hints in a JSON file: what `write_hints` writes, or a bare list of such entries.
+
+    Raises:
+        InputError: it cannot be read, or holds something else.
+    """
+    remedy = 'write {"schema": 1, "hints": [{"x": 120, "y": 80, "color": "#3a6ea5"}]}'
+    try:
+        raw = path.read_bytes() if path.is_file() and path.stat().st_size <= LARGEST_FILE else None
+        table: Any = None if raw is None else json.loads(raw)
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", path=path) from None
+    except (ValueError, RecursionError):
+        raise InputError("is no JSON", path=path, remedy=remedy) from None
+    if raw is None:
+        why = "is too large for a file of hints" if path.exists() else "no such file of hints"
+        raise InputError(why, path=path, remedy=remedy)
+    entries: Any = table.get("hints") if isinstance(table, dict) else table
+    if isinstance(table, dict) and table.get("schema", SCHEMA) != SCHEMA:
+        raise InputError(f"has the schema {table['schema']!r}", path=path, remedy="use a newer version of ColorizeGAN")
+    if not isinstance(entries, list) or len(entries) > MOST:
+        raise InputError(f"holds no list of at most {MOST} hints", path=path, remedy=remedy)
+    hints: list[Hint] = []
+    for number, entry in enumerate(entries, 1):
+        if not isinstance(entry, dict) or set(entry) != {"x", "y", "color"}:
+            raise InputError(f"hint {number} has not just x, y and color", path=path, remedy=remedy)
+        try:
+            hints.append(Hint(**entry))
+        except UsageError as error:
+            raise InputError(f"hint {number}: {error.reason}", path=path, remedy=error.remedy) from None
+    return tuple(hints)
+
+
+def points_of(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, int]) -> list[Point]:
+    """Hints of a photo (H, W) at the network's size (h, w); of two on one spot the later one counts.
+
+    Raises:
+        UsageError: a hint outside the photo, or too many.
+    """
+    if len(hints) > MOST:
+        raise UsageError(f"{len(hints)} hints are too many", remedy=f"give at most {MOST}")
+    points: dict[tuple[int, int], Point] = {}
+    for hint in hints:
+        if hint.y >= photo[0] or hint.x >= photo[1]:
+            raise UsageError(f"the hint {hint} lies outside the photo", remedy=f"it has {photo[1]} x {photo[0]} pixels")
+        row = min(int((hint.y + 0.5) * small[0] / photo[0]), small[0] - 1)
+        column = min(int((hint.x + 0.5) * small[1] / photo[1]), small[1] - 1)
+        points.pop((row // 2, column // 2), None)
+        points[row // 2, column // 2] = Point(row, column, *hint.ab)
+    return list(points.values())
+
+
+def hint_planes(points: Sequence[Point], shape: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """hint_ab (2, h, w) in Lab units and hint_mask (1, h, w), as the network takes them: a small square a point."""
+    ab, mask = np.zeros((2, *shape), np.float32), np.zeros((1, *shape), np.float32)
+    for point in points:
+        rows = slice(max(point.row - RADIUS, 0), point.row + RADIUS + 1)
+        columns = slice(max(point.column - RADIUS, 0), point.column + RADIUS + 1)
+        ab[:, rows, columns] = np.array([point.a, point.b], np.float32)[:, None, None]
+        mask[:, rows, columns] = 1
+    return ab, mask

@@ -1,0 +1,64 @@
+"""Every limit in one place: what a photo may ask for, on the command line and of the service. `doctor` prints them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Limits", "ServiceLimits"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a photo may ask for before anything is allocated for it."""
+
+    pixels: int = 300_000_000
+    """Width times height."""
+    bytes: int | None = None
+    """Size of the file; None = any."""
+    pages: int = 1_000
+    """Pages of a TIFF file."""
+    frames: int = 10_000
+    """Frames of an animation."""
+
+
+@dataclass(frozen=True)
+class ServiceLimits:
+    """What clients of the service may ask for, one by one and all together."""
+
+    pixels: int = 50_000_000
+    """Width times height of a photo."""
+    bytes: int = 50_000_000
+    """Size of a photo's file."""
+    pages: int = 1
+    """Pages of a TIFF file."""
+    frames: int = 1
+    """Frames of an animation."""
+    queue: int = 32
+    """Requests that wait for their turn."""
+    decoders: int = 2
+    """Decoder processes; the network is run by one more thread."""
+    batch: int = 4
+    """Photos of one size that the network takes at once, and photos under way at once."""
+    seconds: float = 60
+    """Time for a request to arrive, and then for its answer."""
+    silence: float = 10
+    """Seconds in which a client that is to send or to read something does neither."""
+    size: int = 512
+    """Shorter side of the network's input, px."""
+    parts: int = 16
+    """Parts of a form."""
+    options: int = 262_144
+    """Bytes of the options of a request."""
+    hints: int = 500
+    """Coloured points of a request."""
+    proposals: int = 8
+    """Proposals of a request."""
+    spool: int = 2_000_000_000
+    """Bytes of all uploads that lie on the disk at a time."""
+    connections: int = 1_000
+    """Open connections."""
+
+    @property
+    def photo(self) -> Limits:
+        """What one photo may ask for."""
+        return Limits(self.pixels, self.bytes, self.pages, self.frames)

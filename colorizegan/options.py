@@ -1,0 +1,175 @@
+"""The options of a request: what they are called, what they may be, and which format the client takes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from colorizegan.emulsion import Emulsion
+from colorizegan.errors import UsageError
+from colorizegan.formats import WRITABLE
+from colorizegan.hints import Hint, parse_hint
+from colorizegan.limits import ServiceLimits
+from colorizegan.onephoto import Draw, Settings
+from colorizegan.steering import Look
+
+__all__ = ["MEDIA_TYPES", "Options", "best_format", "preference", "read_options", "schema_of_request"]
+
+MEDIA_TYPES = {
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "tiff": "image/tiff",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "bmp": "image/bmp",
+    "pnm": "image/x-portable-anymap",
+    "gif": "image/gif",
+    "heic": "image/heic",
+}
+"""Of all formats that are read; gif and heic are only sent back as they came."""
+
+WEIGHT = re.compile(r"[01](\.\d{0,3})?")
+
+
+class HintOption(BaseModel):
+    """A point whose colour is known."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    x: int = Field(ge=0, description="Pixels from the left of the upright photo.")
+    y: int = Field(ge=0, description="Pixels from its top.")
+    color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$", description="sRGB, #rrggbb.")
+
+
+class Options(BaseModel):
+    """How a photo is colorized and written."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    saturation: float = Field(1.0, ge=0, le=4, description="Strength of the colours; 0 is gray.")
+    size: int | None = Field(None, ge=16, description="Shorter side of the network's input, px.")
+    format: Literal["jpeg", "png", "tiff", "webp", "avif", "bmp", "pnm"] | None = Field(
+        None, description="Format of the answer; default what Accept says, or the photo's own."
+    )
+    quality: int = Field(95, ge=1, le=100, description="Of JPEG, WebP and AVIF.")
+    force: bool = Field(False, description="Colorize a photo too that is in colour already.")
+    allow_truncated: bool = Field(False, description="Colorize what is left of a file that ends too early.")
+    strip: bool = Field(False, description="Leave private metadata out.")
+    temperature: float | None = Field(None, ge=0.05, le=2, description="Low: vivid; high: dull.")
+    emulsion: Emulsion = Field("auto", description="The film of the photo.")
+    hints: tuple[HintOption, ...] = Field((), description="Points whose colour is known.")
+    tone_down_unsure: bool = Field(False, description="Less colour where the network is unsure.")
+    proposals: int | None = Field(None, ge=1, description="Draw so many colourings; /v1/predict lists them.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Of the proposals.")
+    pick: int | None = Field(None, ge=1, description="Colorize with this one of the proposals, from 1 on.")
+
+    @field_validator("hints", mode="before")
+    @classmethod
+    def from_text(cls, value: Any) -> Any:
+        """Hints in a query or a form are text: a JSON list, or x,y,#rrggbb with blanks between."""
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            try:
+                return json.loads(value)
+            except (ValueError, RecursionError):
+                raise ValueError("no JSON list of hints") from None
+        return [vars(parse_hint(text)) for text in value.split()]
+
+    def look(self) -> Look:
+        """What is asked of the colours."""
+        hints = tuple(Hint(hint.x, hint.y, hint.color) for hint in self.hints)
+        return Look(self.saturation, self.size, self.temperature, self.emulsion, hints, self.tone_down_unsure)
+
+    def settings(self) -> Settings:
+        """As the command line has them."""
+        drawn = self.proposals is not None and self.pick is not None
+        return Settings(
+            look=self.look(),
+            proposal=Draw(self.proposals or 0, self.seed, self.pick or 0) if drawn else None,
+            format=self.format,
+            quality=self.quality,
+            force=self.force,
+            allow_truncated=self.allow_truncated,
+            strip=self.strip,
+        )
+
+
+def read_options(given: Mapping[str, Any], limits: ServiceLimits) -> Options:
+    """Options from a query or a form; UsageError naming the first that is wrong."""
+    try:
+        options = Options.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(map(str, first["loc"]))[:80]
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(Options.model_fields)
+            raise UsageError(f"there is no option {name!r}", remedy=f"known are {known}") from None
+        raise UsageError(f"option {name!r}: {first['msg']}", remedy="see /openapi.json") from None
+    if options.size is not None and options.size > limits.size:
+        raise UsageError(f"size is {options.size}", remedy=f"use 16 to {limits.size}")
+    if len(options.hints) > limits.hints:
+        raise UsageError(f"{len(options.hints)} hints are too many", remedy=f"send at most {limits.hints}")
+    if options.proposals is not None and options.proposals > limits.proposals:
+        raise UsageError(f"{options.proposals} proposals are too many", remedy=f"ask for at most {limits.proposals}")
+    if options.pick is not None and (options.proposals is None or options.pick > options.proposals):
+        raise UsageError(f"pick is {options.pick}", remedy=f"ask for {options.pick} or more proposals")
+    return options
+
+
+def best_format(accept: str, nearest: str) -> str:
+    """The format to answer in: that of the photo, or what comes nearest, unless the client prefers another.
+
+    Args:
+        accept: the header of the request.
+        nearest: what the photo's format is written as.
+
+    Raises:
+        UsageError (status 406): the client takes none that can be written.
+    """
+    best = max(WRITABLE, key=lambda name: (preference(accept, name), name == nearest, -WRITABLE.index(name)))
+    if preference(accept, best) <= 0:
+        error = UsageError(f"none of {accept[:80]!r} can be written", remedy=f"accept {MEDIA_TYPES[nearest]}")
+        error.status = 406
+        raise error
+    return best
+
+
+def preference(accept: str, format: str) -> float:
+    """How much a client wants a format, 0 (not at all) .. 1, by its header Accept (RFC 9110, 12.5.1)."""
+    wanted: dict[str, float] = {}
+    for entry in accept.split(",")[:64]:
+        kind, *parameters = (part.strip().lower() for part in entry.split(";"))
+        weight = next((value[2:] for value in parameters if value.startswith("q=")), "1")
+        if kind:
+            # A weight that is no number is none.
+            wanted[kind.replace("image/jpg", "image/jpeg")] = float(weight) if WEIGHT.fullmatch(weight) else 0.0
+    names = (MEDIA_TYPES[format], "image/*", "*/*")
+    return next((wanted[name] for name in names if name in wanted), 0.0 if wanted else 1.0)
+
+
+def schema_of_request() -> dict[str, Any]:
+    """The request's part of OpenAPI: the body is read by `colorizegan.upload`, piece by piece."""
+    schema = Options.model_json_schema()
+    photo = {"type": "string", "format": "binary", "description": "The file of a photo."}
+    form = {"photo": photo, "options": {"type": "string", "description": "All options as one JSON object."}}
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "required": False, "schema": entry}
+            for name, entry in schema["properties"].items()
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "image/*": {"schema": photo},
+                "application/octet-stream": {"schema": photo},
+                "multipart/form-data": {
+                    "schema": {"type": "object", "required": ["photo"], "properties": form | schema["properties"]}
+                },
+            },
+        },
+    }

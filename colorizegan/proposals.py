@@ -1,0 +1,177 @@
+"""Several plausible colourings of one photo: colours drawn at a few places of doubt, and spread over what is there.
+
+Colours drawn for every place by themselves would be noise. Here a colour is drawn from the network's distribution at
+the place where most is in doubt; the network sees it as a hint, and its distribution for the next place follows from
+it. So a proposal is coherent, and is nothing but a few hints, which a person can take and change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorizegan.color import in_gamut_scale, lab_to_rgb
+from colorizegan.errors import UsageError
+from colorizegan.hints import Hint, Point, points_of
+from colorizegan.predict import Prediction, Predictor
+from colorizegan.spread import CELL, cells_of, likeness, reach
+from colorizegan.steering import Look, answer
+
+__all__ = ["MOST", "Proposal", "propose"]
+
+Plane = NDArray[np.float32]
+
+MOST = 12  # proposals of one photo
+PLACES = 4  # of doubt at which colours are drawn
+DRAWN = 0.5  # temperature of the draw: below 1, as rare colours were given more weight in training
+NUCLEUS = 0.9  # colours are drawn from the likeliest ones that make up this share (Holtzman 2020, top-p)
+SETTLED = 0.55  # confidence over which a place is not in doubt
+WIDTH = 10.0  # Lab units that one colour bin stands for on each side, in the likelihood
+KIN = 15.0  # Lab units around a drawn colour within which others are the same choice
+SETTLES = 0.7  # distance (see spread.py) within which a colour that is known or drawn settles the rest
+APART = 3.0  # mean ab distance, Lab units, under which two proposals are too much alike to give a place to both
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """One of several colourings."""
+
+    hints: tuple[Hint, ...]
+    """The colours that were drawn, after those that the person gave. Colorizing with them gives this proposal."""
+    likelihood: float
+    """Mean log-probability of its colours per place in the network's own distribution (hints of the person given), 0 at
+    most."""
+    ab: Plane
+    """(2, h, w) Lab units, at half the network's size."""
+
+
+def propose(
+    predictor: Predictor, L: Plane, look: Look, photo: tuple[int, int], *, count: int = 5, seed: int = 0
+) -> list[Proposal]:
+    """Distinct colourings of a photo, the likeliest first; the network's own answer is among them.
+
+    Args:
+        predictor, L, look, photo: as for `steering.answer`.
+        count: how many, 1 .. MOST; fewer come back where the photo leaves no choice.
+        seed: the same seed gives the same proposals.
+    """
+    if not 1 <= count <= MOST:
+        raise UsageError(f"{count} proposals are not possible", remedy=f"ask for 1 to {MOST}")
+    rng = np.random.default_rng(seed)
+    plain, _ = answer(predictor, L, look, photo)
+    candidates = [Proposal(look.hints, _likelihood(plain, plain.ab), plain.ab)]
+    if count == 1:
+        return candidates
+    seen = likeness(predictor.predict(L).logits)
+    for _ in range(2 * count):
+        hints = _draw(predictor, L, look, photo, seen, rng)
+        if len(hints) == len(look.hints):
+            break  # nothing is in doubt
+        drawn, _ = answer(predictor, L, with_hints(look, hints), photo)
+        candidates.append(Proposal(hints, _likelihood(plain, drawn.ab), drawn.ab))
+    # The plain answer, then always the one most unlike those taken, as long as that is a difference.
+    taken, rest = candidates[:1], candidates[1:]
+    while rest and len(taken) < count:
+        apart = [min(_distance(a.ab, b.ab) for b in taken) for a in rest]
+        best = int(np.argmax(apart))
+        if apart[best] < APART:
+            break
+        taken.append(rest.pop(best))
+    return sorted(taken, key=lambda proposal: -proposal.likelihood)
+
+
+def with_hints(look: Look, hints: tuple[Hint, ...]) -> Look:
+    """The same wishes with other hints."""
+    return replace(look, hints=hints)
+
+
+def _draw(
+    predictor: Predictor, L: Plane, look: Look, photo: tuple[int, int], seen: Plane, rng: np.random.Generator
+) -> tuple[Hint, ...]:
+    """The person's hints and up to PLACES drawn ones."""
+    hints = look.hints
+    prediction, sure = answer(predictor, L, look, photo)
+    light = cells_of(L, *sure.shape)
+    free = np.ones(sure.shape, bool)
+    known = points_of(look.hints, photo, (L.shape[0], L.shape[1]))
+    if known:
+        free = reach(known, L, seen).min(axis=0) > SETTLES
+    for _ in range(PLACES):
+        doubt = _smooth(np.where(free, np.clip(SETTLED - sure, 0, None), 0))
+        if doubt.max() < 0.02:
+            break
+        # Not always the very same place: a share of chance makes proposals differ in what they are about.
+        noisy = doubt * rng.uniform(0.5, 1.0, doubt.shape)
+        row, column = (int(i) for i in np.unravel_index(noisy.argmax(), doubt.shape))
+        bins = _nucleus(prediction.logits[:, row, column])
+        a, b = _around(prediction.bins, bins, int(rng.choice(len(bins), p=bins)))
+        x, y = _photo_place(row, column, (L.shape[0], L.shape[1]), photo)
+        hints = (*hints, Hint(x, y, _hex(float(light[row, column]), float(a), float(b))))
+        prediction, sure = answer(predictor, L, with_hints(look, hints), photo)
+        far = reach([_point(row, column)], L, seen)[0]
+        free &= far > SETTLES
+    return hints
+
+
+def _point(row: int, column: int) -> Point:
+    """The middle of a cell at the network's size."""
+    return Point(row * CELL + CELL // 2, column * CELL + CELL // 2, 0.0, 0.0)
+
+
+def _smooth(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Mean over 5 x 5 cells: doubt about a thing, not about a dot."""
+    for axis in (0, 1):
+        padded = np.pad(x, [(2, 2) if axis == i else (0, 0) for i in (0, 1)], mode="edge")
+        size = x.shape[axis]
+        x = np.mean([padded.take(range(k, k + size), axis) for k in range(5)], axis=0)
+    return x
+
+
+def _nucleus(logits: Plane) -> NDArray[np.float64]:
+    """Probabilities to draw from: sharpened, and without the unlikely tail."""
+    scaled = logits.astype(np.float64) / DRAWN
+    odds = np.exp(scaled - scaled.max())
+    odds /= odds.sum()
+    order = np.argsort(-odds, kind="stable")
+    kept = order[: int(np.searchsorted(np.cumsum(odds[order]), NUCLEUS)) + 1]
+    cut = np.zeros_like(odds)
+    cut[kept] = odds[kept]
+    return cut / cut.sum()
+
+
+def _around(bins: Plane, odds: NDArray[np.float64], drawn: int) -> NDArray[np.float64]:
+    """Mean of the likely colours near the one that was drawn: a bin's centre alone is often too strong."""
+    near = np.exp(-np.square(bins - bins[drawn]).sum(axis=1) / (2 * KIN**2)) * odds
+    return near @ bins / near.sum()
+
+
+def _photo_place(row: int, column: int, small: tuple[int, int], photo: tuple[int, int]) -> tuple[int, int]:
+    """x and y in the photo of the middle of a cell."""
+    x = int((column * CELL + CELL / 2) * photo[1] / small[1])
+    y = int((row * CELL + CELL / 2) * photo[0] / small[0])
+    return min(x, photo[1] - 1), min(y, photo[0] - 1)
+
+
+def _hex(lightness: float, a: float, b: float) -> str:
+    """A colour as text, with as much of its chroma as sRGB has at that lightness."""
+    scale = float(in_gamut_scale(np.array([lightness]), np.array([a]), np.array([b]))[0])
+    rgb = lab_to_rgb(np.array([lightness, a * scale, b * scale]))
+    return "#" + "".join(f"{round(float(v) * 255):02x}" for v in rgb)
+
+
+def _likelihood(plain: Prediction, ab: Plane) -> float:
+    """Mean over the cells of the log-probability that the plain distribution gives to the colours `ab`."""
+    height, width = plain.logits.shape[1:]
+    small = ab[:, ::2, ::2][:, :height, :width]  # (2, h', w'), a cell of the distribution is 2 x 2 of ab
+    odds = np.exp(plain.logits - plain.logits.max(axis=0))
+    odds /= odds.sum(axis=0)
+    near = np.square(small[None] - plain.bins[:, :, None, None]).sum(axis=1)  # (Q, h', w')
+    share = (odds * np.exp(-near / np.float32(2 * WIDTH**2))).sum(axis=0)
+    return float(np.log(np.maximum(share, 1e-9)).mean())
+
+
+def _distance(first: Plane, second: Plane) -> float:
+    """Mean ab distance, Lab units."""
+    return float(np.hypot(*(first - second)).mean())

@@ -1,0 +1,237 @@
+"""Work for many clients at once: a bounded queue, a few photos under way, one network, decoders in processes apart.
+
+What a client wants done is a function of a `Turn`; it runs in a thread once it is its turn, and is given up as soon as
+nobody waits for it any more. No HTTP here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import ctypes
+import logging
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from colorizegan.batch import Room, Stopped
+from colorizegan.errors import BusyError, LateError
+from colorizegan.limits import ServiceLimits
+from colorizegan.microbatch import MicroBatcher
+from colorizegan.reader import Reader
+
+if TYPE_CHECKING:
+    from colorizegan.colorizer import Colorizer
+    from colorizegan.photo import Photo
+
+__all__ = ["Service", "Turn"]
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+POLL = 0.1  # seconds between two looks at whether a client is still there
+FEW_SECONDS = (1, 60)  # bounds of what Retry-After says
+REMEMBERED = 50  # photos whose time tells how fast the queue moves
+
+
+class Service:
+    """Colorizes for many clients. Close it in the end.
+
+    Args:
+        colorizer: the model.
+        limits: default `ServiceLimits()`.
+        note_batch: called with the size of each batch that the network is given.
+    """
+
+    def __init__(
+        self,
+        colorizer: Colorizer,
+        limits: ServiceLimits | None = None,
+        note_batch: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        self.limits = limits or ServiceLimits()
+        self.colorizer = copy.copy(colorizer)
+        # Blocks of memory that a large photo took are given back after it.
+        colorizer.predictor.run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        self.network = self.colorizer.predictor = MicroBatcher(colorizer.predictor, self.limits.batch, note_batch)
+        self.folder = tempfile.TemporaryDirectory(prefix="colorizegan-serve-")  # mode 0700
+        self.reader = Reader(limits=self.limits.photo, ready=self.limits.decoders)
+        self.decoding = threading.Semaphore(self.limits.decoders)
+        self.room = Room(self.limits.pixels)
+        self.pool = ThreadPoolExecutor(self.limits.batch, thread_name_prefix="photo")
+        self.lock = threading.Lock()
+        self.waiting = 0
+        self.working = 0
+        self.spooled = 0  # bytes of uploads on the disk
+        self.closing = False  # nothing new is begun
+        self.closed = False
+        self.lately: deque[float] = deque([1.0], REMEMBERED)  # seconds that photos took
+
+    @property
+    def path(self) -> Path:
+        """The private folder for what is under way."""
+        return Path(self.folder.name)
+
+    def check_room(self) -> None:
+        """BusyError where the queue is full, or the service about to end."""
+        if self.closing:
+            raise BusyError("the service is about to end", remedy="try again in a moment")
+        if self.waiting >= self.limits.queue:
+            error = BusyError("the queue is full", remedy="try again in a moment")
+            seconds = self.waiting * sum(self.lately) / len(self.lately) / self.limits.batch
+            error.seconds = round(min(max(seconds, FEW_SECONDS[0]), FEW_SECONDS[1]))
+            raise error
+
+    async def run(
+        self,
+        work: Callable[[Turn], Answer],
+        gone: Callable[[], Awaitable[object]],
+        release: Callable[[], None] = lambda: None,
+    ) -> Answer:
+        """Do `work` in a thread when it is its turn.
+
+        Args:
+            work: gets its Turn.
+            gone: waits until the client is there no more.
+            release: called once, when the work has ended or will never begin; not before, whatever is raised here.
+
+        Raises:
+            BusyError: the queue is full.
+            LateError: it took too long; it is given up.
+            Stopped: the client is gone.
+            What `work` raises.
+        """
+        try:
+            self.check_room()
+            turn = Turn(self)
+            with self.lock:
+                self.waiting += 1
+            future = self.pool.submit(self.do, work, turn)
+        except BaseException:  # the pool takes nothing any more: the service has ended
+            release()
+            raise
+        future.add_done_callback(lambda done: self.ended(done, release))
+        answer = asyncio.wrap_future(future)
+        leaving = asyncio.ensure_future(gone())
+        try:
+            await asyncio.wait({answer, leaving}, timeout=self.limits.seconds, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                try:
+                    return answer.result()
+                except (Stopped, asyncio.CancelledError):
+                    self.check_room()  # says so where it is the service that ends
+                    raise
+            if leaving.done():
+                raise Stopped
+            what = f"the answer took more than {self.limits.seconds:.0f} s"
+            raise LateError(what, remedy="try again later, or with a smaller photo")
+        finally:
+            leaving.cancel()
+            if not answer.done():
+                turn.stop.set()
+                future.cancel()
+                answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody asks any more
+
+    def do(self, work: Callable[[Turn], Answer], turn: Turn) -> Answer:
+        """One turn, in a thread of the pool."""
+        with self.lock:
+            self.waiting -= 1
+            self.working += 1
+        start = time.perf_counter()
+        try:
+            turn.check()
+            if self.closing:
+                self.check_room()
+            return work(turn)
+        finally:
+            turn.end()
+            with self.lock:
+                self.working -= 1
+                idle = not self.working and not self.waiting
+                if not turn.stop.is_set():
+                    self.lately.append(time.perf_counter() - start)
+            if idle:
+                give_back_memory()
+
+    def ended(self, future: Future[Answer], release: Callable[[], None]) -> None:
+        if future.cancelled():
+            with self.lock:
+                self.waiting -= 1
+        release()
+
+    def close(self) -> None:
+        """End everything; requests under way fail. May be called twice."""
+        self.closing = self.closed = True
+        self.reader.close()
+        self.network.close()
+        self.pool.shutdown(wait=True, cancel_futures=True)
+        self.folder.cleanup()
+
+
+@dataclass
+class Turn:
+    """A client's turn: what it takes up, and whether anybody waits for it. A reader of photos for `OnePhoto`."""
+
+    service: Service
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set when nobody waits for the answer any more."""
+    allow_truncated: bool = False
+    """Take what can be read of a damaged file."""
+    pixels: int = 0
+
+    def check(self) -> None:
+        """Stopped where nobody waits for the answer any more."""
+        if self.stop.is_set() or self.service.closed:
+            raise Stopped
+
+    def admit(self, pixels: int) -> None:
+        """Wait until there is room for so many pixels."""
+        if not self.pixels:
+            self.service.room.take(pixels, self.stop)
+            self.pixels = pixels
+
+    def read(
+        self,
+        source: Path | bytes,
+        *,
+        page: int = 0,
+        colors_too: bool = False,
+        admit: Callable[[int], None] | None = None,
+    ) -> Photo:
+        """As `Reader.read`, when a decoder is free."""
+        while not self.service.decoding.acquire(timeout=POLL):
+            self.check()
+        try:
+            photo = self.service.reader.read(
+                source,
+                page=page,
+                colors_too=colors_too,
+                admit=admit or self.admit,
+                allow_truncated=self.allow_truncated,
+                stop=self.stop,
+            )
+        finally:
+            self.service.decoding.release()
+            self.check()
+        return photo
+
+    def end(self) -> None:
+        """Give back what it took up."""
+        if self.pixels:
+            self.service.room.leave(self.pixels)
+            self.pixels = 0
+
+
+def give_back_memory() -> None:
+    """Return free memory to the system, where the C library can: it would keep what many photos took at once."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):  # another C library
+        log.debug("no malloc_trim here")

@@ -1,0 +1,95 @@
+"""Pictures to choose by: the sheet of a photo's proposals, and the pictures of how sure the network is."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from colorizegan.colorizer import Colorizer
+from colorizegan.confidence import confidence_map, overlay
+from colorizegan.errors import OutputError
+from colorizegan.photo import Photo
+from colorizegan.proposals import Proposal
+from colorizegan.steering import Look
+from colorizegan.whole import write_whole
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["confidence_paths", "proposal_sheet", "sheet_path", "write_confidence", "write_sheet"]
+
+SIDE = 420  # px, the longer side of a picture on the sheet
+GAP = 12
+CAPTION = 28
+
+
+def sheet_path(target: Path) -> Path:
+    """Where the sheet of a photo goes: `photo.proposals.png` for the result `photo.jpg`."""
+    return target.with_name(f"{target.stem}.proposals.png")
+
+
+def confidence_paths(target: Path) -> tuple[Path, Path]:
+    """Where the map and the overlay of a photo go."""
+    return target.with_name(f"{target.stem}.confidence.png"), target.with_name(f"{target.stem}.unsure.png")
+
+
+def proposal_sheet(colorizer: Colorizer, photo: Photo, proposals: list[Proposal], saturation: float) -> Image.Image:
+    """The gray photo and its proposals side by side, each with its number and log-likelihood."""
+    gray = small(photo.gray)
+    pictures = [("the photo", np.repeat(gray[..., None], 3, axis=2))]
+    for number, proposal in enumerate(proposals, 1):
+        text = f"{number}   {proposal.likelihood:.2f}"
+        pictures.append((text, colorizer.with_colors(gray, proposal.ab, saturation)))
+    columns = min(3, len(pictures))
+    rows = -(-len(pictures) // columns)
+    step = (gray.shape[0] + CAPTION + GAP, gray.shape[1] + GAP)
+    sheet = Image.new("RGB", (columns * step[1] + GAP, rows * step[0] + GAP), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(20)
+    for at, (text, picture) in enumerate(pictures):
+        left, top = GAP + at % columns * step[1], GAP + at // columns * step[0]
+        sheet.paste(Image.fromarray(picture), (left, top))
+        draw.text((left, top + gray.shape[0] + 2), text, fill="black", font=font)
+    return sheet
+
+
+def small(gray: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """A photo (H, W) of 8 or 16 bit as 8 bit, its longer side at most SIDE."""
+    if gray.dtype == np.uint16:
+        gray = ((gray.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    image = Image.fromarray(gray)
+    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(image)
+
+
+def write_sheet(
+    colorizer: Colorizer, photo: Photo, look: Look, target: Path, *, count: int, seed: int
+) -> list[Proposal]:
+    """Write the sheet of a photo to `target`, and say what is on it."""
+    proposals = colorizer.propose_as(photo.gray, look, count=count, seed=seed)
+    save(proposal_sheet(colorizer, photo, proposals, look.saturation), target)
+    return proposals
+
+
+def write_confidence(colorizer: Colorizer, photo: Photo, look: Look, target: Path) -> None:
+    """Write how sure the colours of a photo are: a gray map (white = sure) and the result with doubt in magenta."""
+    ab, sure = colorizer.colors_of(photo.gray, look)
+    codes = confidence_map(sure, photo.gray.shape[0], photo.gray.shape[1])
+    gray = photo.gray if photo.gray.dtype == np.uint8 else (photo.gray >> 8).astype(np.uint8)
+    rgb = colorizer.with_colors(gray, ab, look.saturation)
+    for picture, path in zip((codes, overlay(rgb, codes)), confidence_paths(target), strict=True):
+        save(Image.fromarray(picture), path)
+
+
+def save(image: Image.Image, target: Path) -> None:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, file.getvalue())
+    except OSError as error:
+        raise OutputError(f"cannot be written ({error.strerror})", path=target) from error

@@ -1,0 +1,103 @@
+"""A colour given at points spreads over the things that these belong to, and stops where other things begin.
+
+The network alone colours some way around a hint. What its answer still lacks there is carried on along paths that
+cross no edge: neighbouring cells are far apart where brightness jumps, or where the network sees other things (their
+distributions over the colour bins differ). The idea that colour follows brightness is that of Levin, Lischinski and
+Weiss, Colorization using optimization, 2004; distances along paths are used as by Yatziv and Sapiro, Fast image and
+video colorization using chrominance blending, 2006.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorizegan.hints import Point
+
+__all__ = ["double", "likeness", "reach", "spread"]
+
+Plane = NDArray[np.float32]
+
+# A path is as long as its way (1 = half the shorter side of the picture), its change in brightness (1 = BRIGHT units of
+# L) and in what the network sees (Bhattacharyya distances). Chosen on training photos.
+WAY = 0.3
+BRIGHT = 120.0
+SEEN = 1.5
+OTHER = 1.5  # of a cell that looks unlike the hinted one, however smooth the path
+SWEEPS = 12  # each goes in all four directions; more change nothing that can be seen
+NEAR = 0.05  # distance within which a hint has all the say
+CELL = 4  # px of the network's input in a cell of its distribution
+
+
+def likeness(logits: Plane) -> Plane:
+    """Square roots of the probabilities, (Q, h, w); of two places their dot product says how alike they are, 0..1.
+
+    The dot product is the Bhattacharyya coefficient of the two distributions.
+    """
+    odds = np.exp((logits - logits.max(axis=0)) / 2)
+    return (odds / np.sqrt(np.square(odds).sum(axis=0))).astype(np.float32)
+
+
+def reach(points: Sequence[Point], L: Plane, seen: Plane) -> Plane:
+    """How far every cell is from each point, (P, h, w), 0 at the point itself.
+
+    L: (H, W) 0..100 at the network's size; seen: (Q, h, w) from `likeness`, a cell for 4 x 4 pixels.
+    """
+    height, width = seen.shape[1:]
+    light = cells_of(L, height, width)
+    across = _steps(light, seen, axis=1)  # (h, w - 1)
+    down = _steps(light, seen, axis=0)  # (h - 1, w)
+    along = np.concatenate((np.zeros((height, 1), np.float32), np.cumsum(across, 1)), 1)
+    below = np.concatenate((np.zeros((1, width), np.float32), np.cumsum(down, 0)), 0)
+    far: Plane = np.full((len(points), height, width), 1e6, np.float32)
+    own = np.empty_like(far)
+    for i, point in enumerate(points):
+        row, column = min(point.row // CELL, height - 1), min(point.column // CELL, width - 1)
+        far[i, row, column] = 0
+        own[i] = 1 - np.einsum("q,qhw->hw", seen[:, row, column], seen)
+    for _ in range(SWEEPS):
+        # The shortest way along a line from any cell before: a running minimum, once the way itself is taken off.
+        for total, axis in ((along, 2), (below, 1)):
+            forth = np.minimum.accumulate(far - total, axis) + total
+            back = np.flip(np.minimum.accumulate(np.flip(forth + total, axis), axis), axis) - total
+            far = np.asarray(back, np.float32)
+    return np.maximum(far, 0) + np.float32(OTHER) * np.clip(own, 0, 1)
+
+
+def spread(residuals: NDArray[np.floating], far: Plane) -> Plane:
+    """Differences (P, 2) at points, spread over the picture by distance (P, h, w) -> (2, h, w), fading to 0."""
+    held = np.exp(-np.square(far))  # (P, h, w), 1 at the point
+    say = held / np.square(far + np.float32(NEAR))
+    total = say.sum(axis=0)
+    mean = np.einsum("phw,pc->chw", say, residuals.astype(np.float32)) / np.maximum(total, 1e-12)
+    return (mean * held.max(axis=0)).astype(np.float32)
+
+
+def cells_of(L: Plane, height: int, width: int) -> Plane:
+    """Mean brightness of each cell, (H, W) -> (height, width); the last ones may be cut off."""
+    padded = np.pad(L, ((0, height * CELL - L.shape[0]), (0, width * CELL - L.shape[1])), mode="edge")
+    return padded.reshape(height, CELL, width, CELL).mean(axis=(1, 3), dtype=np.float32)
+
+
+def double(x: Plane, height: int, width: int) -> Plane:
+    """(C, h, w) -> twice the size, linear, cut to (C, height, width)."""
+    for axis in (1, 2):
+        before = np.concatenate((x.take([0], axis), x.take(range(x.shape[axis] - 1), axis)), axis)
+        after = np.concatenate((x.take(range(1, x.shape[axis]), axis), x.take([-1], axis)), axis)
+        pair = np.stack((0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after), axis + 1)
+        shape = list(x.shape)
+        shape[axis] *= 2
+        x = np.asarray(pair.reshape(shape), np.float32)
+    return np.ascontiguousarray(x[:, :height, :width], np.float32)
+
+
+def _steps(light: Plane, seen: Plane, axis: int) -> Plane:
+    """The length of the step between each two neighbours along an axis."""
+    first = (slice(None), slice(0, -1)) if axis else (slice(0, -1), slice(None))
+    second = (slice(None), slice(1, None)) if axis else (slice(1, None), slice(None))
+    same = (seen[(slice(None), *first)] * seen[(slice(None), *second)]).sum(axis=0)
+    way = np.float32(2 * WAY / min(light.shape))
+    jump = np.abs(light[second] - light[first]) / np.float32(BRIGHT)
+    return (way + jump + np.float32(SEEN) * np.clip(1 - same, 0, 1)).astype(np.float32)

@@ -1,0 +1,150 @@
+"""From a photo's lightness and a person's wishes to its small colours, read top to bottom in `answer`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorizegan.emulsion import EMULSIONS, Emulsion, as_the_eye_sees
+from colorizegan.errors import UsageError
+from colorizegan.hints import Hint, Point, hint_planes, points_of
+from colorizegan.palette import Palette, matched
+from colorizegan.predict import Prediction, Predictor
+from colorizegan.spread import double, likeness, reach, spread
+
+__all__ = ["Look", "annealed_mean", "answer"]
+
+Plane = NDArray[np.float32]
+
+DULLEST = 0.25  # factor on the chroma where anything is possible
+SURE = 0.5  # confidence from which on the chroma is left as it is
+BUMP = 1.5  # cells of ab; what a hint still lacks at its own place is added in a spot of this size
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a person asks of the colours of a photo. UsageError where a value is out of range."""
+
+    saturation: float = 1.0
+    """Factor on the chroma, 0 (gray) .. 4; reduced where the colour would leave sRGB."""
+    size: int | None = None
+    """Shorter side of the network's input, px; None = the model's own."""
+    temperature: float | None = None
+    """0.05 .. 2: how the colour is taken from the distribution, low = the likeliest one, vivid, high = the mean of all
+    that are possible, dull; None = as the model was tuned (Zhang et al. 2016, eq. 5)."""
+    emulsion: Emulsion = "auto"
+    """The film that the photo was taken on; "auto" leaves it to the network."""
+    hints: tuple[Hint, ...] = ()
+    """Points whose colour is known."""
+    tone_down_unsure: bool = False
+    """Less chroma where the network is unsure."""
+    like: Palette | None = None
+    """Colours taken over from another photo."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.saturation <= 4:
+            raise UsageError(f"saturation is {self.saturation}", remedy="use 0 to 4; 1 is what the network saw")
+        if self.temperature is not None and not 0.05 <= self.temperature <= 2:
+            raise UsageError(f"temperature is {self.temperature}", remedy="use 0.05 (vivid) to 2 (dull)")
+        if self.emulsion not in EMULSIONS:
+            raise UsageError(f"no emulsion {self.emulsion!r}", remedy=f"use one of {', '.join(EMULSIONS)}")
+
+    def facts(self) -> dict[str, object]:
+        """What is asked beyond saturation and size, for provenance and ledger; empty where nothing is."""
+        facts: dict[str, object] = {}
+        if self.temperature is not None:
+            facts["temperature"] = self.temperature
+        if self.emulsion != "auto":
+            facts["emulsion"] = self.emulsion
+        if self.hints:
+            facts["hints"] = " ".join(map(str, self.hints))
+        if self.tone_down_unsure:
+            facts["tone_down_unsure"] = True
+        if self.like is not None:
+            facts["like"] = f"{self.like.name} {self.like.digest}"
+        return facts
+
+
+def answer(predictor: Predictor, L: Plane, look: Look, photo: tuple[int, int]) -> tuple[Prediction, Plane]:
+    """Colours for a photo as asked.
+
+    Args:
+        predictor: the network.
+        L: (h, w) 0..100, at the network's size.
+        look: what is asked; its saturation and size are left to the caller.
+        photo: height and width of the photo, px, which hints refer to.
+
+    Returns:
+        The prediction, its `ab` as asked, and the confidence (h', w') 0..1 per cell of its logits, which is 1 where a
+        person has said so.
+    """
+    points = points_of(look.hints, photo, (L.shape[0], L.shape[1]))
+    # --- light as the eye sees it: the network's first guess says what the film must have left out ---
+    if look.emulsion != "auto":
+        first = predictor.predict(L)
+        L = as_the_eye_sees(L, double(first.ab, *L.shape), look.emulsion)
+    # --- the network ---
+    prediction = predictor.predict(L)
+    ab: Plane = prediction.ab
+    sure = prediction.confidence()
+    height, width = ab.shape[1:]
+    if look.temperature is not None:
+        card = predictor.bundle.card
+        mean, tuned = (annealed_mean(prediction, t) for t in (look.temperature, card.temperature))
+        ab = ab + np.float32(card.chroma) * double(mean - tuned, height, width)
+    seen = likeness(prediction.logits) if points or look.like is not None else None
+    # --- colours of the reference, where the same is seen ---
+    if look.like is not None:
+        assert seen is not None
+        wanted, trust = matched(look.like, seen, L)
+        part = double(np.concatenate((wanted * trust, trust[None])), height, width)
+        ab = np.asarray(ab * (1 - part[2]) + part[:2], np.float32)
+    # --- what the answer lacks at the hints, spread over the things that they are on ---
+    if points:
+        assert seen is not None
+        # The network takes hints too, and its distribution heeds them; its colours do so in a spot around each only.
+        # Measured on 40 photos with 1, 5 and 10 hints, mean CIEDE2000, none 10.67: 10.64, 10.54, 10.42 by the network
+        # alone; 10.07, 8.96, 8.33 with the rest spread; 9.81, 8.07, 7.19 with all of it spread from its plain answer.
+        hint_ab, hint_mask = hint_planes(points, (L.shape[0], L.shape[1]))
+        told = predictor.predict(L, hint_ab=hint_ab, hint_mask=hint_mask)
+        far = reach(points, L, seen)
+        ab = _pinned(points, ab + double(spread(_lacking(points, ab), far), height, width))
+        sure = np.maximum(told.confidence(), np.exp(-np.square(far)).max(axis=0))
+        prediction = replace(prediction, logits=told.logits)
+    if look.tone_down_unsure:
+        factor = DULLEST + (1 - DULLEST) * np.clip(sure / SURE, 0, 1)
+        ab = ab * double(factor[None].astype(np.float32), height, width)
+    return replace(prediction, ab=np.ascontiguousarray(ab, np.float32)), sure
+
+
+def annealed_mean(prediction: Prediction, temperature: float) -> Plane:
+    """Mean colour of the distribution sharpened by T (Zhang et al. 2016, eq. 5), (2, h', w')."""
+    scaled = prediction.logits / np.float32(temperature)
+    odds = np.exp(scaled - scaled.max(axis=0))
+    return np.einsum("qhw,qc->chw", odds / odds.sum(axis=0), prediction.bins).astype(np.float32)
+
+
+def _cell(point: Point, ab: Plane) -> tuple[int, int]:
+    return min(point.row // 2, ab.shape[1] - 1), min(point.column // 2, ab.shape[2] - 1)
+
+
+def _lacking(points: Sequence[Point], ab: Plane) -> Plane:
+    """What is missing to the colours of the hints, (P, 2)."""
+    rows, columns = zip(*(_cell(point, ab) for point in points), strict=True)
+    wanted = np.array([(point.a, point.b) for point in points], np.float32)
+    return wanted - ab[:, list(rows), list(columns)].T
+
+
+def _pinned(points: Sequence[Point], ab: Plane) -> Plane:
+    """`ab` with the hints' own colours at their places: little spots, as the rest has been spread already."""
+    rows, columns = np.arange(ab.shape[1])[:, None], np.arange(ab.shape[2])
+    for _ in range(3):  # spots that touch each other
+        for point in points:
+            row, column = _cell(point, ab)
+            lack = np.array([point.a, point.b], np.float32) - ab[:, row, column]
+            spot = np.exp(-(np.square(rows - row) + np.square(columns - column)) / np.float32(2 * BUMP**2))
+            ab = ab + lack[:, None, None] * spot.astype(np.float32)
+    return ab

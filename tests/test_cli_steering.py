@@ -1,0 +1,153 @@
+"""Steering from the command line: hints kept and found again, proposals shown and picked, pictures of doubt."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from colorizegan.cli import app
+from colorizegan.color import rgb_to_lab
+from colorizegan.hints import read_hints
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    y, x = np.mgrid[0:120, 0:160]
+    path = tmp_path / "album" / "a.png"
+    path.parent.mkdir()
+    Image.fromarray((128 + 60 * np.sin(x / 25) * np.cos(y / 20)).astype(np.uint8)).save(path)
+    return path
+
+
+def call(tiny_bundle: Path, *args: object) -> Result:
+    return CliRunner().invoke(app, ["colorize", "--model", str(tiny_bundle), *map(str, args)])
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def chroma_at(path: Path, x: int, y: int) -> np.ndarray:
+    rgb = pixels(path)[y - 2 : y + 3, x - 2 : x + 3]
+    return rgb_to_lab(rgb / 255.0).reshape(-1, 3).mean(0)[1:]
+
+
+def test_hints_are_kept_and_found_again(tiny_bundle: Path, photo: Path) -> None:
+    assert call(tiny_bundle, photo, "--hint", "80,60,#c02020").exit_code == 0
+    kept = Path(f"{photo}.hints.json")
+    assert [str(hint) for hint in read_hints(kept)] == ["80,60,#c02020"]
+    first = photo.with_name("a.colorized.png").read_bytes()
+    assert b"<colorizegan:hints>80,60,#c02020</colorizegan:hints>" in first
+    assert call(tiny_bundle, photo, "--overwrite").exit_code == 0
+    assert photo.with_name("a.colorized.png").read_bytes() == first
+    assert call(tiny_bundle, photo, "--no-hints", "-o", photo.with_name("plain.png")).exit_code == 0
+    hinted, plain = (chroma_at(photo.with_name(name), 80, 60) for name in ("a.colorized.png", "plain.png"))
+    assert hinted[0] > plain[0] + 10  # red
+
+
+def test_hints_of_each_photo_of_a_folder(tiny_bundle: Path, photo: Path, tmp_path: Path) -> None:
+    other = photo.with_name("b.png")
+    other.write_bytes(photo.read_bytes())
+    Path(f"{other}.hints.json").write_text(json.dumps([{"x": 80, "y": 60, "color": "#2040c0"}]))
+    out = tmp_path / "out"
+    assert call(tiny_bundle, photo.parent, "-o", out).exit_code == 0
+    assert chroma_at(out / "b.png", 80, 60)[1] < chroma_at(out / "a.png", 80, 60)[1] - 10  # blue
+    # New hints: the result is known to be of others.
+    Path(f"{other}.hints.json").write_text(json.dumps([{"x": 80, "y": 60, "color": "#20c040"}]))
+    again = call(tiny_bundle, photo.parent, "-o", out)
+    assert "with other settings" in again.stderr
+    assert again.exit_code == 0
+
+
+def test_a_damaged_file_of_hints_costs_its_photo_only(tiny_bundle: Path, photo: Path, tmp_path: Path) -> None:
+    other = photo.with_name("b.png")
+    other.write_bytes(photo.read_bytes())
+    Path(f"{photo}.hints.json").write_text("{")
+    result = call(tiny_bundle, photo.parent, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "a.png.hints.json: is no JSON" in result.stderr
+    assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["b.png"]
+
+
+def test_proposals_are_shown_and_picked(tiny_bundle: Path, photo: Path) -> None:
+    shown = call(tiny_bundle, photo, "--proposals", 4, "--json")
+    assert shown.exit_code == 0
+    listing = json.loads(shown.stdout.splitlines()[0])
+    assert Path(listing["sheet"]) == photo.with_name("a.colorized.proposals.png")
+    assert len(listing["proposals"]) >= 2
+    assert not photo.with_name("a.colorized.png").exists()
+    sheet = pixels(Path(listing["sheet"]))
+    assert sheet.shape[2] == 3
+    assert np.ptp(sheet, axis=2).max() > 20
+    picked = []
+    for number in (1, 2):
+        out = photo.with_name(f"p{number}.png")
+        assert call(tiny_bundle, photo, "--proposals", 4, "--pick", number, "-o", out).exit_code == 0
+        picked.append(out.read_bytes())
+        assert f"<colorizegan:pick>{number}</colorizegan:pick>".encode() in picked[-1]
+    assert call(tiny_bundle, photo, "--proposals", 4, "--pick", 2, "-o", photo.with_name("q.png")).exit_code == 0
+    assert photo.with_name("q.png").read_bytes() == picked[1] != picked[0]
+    # A sheet that is there is left, as results are.
+    before = Path(listing["sheet"]).stat().st_mtime_ns
+    assert call(tiny_bundle, photo, "--proposals", 4).exit_code == 0
+    assert Path(listing["sheet"]).stat().st_mtime_ns == before
+
+
+def test_confidence_writes_two_pictures(tiny_bundle: Path, photo: Path) -> None:
+    assert call(tiny_bundle, photo, "--confidence").exit_code == 0
+    assert pixels(photo.with_name("a.colorized.confidence.png")).shape == (120, 160)
+    assert pixels(photo.with_name("a.colorized.unsure.png")).shape == (120, 160, 3)
+
+
+def test_another_photos_colors(tiny_bundle: Path, photo: Path) -> None:
+    assert call(tiny_bundle, photo, "--hint", "80,60,#c02020").exit_code == 0
+    accepted = photo.with_name("a.colorized.png")
+    neighbour = photo.with_name("b.png")
+    Image.fromarray(pixels(photo)[:, ::-1]).save(neighbour)
+    assert call(tiny_bundle, neighbour, "--like", accepted).exit_code == 0
+    assert call(tiny_bundle, neighbour, "-o", photo.with_name("alone.png")).exit_code == 0
+    wanted, like, alone = (
+        chroma_at(photo.with_name(name), x, 60)
+        for name, x in (("a.colorized.png", 80), ("b.colorized.png", 79), ("alone.png", 79))
+    )
+    assert np.hypot(*(like - wanted)) < 0.5 * np.hypot(*(alone - wanted))
+    assert re.search(
+        rb"<colorizegan:like>a.colorized.png [0-9a-f]{64}<", photo.with_name("b.colorized.png").read_bytes()
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--hint", "1,2"], "is no hint; write it as x,y,#rrggbb"),
+        (["--hint", "999,1,#ffffff"], "lies outside the photo; it has 160 x 120 pixels"),
+        (["--hints", "none.json"], "none.json: no such file of hints"),
+        (["--hint", "1,1,#ffffff", "--hints", "none.json"], "do not go together"),
+        (["--pick", "2"], "--pick 2 needs --proposals 2"),
+        (["--proposals", "2", "--pick", "3"], "--pick 3 needs --proposals 3"),
+        (["--like", "none.jpg"], "none.jpg"),
+        (["-o", "-", "--confidence"], "standard output carries the photo alone"),
+    ],
+)
+def test_nonsense_is_one_line_and_writes_nothing(tiny_bundle: Path, photo: Path, args: list[str], said: str) -> None:
+    before = sorted(photo.parent.iterdir())
+    result = call(tiny_bundle, photo, *args)
+    assert result.exit_code in (1, 2)
+    assert said in result.stderr
+    assert len(result.stderr.strip().splitlines()) <= 2
+    assert "Traceback" not in result.stderr
+    assert sorted(photo.parent.iterdir()) == before
+
+
+def test_hints_are_of_one_photo(tiny_bundle: Path, photo: Path) -> None:
+    photo.with_name("b.png").write_bytes(photo.read_bytes())
+    result = call(tiny_bundle, photo.parent, "--hint", "1,1,#ffffff")
+    assert result.exit_code == 2
+    assert "hints are of one photo, not of 2" in result.stderr

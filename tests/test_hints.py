@@ -1,0 +1,101 @@
+"""Hints: text and JSON in and out, places at the network's size, one clear error for everything else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from colorizegan import Hint, InputError, UsageError
+from colorizegan.color import lab_to_rgb
+from colorizegan.hints import hint_planes, hints_path, parse_hint, points_of, read_hints, write_hints
+
+colors = st.integers(0, 0xFFFFFF).map(lambda code: f"#{code:06x}")
+some_hints = st.builds(Hint, st.integers(0, 99_999), st.integers(0, 99_999), colors)
+
+
+@given(st.lists(some_hints, max_size=20))
+def test_json_gives_the_hints_back(tmp_path_factory: pytest.TempPathFactory, hints: list[Hint]) -> None:
+    path = hints_path(tmp_path_factory.mktemp("hints") / "photo.jpg")
+    assert path.name == "photo.jpg.hints.json"
+    write_hints(path, hints)
+    assert read_hints(path) == tuple(hints)
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+@given(some_hints)
+def test_text_gives_the_hint_back(hint: Hint) -> None:
+    assert parse_hint(str(hint)) == hint
+
+
+def test_the_color_is_lab_chroma() -> None:
+    assert Hint(0, 0, "#808080").ab == pytest.approx((0, 0), abs=0.01)
+    a, b = Hint(0, 0, "#ff0000").ab
+    assert lab_to_rgb(np.array([53.24, a, b])) == pytest.approx([1, 0, 0], abs=0.005)
+
+
+@pytest.mark.parametrize("text", ["", "1,2", "1,2,red", "-1,2,#ffffff", "1.5,2,#ffffff", "1,2,#fffffg", "1,2,#fff"])
+def test_bad_text_is_one_line_with_the_form_that_is_meant(text: str) -> None:
+    with pytest.raises(UsageError, match="x,y,#rrggbb"):
+        parse_hint(text)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"{", "no JSON"),
+        (b"\xff\xfe", "no JSON"),
+        (b"[" * 100_000, "no JSON"),
+        (b"{}", "holds no list"),
+        (b'{"schema": 2, "hints": []}', "schema 2"),
+        (b'[{"x": 1, "y": 2}]', "hint 1 has not just"),
+        (b'[{"x": 1, "y": 2, "color": "#000000"}, {"x": 1, "y": 2, "color": "red"}]', "hint 2: the hint's colour"),
+        (b'[{"x": true, "y": 2, "color": "#000000"}]', "hint 1: the hint's place"),
+        (json.dumps([{"x": 1, "y": 2, "color": "#000000"}] * 1001).encode(), "at most 1000"),
+        (b" " * (1 << 21), "too large"),
+    ],
+)
+def test_bad_files_are_one_line_with_the_path(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "a.hints.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=reason) as caught:
+        read_hints(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_hints(tmp_path / "none.json")
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.data())
+def test_points_lie_in_the_small_picture(height: int, width: int, data: st.DataObject) -> None:
+    y, x = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+    small = (data.draw(st.integers(1, 300)), data.draw(st.integers(1, 300)))
+    (point,) = points_of([Hint(x, y, "#00ff00")], (height, width), small)
+    assert 0 <= point.row < small[0]
+    assert 0 <= point.column < small[1]
+    # The middle of the pixel lies in the cell of the small picture that it is said to lie in.
+    assert point.row <= (y + 0.5) * small[0] / height <= point.row + 1
+    assert point.column <= (x + 0.5) * small[1] / width <= point.column + 1
+    ab, mask = hint_planes([point], small)
+    assert mask[0, point.row, point.column] == 1
+    assert mask.sum() <= 9
+    assert tuple(ab[:, point.row, point.column]) == pytest.approx((point.a, point.b), abs=1e-4)
+    assert not ab[:, mask[0] == 0].any()
+
+
+def test_of_two_hints_on_one_spot_the_later_one_counts() -> None:
+    points = points_of([Hint(5, 5, "#ff0000"), Hint(5, 5, "#0000ff")], (10, 10), (10, 10))
+    assert [(p.a, p.b) for p in points] == [Hint(5, 5, "#0000ff").ab]
+
+
+@pytest.mark.parametrize(("x", "y"), [(10, 0), (0, 20), (10**6, 10**6)])
+def test_a_hint_outside_names_the_size(x: int, y: int) -> None:
+    with pytest.raises(UsageError, match="outside the photo; it has 10 x 20 pixels"):
+        points_of([Hint(x, y, "#ff0000")], (20, 10), (20, 10))

@@ -1,0 +1,598 @@
+"""The HTTP service as its clients meet it: every route, every error, every limit; hostile files and hostile clients."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from http_client import Client, running
+from PIL import Image
+
+pytest.importorskip("fastapi")
+pytest.importorskip("uvicorn")
+
+from colorizegan import errors
+from colorizegan.colorizer import Colorizer
+from colorizegan.gate import problem_of
+from colorizegan.hints import Hint
+from colorizegan.limits import ServiceLimits
+from colorizegan.onephoto import Settings, provenance
+from colorizegan.options import best_format, read_options
+from colorizegan.photo import encode_photo, read_photo
+from colorizegan.steering import Look
+
+TIGHT = ServiceLimits(pixels=1_000_000, bytes=300_000, queue=3, seconds=4, silence=1, options=5_000, size=256)
+
+
+def picture(format: str = "JPEG", size: tuple[int, int] = (96, 64), seed: int = 0, **options: Any) -> bytes:
+    """A gray photo; every seed another one."""
+    width, height = size
+    y, x = np.mgrid[0:height, 0:width]
+    waves = 128 + 80 * np.sin(x / 9 + seed) * np.cos(y / 7)
+    file = io.BytesIO()
+    Image.fromarray(np.clip(waves, 0, 255).astype(np.uint8)).save(file, format, **options)
+    return file.getvalue()
+
+
+def in_colour() -> bytes:
+    file = io.BytesIO()
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (32, 48, 3)).astype(np.uint8)).resize((96, 64)).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def client(tiny_bundle: Path) -> Iterator[Client]:
+    """A server with the limits that it ships with."""
+    with running(tiny_bundle) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def tight(tiny_bundle: Path) -> Iterator[Client]:
+    """A server with limits that a test can reach."""
+    with running(tiny_bundle, TIGHT) as found:
+        yield found
+
+
+def is_at_rest(client: Client, seconds: float = 20) -> bool:
+    """Whether nothing of any request is left: no file, no place in the queue, no memory."""
+    end = time.monotonic() + seconds
+    service = client.service
+    while time.monotonic() < end:
+        if not (service.waiting or service.working or service.spooled or list(service.path.iterdir())):
+            return service.room.taken == 0
+        time.sleep(0.02)
+    return False
+
+
+def expected(raw: bytes, bundle: Path, settings: Settings | None = None, format: str | None = None) -> bytes:
+    """What the library makes of a photo."""
+    settings = settings or Settings()
+    colorizer = Colorizer(bundle)
+    photo = read_photo(raw)
+    rgb = colorizer.colorize_photo(photo, settings.look)
+    note = provenance(colorizer, settings)
+    return encode_photo(rgb, photo, format=format, quality=settings.quality, strip=settings.strip, note=note)
+
+
+# Photos in and out
+
+
+@pytest.mark.parametrize(
+    ("format", "kind"), [("JPEG", "jpeg"), ("PNG", "png"), ("TIFF", "tiff"), ("WEBP", "webp"), ("PPM", "x-portable")]
+)
+def test_a_photo_comes_back_in_its_own_format_as_the_library_makes_it(
+    client: Client, tiny_bundle: Path, format: str, kind: str
+):
+    raw = picture(format)
+    reply = client.colorize(raw)
+    assert reply.status == 200
+    assert reply.headers["content-type"].startswith(f"image/{kind}")
+    assert reply.body == expected(raw, tiny_bundle)
+
+
+def test_options_come_in_the_query_in_a_form_or_as_json(client: Client, tiny_bundle: Path):
+    raw = picture()
+    wanted = expected(raw, tiny_bundle, Settings(Look(saturation=1.5, size=64), quality=80, strip=True))
+    query = "?saturation=1.5&quality=80&size=64&strip=true"
+    assert client.colorize(raw, query).body == wanted
+    fields = [("saturation", None, b"1.5"), ("quality", None, b"80"), ("size", None, b"64"), ("strip", None, b"1")]
+    assert client.form([("photo", "x.jpg", raw), *fields]).body == wanted
+    options = json.dumps({"saturation": 1.5, "quality": 80, "size": 64, "strip": True}).encode()
+    assert client.form([("options", None, options), ("photo", "x.jpg", raw)]).body == wanted
+    assert client.form([("photo", None, raw), ("options", None, options)], "/v1/colorize?quality=3").body == wanted
+
+
+def test_the_client_chooses_the_format(client: Client, tiny_bundle: Path):
+    raw = picture()
+    assert client.colorize(raw, Accept="image/png").body == expected(raw, tiny_bundle, format="png")
+    assert client.colorize(raw, "?format=tiff").headers["content-type"] == "image/tiff"
+    assert "image/jpeg" in client.colorize(raw, Accept="text/html").problem(406, "E_USAGE")
+
+
+@pytest.mark.parametrize(
+    ("accept", "format"),
+    [
+        ("*/*", "jpeg"),
+        ("", "jpeg"),
+        ("image/*", "jpeg"),
+        ("image/webp, image/png;q=0.9", "webp"),
+        ("image/png;q=0.5, */*;q=0.1", "png"),
+        ("image/jpeg;q=0, image/*", "png"),
+        ("image/avif,image/webp,image/*,*/*;q=0.8", "jpeg"),
+    ],
+)
+def test_accept(accept: str, format: str):
+    assert best_format(accept, "jpeg") == format
+
+
+def test_a_photo_in_colour_comes_back_as_it_is(client: Client):
+    raw = in_colour()
+    reply = client.colorize(raw)
+    assert reply.body == raw
+    assert "in colour already" in json.loads(reply.headers["x-colorizegan-remarks"])[0]
+    assert client.colorize(raw, "?force=true").body != raw
+    assert client.colorize(raw, Accept="image/*;q=0.5, image/webp").body == raw
+    for refused in (client.colorize(raw, Accept="image/webp"), client.colorize(raw, "?format=tiff")):
+        assert "force" in refused.problem(406, "E_USAGE")
+
+
+def test_damaged_files_are_refused_unless_asked_for(client: Client):
+    raw = picture(size=(400, 300))
+    cut = raw[: len(raw) * 2 // 3]
+    assert "allow_truncated" in client.colorize(cut).problem(422, "E_DECODE")
+    reply = client.colorize(cut, "?allow_truncated=true")
+    assert reply.status == 200
+    assert "damaged" in reply.headers["x-colorizegan-remarks"]
+
+
+def test_prediction(client: Client, tiny_bundle: Path):
+    raw = picture(size=(96, 64))
+    found = client.send("POST", "/v1/predict", raw).json
+    confidence = Colorizer(tiny_bundle).predict(raw).confidence()
+    assert (found["width"], found["height"], found["is_color"]) == (96, 64, False)
+    assert (found["confidence"]["height"], found["confidence"]["width"]) == confidence.shape
+    assert found["confidence"]["mean"] == pytest.approx(confidence.mean(), abs=1e-4)
+    png = np.asarray(Image.open(io.BytesIO(base64.b64decode(found["confidence"]["png"]))))
+    assert np.abs(png / 255 - confidence).max() < 0.003
+
+
+def test_hints_and_proposals(client: Client, tiny_bundle: Path):
+    raw = picture("PNG")
+    hint = {"x": 40, "y": 30, "color": "#c02020"}
+    wanted = expected(raw, tiny_bundle, Settings(Look(hints=(Hint(**hint),))))
+    assert client.colorize(raw).body != wanted
+    for query in ("hints=40,30,%23c02020", "hints=" + quote(json.dumps([hint]))):
+        assert client.colorize(raw, f"?{query}").body == wanted
+    answer = json.loads(client.send("POST", "/v1/predict?proposals=3&seed=1", raw).body)
+    found = Colorizer(tiny_bundle).propose(raw_gray(raw), count=3, seed=1)
+    assert [one["likelihood"] for one in answer["proposals"]] == [round(one.likelihood, 4) for one in found]
+    last = answer["proposals"][-1]["hints"]
+    assert [Hint(**one) for one in last] == list(found[-1].hints)
+    # A proposal is what its hints make, and what picking it makes; only the note in the file differs.
+    again = client.colorize(raw, "?hints=" + quote(json.dumps(last)))
+    picked = client.colorize(raw, f"?proposals=3&seed=1&pick={len(found)}")
+    assert np.array_equal(pixels(again.body), pixels(picked.body))
+
+
+def raw_gray(raw: bytes) -> np.ndarray[Any, Any]:
+    return read_photo(raw).gray
+
+
+def pixels(raw: bytes) -> np.ndarray[Any, Any]:
+    with Image.open(io.BytesIO(raw)) as image:
+        return np.asarray(image)
+
+
+def test_state(client: Client):
+    assert client.get("/health").json["status"] == "ok"
+    assert client.get("/ready").json["status"] == "ready"
+    before = client.figure('colorizegan_requests_total{route="/v1/colorize",status="200"}')
+    client.colorize(picture())
+    assert client.figure('colorizegan_requests_total{route="/v1/colorize",status="200"}') == before + 1
+    assert client.figure("process_open_fds") > 5
+    text = client.get("/metrics").body.decode()
+    assert "# TYPE colorizegan_request_seconds histogram" in text
+    paths = client.get("/openapi.json").json["paths"]
+    assert {"/v1/colorize", "/v1/predict", "/health", "/ready", "/metrics"} <= set(paths)
+    names = {parameter["name"] for parameter in paths["/v1/colorize"]["post"]["parameters"]}
+    assert {"saturation", "size", "quality", "strip"} <= names
+
+
+# Who may ask, and what an answer carries
+
+
+def test_request_ids(client: Client):
+    assert client.get("/health", X_Request_ID="mine-17").headers["x-request-id"] == "mine-17"
+    made = {client.get("/health", X_Request_ID=odd).headers["x-request-id"] for odd in ("", "a b", "x" * 65, "é")}
+    assert len(made) == 4
+    assert all(name.isalnum() for name in made)
+
+
+def test_hosts_and_origins(client: Client):
+    host = f"127.0.0.1:{client.port}"
+    raw = picture()
+    for name in (host, f"localhost:{client.port}", "LOCALHOST"):
+        assert client.get("/health", Host=name).status == 200
+    for name in ("evil.example", "127.0.0.1.evil.example", "", f"evil.example:{client.port}"):
+        client.colorize(raw, Host=name).problem(421, "E_REFUSED")
+    assert client.colorize(raw, Origin=f"http://{host}").status == 200
+    for origin in ("http://evil.example", "null", f"http://{host}.evil.example", f"http://localhost:{client.port}"):
+        client.colorize(raw, Origin=origin).problem(403, "E_REFUSED")
+
+
+def test_more_names_may_be_allowed(tiny_bundle: Path):
+    with running(tiny_bundle, hosts=["photos.example"]) as client:
+        assert client.get("/health", Host="photos.example:443").status == 200
+        client.get("/health", Host="photo.example").problem(421, "E_REFUSED")
+
+
+def test_what_is_not_there(client: Client):
+    client.get("/nothing").problem(404, "E_USAGE")
+    client.get("/v1/colorize").problem(405, "E_USAGE")
+    client.send("DELETE", "/health").problem(405, "E_USAGE")
+    assert client.get("/v1/colorize").headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("?saturation=5", "saturation"),
+        ("?saturation=nan", "saturation"),
+        ("?size=5000", "size is 5000"),
+        ("?size=abc", "size"),
+        ("?format=gif", "format"),
+        ("?url=http://example.com/x.jpg", "no option 'url'"),
+        ("?path=/etc/passwd", "no option 'path'"),
+    ],
+)
+def test_wrong_options(client: Client, query: str, said: str):
+    assert said in client.colorize(picture(), query).problem(400, "E_USAGE")
+
+
+def test_forms_that_are_none(client: Client):
+    raw = picture()
+    photo = ("photo", "x.jpg", raw)
+    kind = "multipart/form-data; boundary=XX"
+    cases: list[Any] = [
+        client.form([("options", None, b"{}")]),
+        client.form([photo, photo]),
+        client.form([("", "x.jpg", raw)]),
+        client.form([photo, ("options", None, b"[1]")]),
+        client.form([photo, ("options", None, b"{" * 4000)]),
+        client.form([photo, ("saturation", None, b"\xff\xfe")]),
+        client.form([photo, ("file2", "y.jpg", b"x")]),
+        client.colorize(b"--XX\r\nnonsense", Content_Type=kind),
+        client.colorize(b'--XX\r\nContent-Disposition: form-data; name="photo"\r\n\r\nabc', Content_Type=kind),
+        client.colorize(raw, Content_Type="multipart/form-data"),
+        client.colorize(raw, Content_Encoding="gzip"),
+        client.colorize(b""),
+    ]
+    for reply in cases:
+        reply.problem(400, "E_USAGE")
+    assert is_at_rest(client)
+
+
+def test_every_error_has_its_status():
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        status, _, problem = problem_of(
+            kind("reason", remedy="use --allow-truncated or --allow-host", path="/x/y"), "i"
+        )
+        assert 400 <= status < 600
+        assert problem["code"] == kind.code
+        assert problem["detail"] == "reason; use allow_truncated or --allow-host"  # no path, and options as fields
+        assert problem["title"]
+    assert problem_of(ValueError("secret"), "i")[2]["detail"] == "unexpected ValueError; please report this"
+
+
+# Limits
+
+
+def test_limits_of_a_photo(tight: Client):
+    large = np.random.default_rng(0).integers(0, 255, (600, 600)).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(large).save(file, "PNG")
+    raw = file.getvalue()
+    assert len(raw) > TIGHT.bytes
+    detail = tight.colorize(raw).problem(413, "E_TOO_LARGE")
+    assert "300,000 bytes" in detail
+    tight.form([("photo", "x.png", raw)]).problem(413, "E_TOO_LARGE")
+    tight.colorize(iter([raw[:1000]] * 1000)).problem(413, "E_TOO_LARGE")  # in chunks, of no announced length
+    assert "1 Mpx" in tight.colorize(picture("PNG", (2000, 501))).problem(413, "E_TOO_LARGE")
+    pages = [Image.fromarray(np.full((8, 8), n, np.uint8)) for n in (1, 2)]
+    file = io.BytesIO()
+    pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
+    assert "pages" in tight.colorize(file.getvalue()).problem(413, "E_TOO_LARGE")
+    assert is_at_rest(tight)
+
+
+def test_limits_of_a_form(tight: Client):
+    photo = ("photo", "x.jpg", picture())
+    tight.form([photo, ("options", None, b" " * 6000)]).problem(413, "E_TOO_LARGE")
+    many = [(f"p{n}", None, b"1") for n in range(2000)]
+    tight.form([*many, photo]).problem(413, "E_TOO_LARGE")
+    assert is_at_rest(tight)
+
+
+ODD_NAMES = ["../../../etc/x.jpg", "/etc/x.jpg", "C:\\x.jpg", "\\\\host\\x", "‥/x", "x\0.jpg", "a" * 4096, "-", "CON"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_names_of_files_are_never_looked_at(client: Client, name: str):
+    before = sorted(Path.cwd().iterdir())
+    raw = picture()
+    assert client.form([("photo", name, raw)]).body == client.colorize(raw).body
+    assert sorted(Path.cwd().iterdir()) == before
+    assert is_at_rest(client)
+
+
+def test_a_full_queue_says_when_to_come_again(tight: Client):
+    service = tight.service
+    hold = threading.Event()
+    released: list[int] = []
+    futures = [service.pool.submit(hold.wait, 20) for _ in range(TIGHT.batch)]  # all threads are busy
+    raw = picture()
+    with ThreadPoolExecutor(10) as pool:
+        replies = [pool.submit(tight.colorize, raw) for _ in range(10)]
+        end = time.monotonic() + 10
+        while sum(reply.done() for reply in replies) < 10 - TIGHT.queue and time.monotonic() < end:
+            time.sleep(0.02)
+        assert service.waiting == TIGHT.queue
+        tight.get("/ready").problem(503, "E_BUSY")
+        assert tight.get("/health").status == 200
+        hold.set()
+        done = [reply.result() for reply in replies]
+    assert [future.result() for future in futures]
+    refused = [reply for reply in done if reply.status == 503]
+    assert len(refused) == 10 - TIGHT.queue
+    for reply in refused:
+        reply.problem(503, "E_BUSY")
+        assert 1 <= int(reply.headers["retry-after"]) <= 60
+    assert len({reply.body for reply in done if reply.status == 200}) == 1
+    assert not released
+    assert is_at_rest(tight)
+
+
+def test_what_takes_too_long_is_given_up(tight: Client):
+    hold = threading.Event()
+    futures = [tight.service.pool.submit(hold.wait, 20) for _ in range(TIGHT.batch)]
+    start = time.monotonic()
+    tight.colorize(picture()).problem(504, "E_TIMEOUT")
+    assert TIGHT.seconds - 1 < time.monotonic() - start < TIGHT.seconds + 5
+    assert tight.service.waiting == 0
+    hold.set()
+    assert [future.result() for future in futures]
+    assert is_at_rest(tight)
+
+
+# Clients that do not behave
+
+
+def head(length: int | str) -> bytes:
+    return f"POST /v1/colorize HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n".encode()
+
+
+def ends(connection: socket.socket, seconds: float = 15) -> bytes:
+    """What the server says until it closes the connection."""
+    connection.settimeout(seconds)
+    found = b""
+    try:
+        while chunk := connection.recv(65536):
+            found += chunk
+    except ConnectionResetError:
+        pass
+    return found
+
+
+def test_slow_clients_are_cut_off(tight: Client):
+    with tight.socket() as nothing, tight.socket() as header, tight.socket() as body, tight.socket() as reader:
+        header.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A")
+        body.sendall(head(1000) + b"x")
+        reader.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")  # keeps its connection, and asks no more
+        start = time.monotonic()
+        assert ends(nothing) == b""
+        assert ends(header) == b""
+        assert b"408 Request Timeout" in ends(body)
+        assert b"200 OK" in ends(reader)
+        assert time.monotonic() - start < 12
+    assert is_at_rest(tight)
+
+
+def test_dripping_bodies_and_headers_are_cut_off(tight: Client):
+    """A byte now and then keeps nobody waiting for ever."""
+    with tight.socket() as header, tight.socket() as body:
+        header.sendall(b"GET /health HTTP/1.1\r\n")
+        body.sendall(head(1000))
+        start = time.monotonic()
+        open_ends = {header: b"X", body: b"x"}
+        while open_ends and time.monotonic() - start < 15:
+            for connection, drip in list(open_ends.items()):
+                try:
+                    connection.sendall(drip)
+                    connection.settimeout(0.1)
+                    if not connection.recv(65536):
+                        del open_ends[connection]
+                except TimeoutError:
+                    pass
+                except OSError:
+                    del open_ends[connection]
+            time.sleep(0.2)
+        assert not open_ends
+    assert is_at_rest(tight)
+
+
+def test_answers_that_nobody_reads_are_dropped(tiny_bundle: Path):
+    with running(tiny_bundle, dataclasses.replace(TIGHT, pixels=50_000_000, bytes=50_000_000)) as client:
+        raw = picture("PNG", (3000, 2000))
+        with client.socket() as connection:
+            connection.sendall(head(len(raw)).replace(b"colorize", b"colorize?format=tiff") + raw)
+            end = time.monotonic() + 15
+            while not client.figure('colorizegan_requests_total{route="/v1/colorize",status="200"}'):
+                assert time.monotonic() < end
+                time.sleep(0.1)
+            assert is_at_rest(client)
+            assert len(ends(connection)) < 3000 * 2000 * 3
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"X-A: " + b"a" * 200_000,  # one endless header
+        b"X-A: a\r\n" * 20_000,
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 100_000,  # chunks of a byte
+        b"Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n" + b"X-A: a\r\n" * 100_000,  # trailers
+    ],
+)
+def test_padding_is_not_taken(tight: Client, flood: bytes):
+    with tight.socket() as connection:
+        with contextlib.suppress(OSError):
+            connection.sendall(b"POST /v1/colorize HTTP/1.1\r\nHost: 127.0.0.1\r\n" + flood)
+        ends(connection)
+    assert tight.get("/health").status == 200
+    assert is_at_rest(tight)
+
+
+def test_endless_chunks_are_answered_with_413(tight: Client):
+    with tight.socket() as connection:
+        connection.sendall(b"POST /v1/colorize HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.settimeout(0.01)
+        sent, answer, start = 0, b"", time.monotonic()
+        while time.monotonic() - start < 15:
+            try:
+                sent += connection.send(b"4000\r\n" + b"x" * 0x4000 + b"\r\n") if sent % 16392 == 0 else 0
+            except TimeoutError:
+                pass
+            except OSError:
+                break
+            try:
+                answer += connection.recv(65536)
+            except TimeoutError:
+                pass
+            except OSError:
+                break
+        assert b"413" in answer[:20]
+        assert b"E_TOO_LARGE" in answer
+    assert is_at_rest(tight)
+
+
+def test_clients_that_go_away_leave_the_queue(tight: Client):
+    hold = threading.Event()
+    futures = [tight.service.pool.submit(hold.wait, 20) for _ in range(TIGHT.batch)]
+    raw = picture()
+    connections = [tight.socket() for _ in range(TIGHT.queue)]
+    for connection in connections:
+        connection.sendall(head(len(raw)) + raw)
+    end = time.monotonic() + 10
+    while tight.service.waiting < TIGHT.queue and time.monotonic() < end:
+        time.sleep(0.02)
+    assert tight.service.waiting == TIGHT.queue
+    for connection in connections:
+        connection.close()
+    while tight.service.waiting and time.monotonic() < end:
+        time.sleep(0.02)
+    assert tight.service.waiting == 0
+    assert list(tight.service.path.iterdir()) == []
+    hold.set()
+    assert [future.result() for future in futures]
+    with tight.socket() as half:
+        half.sendall(head(len(raw)) + raw[:100])
+    assert is_at_rest(tight)
+
+
+def test_many_at_once_get_their_own_answers(client: Client, tiny_bundle: Path):
+    photos = [picture(seed=n) for n in range(8)]
+    wanted = [expected(raw, tiny_bundle) for raw in photos]
+    before = client.figure("process_open_fds")
+
+    def ask(n: int) -> None:
+        end = time.monotonic() + 60
+        while (reply := client.colorize(photos[n % 8])).status == 503 and time.monotonic() < end:
+            time.sleep(0.1)
+        assert reply.status == 200
+        assert reply.body == wanted[n % 8]
+
+    with ThreadPoolExecutor(64) as pool:
+        list(pool.map(ask, range(64)))
+    assert is_at_rest(client)
+    assert client.figure('colorizegan_batch_photos_bucket{le="1"}') < client.figure("colorizegan_batch_photos_count")
+    end = time.monotonic() + 15
+    while client.figure("process_open_fds") > before and time.monotonic() < end:
+        time.sleep(0.1)
+    assert client.figure("process_open_fds") <= before
+
+
+def test_hostile_files_get_an_answer_each(shared_data: Path, tiny_bundle: Path):
+    with (
+        running(tiny_bundle) as client,
+        tarfile.open(shared_data / "hostile.tar") as tar,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        files = [(m.name, file.read()) for m in tar if m.isfile() and (file := tar.extractfile(m))]
+        replies = list(pool.map(lambda pair: client.colorize(pair[1]), files))
+        for (name, _), reply in zip(files, replies, strict=True):
+            if reply.status != 200:
+                assert reply.status in (400, 413, 422), (name, reply.body)
+                assert reply.json["code"] in ("E_DECODE", "E_TOO_LARGE", "E_USAGE"), (name, reply.body)
+                assert "Traceback" not in reply.json["detail"]
+                assert str(client.service.path) not in reply.body.decode()
+        assert sum(reply.status == 200 for reply in replies) > 3
+        assert is_at_rest(client)
+        assert client.colorize(picture()).status == 200
+
+
+# The program
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_the_program_ends_in_order(tiny_bundle: Path, tmp_path: Path, number: int, status: int):
+    command = [sys.executable, "-m", "colorizegan", "serve", "--port", "0", "--model", str(tiny_bundle)]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        address = process.stderr.readline().split()[1]
+        client = Client(None, int(address.rstrip("/").rpartition(":")[2]))
+        assert client.colorize(picture()).status == 200
+        assert "POST /v1/colorize 200" in process.stderr.readline()
+        assert list(tmp_path.glob("colorizegan-*"))
+        start = time.monotonic()
+        with client.socket() as idle:
+            idle.sendall(b"GET /he")
+            process.send_signal(number)
+            assert process.wait(20) == status
+        assert time.monotonic() - start < 10
+        assert not list(tmp_path.glob("colorizegan-*"))
+
+
+def test_a_port_that_is_taken(tiny_bundle: Path, client: Client):
+    command = [sys.executable, "-m", "colorizegan", "serve", "--port", str(client.port)]
+    done = subprocess.run([*command, "--model", str(tiny_bundle)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "E_USAGE" in done.stderr
+
+
+def test_options_are_read_alike_from_text_and_json():
+    limits = ServiceLimits()
+    assert read_options({"saturation": "1.5", "force": "true"}, limits) == read_options(
+        {"saturation": 1.5, "force": True}, limits
+    )
