@@ -21,7 +21,7 @@ from colorizegan.bench.calibration import reliability, risk_curve
 from colorizegan.bench.photoset import PhotoSet
 from colorizegan.color import ciede2000, lightness_to_gray, linear_to_srgb, rgb_to_lab, srgb_to_linear
 from colorizegan.colorizer import working_lightness
-from colorizegan.emulsion import FILMS
+from colorizegan.emulsion import FILMS, Emulsion
 from colorizegan.predict import Prediction
 from colorizegan.steering import Look, answer
 
@@ -41,7 +41,7 @@ def lab_of(rgb: Photo) -> NDArray[np.float32]:
     return rgb_to_lab(rgb / np.float32(255)).astype(np.float32)
 
 
-def gray_of(rgb: Photo, film: str | None = None) -> Photo:
+def gray_of(rgb: Photo, film: Emulsion | None = None) -> Photo:
     """What a film records of a photo; None = what the eye sees."""
     if film is None:
         return np.rint(lightness_to_gray(lab_of(rgb)[..., 0]) * 255).clip(0, 255).astype(np.uint8)
@@ -94,7 +94,7 @@ def main() -> None:
     by_hints: dict[int, list[float]] = {count: [] for count in COUNTS}
     held: list[float] = []
     single, best, apart, doubt = [], [], [], []
-    films: dict[str, tuple[list[float], list[float]]] = {film: ([], []) for film in FILMS}
+    films: dict[Emulsion, tuple[list[float], list[float]]] = {film: ([], []) for film in FILMS}
     alone, helped = [], []
     risk = np.zeros((50, 2))
     for number, key in enumerate(keys):

@@ -33,10 +33,10 @@ FILMS: dict[Emulsion, tuple[float, float, float]] = {
 LIMIT = 2.0  # brightness is changed by at most this factor: the colours that it follows from are guesses
 
 
-def as_the_eye_sees(L: NDArray[np.float32], ab: NDArray[np.float32], emulsion: str) -> NDArray[np.float32]:
+def as_the_eye_sees(L: NDArray[np.float32], ab: NDArray[np.float32], emulsion: Emulsion) -> NDArray[np.float32]:
     """The lightness that the eye would have seen where a film recorded `L` of a thing with the chroma `ab`.
 
-    L: (H, W) 0..100; ab: (2, H, W) Lab units, a guess; emulsion: a key of FILMS -> (H, W) 0..100.
+    L: (H, W) 0..100; ab: (2, H, W) Lab units, a guess; emulsion: any but auto -> (H, W) 0..100.
     """
     rgb = np.clip(lab_to_rgb(np.stack((L, ab[0], ab[1]), -1)), 0.003, 1)
     linear = srgb_to_linear(rgb)  # (H, W, 3)

@@ -36,7 +36,7 @@ PAGES = [
     *(f"docs/{name}.md" for name in ("bundle", "colorize")),
 ]
 PAGES += [f"docs/{name}.md" for name in ("evaluation", "library", "model-card", "training", "benchmark", "experiments")]
-PAGES += [f"docs/{name}.md" for name in ("formats", "page", "reliability", "server", "steering")]
+PAGES += [f"docs/{name}.md" for name in ("formats", "page", "recipes", "reliability", "server", "steering")]
 OF_OTHER_PROGRAMS = {"--extra-index-url"}  # pip's
 
 
@@ -138,7 +138,13 @@ def options() -> dict[str, set[str]]:
     command: Any = typer.main.get_command(cli.app)
     verbs = {verb: [known, *getattr(known, "commands", {}).values()] for verb, known in command.commands.items()}
     return {
-        verb: {name for one in known for parameter in one.params for name in parameter.opts if name.startswith("-")}
+        verb: {
+            name
+            for one in known
+            for parameter in one.params
+            for name in (*parameter.opts, *parameter.secondary_opts)
+            if name.startswith("-")
+        }
         | {"--help", "-h"}
         for verb, known in verbs.items()
     }
@@ -223,8 +229,8 @@ def test_every_option_of_serve_is_described(repository: Path, options: dict[str,
     assert set(fields) == set(Options.model_fields)
     for name, known in Options.model_fields.items():
         if known.default is not None and name != "size":
-            plain = {False: "false", (): "", "auto": "auto"}
-            wanted = plain.get(known.default) if known.default != 0 or known.default is False else "0"
+            plain = {"False": "false", "()": "", "auto": "auto"}
+            wanted = plain.get(str(known.default))
             assert fields[name] == (f"{known.default:g}" if wanted is None else wanted)
     codes = {code for row in rows(text, "HTTP status") for code in re.findall(r"`(E_\w+)`", row[1])}
     assert codes <= {getattr(errors, name).code for name in errors.__all__}

@@ -12,7 +12,7 @@ from PIL import Image
 from colorizegan import Colorizer, Hint, UsageError
 from colorizegan.color import ciede2000, rgb_to_lab
 from colorizegan.confidence import confidence_map, overlay
-from colorizegan.emulsion import FILMS, as_the_eye_sees
+from colorizegan.emulsion import FILMS, Emulsion, as_the_eye_sees
 from colorizegan.predict import Prediction, Predictor
 from colorizegan.steering import Look, annealed_mean
 
@@ -144,7 +144,7 @@ def test_the_overlay_marks_doubt_only() -> None:
 
 
 @pytest.mark.parametrize("film", list(FILMS))
-def test_the_eyes_brightness_is_found_again(film: str) -> None:
+def test_the_eyes_brightness_is_found_again(film: Emulsion) -> None:
     """Known colours: what the film recorded of them, turned back, is their lightness."""
     from colorizegan.color import gray_to_lightness, linear_to_srgb, srgb_to_linear
 
