@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from memory import MIB, make_many, memory
 
-from colorizegan.batch import Settings, run_jobs
+from colorizegan.batch import Settings, run_jobs, workers_for
 from colorizegan.colorizer import Colorizer, working_lightness
 from colorizegan.jobs import make_plan
 from colorizegan.ledger import Ledger
@@ -90,8 +90,8 @@ def one_at_a_time(photos: list[Path], folder: Path, model: str | None) -> float:
 def batch(album: Path, out: str, model: str | None) -> tuple[float, int]:
     """(photos a second of the batch, growth of memory over the last half in bytes)."""
     plan = make_plan([str(album / "in")], str(album / out))
-    workers = min(cpu_threads(), len(plan.jobs))
-    colorizer = Colorizer(model, threads=max(1, cpu_threads() // workers))
+    workers, threads = workers_for(len(plan.jobs))
+    colorizer = Colorizer(model, threads=threads)
     marks: list[int] = []
     start = time.perf_counter()
     for result in run_jobs(plan.jobs, colorizer, Settings(), ledger=Ledger(album / out), workers=workers):
