@@ -2,9 +2,9 @@
 
     python benchmarks/kill_batch.py [--photos 500] [--kills 50] [--seed 0] [--model MODEL]
 
-`colorizegan colorize FOLDER` runs as a process of its own and is ended by SIGKILL at a random point, from its start to
-some twenty photos on, then started anew, until it was killed so many times; where all photos are done before, half of the
-results are removed. After each kill every file that has the name of a result is compared with that of an unbroken run.
+`colorizegan colorize FOLDER` runs as a process of its own and is ended by SIGKILL at a random point, from its start
+to some twenty photos on, then started anew, until it was killed so many times; where all photos are done before, half of
+the results are removed. After each kill every file that has the name of a result is compared with that of an unbroken run.
 Then the run goes on to its end, and the whole tree, the ledger and the originals are compared.
 """
 
@@ -69,7 +69,9 @@ def try_it(folder: Path, options: argparse.Namespace) -> int:
         running.kill()
         kills += running.wait() == -signal.SIGKILL
         running.stderr.close()
-        torn += sum(expected.get(path) != digest for path, digest in tree(out).items() if not Path(path).name.startswith("."))
+        torn += sum(
+            expected.get(path) != digest for path, digest in tree(out).items() if not Path(path).name.startswith(".")
+        )
     subprocess.run([*command, "-o", str(out)], check=True, capture_output=True)
     lines = [json.loads(line) for line in (out / "colorizegan.jsonl").read_bytes().splitlines() if line.endswith(b"}")]
     latest = {line["output"]: line["output_sha256"] for line in lines}

@@ -153,7 +153,8 @@ def _gamut_boundary(fy: Floats, away: Floats) -> Floats:
     from_y, from_xz = (NORMED_XYZ_TO_RGB[:, columns].astype(dtype) for columns in ([1], [0, 2]))
     gray = from_y * _lab_f_inverse(fy) - half  # (3, n), its part in linear R, G, B, from their middle
     low, high, at = np.zeros_like(fy), np.ones_like(fy), np.ones_like(fy)
-    result, where = np.zeros_like(fy), np.arange(len(fy))
+    result = np.zeros_like(fy)
+    where: NDArray[np.intp] = np.arange(len(fy))
     floor, flat = np.full_like(away, DELTA), np.full_like(gray, 1e-9)
     for _ in range(60):
         f = at * away
@@ -185,8 +186,8 @@ def _gamut_boundary(fy: Floats, away: Floats) -> Floats:
         at = step
         if 2 * count < len(left):  # the others are settled
             result[where] = low
-            where, fy, low, high, at = (x[left] for x in (where, fy, low, high, at))
-            away, gray = away[:, left], gray[:, left]
+            where, away, gray = where[left], away[:, left], gray[:, left]
+            fy, low, high, at = fy[left], low[left], high[left], at[left]
     result[where] = low
     return result
 

@@ -36,9 +36,9 @@ __all__ = ["merge"]
 Plane = NDArray[np.float32]
 
 EPSILON = 0.1**2  # brightness 0..1; flatter neighbourhoods than this count as flat, and ab follows no edge there
-PIECE = 1 << 14  # pixels worked on at a time, 50 bytes each: more, and the core's own cache overflows
+PIECE = 1 << 14  # pixels worked on at a time, 68 bytes each: more, and the core's own cache overflows
 ROWS_OF_CELLS = 8  # that a piece may lie between
-GROUP = 1 << 20  # pixels whose colours out of gamut are mended together: a few each time would be all overhead
+GROUP = 1 << 18  # pixels that a thread takes; their colours out of gamut are mended together
 GAMUT_SLACK = 0.25  # of a code: so far beyond 0 or the largest code is rounding, not a colour out of gamut
 STEPS = {np.dtype(np.uint8): 1 << 16, np.dtype(np.uint16): 1 << 21}  # of linear light; 2.5 or more for each code
 
@@ -101,7 +101,10 @@ def merge(gray: NDArray[Any], ab: Plane, *, saturation: float = 1.0, threads: in
 
 
 def _guide_lines(gray: NDArray[Any], ab: Plane) -> Plane:
-    """A and B of ab = A g + B around each cell, g in codes, as shares in f(X) and f(Z): (4, h, w), planes A, A, B, B."""
+    """A and B of ab = A g + B around each cell, g in codes and ab as their shares in f(X) and f(Z).
+
+    Returns (4, h, w): A of f(X), A of f(Z), B of f(X), B of f(Z).
+    """
     height, width = ab.shape[1:]
     image = Image.fromarray(gray)
     if image.size != (width, height):
@@ -109,7 +112,7 @@ def _guide_lines(gray: NDArray[Any], ab: Plane) -> Plane:
         image = image.resize((width, height), Image.Resampling.BOX, reducing_gap=gap)
     g = np.asarray(image).astype(np.float32) / np.float32(np.iinfo(gray.dtype).max)
     # float32 does: what it loses in the differences is far below EPSILON.
-    means = _box(np.concatenate((g[None], (g * g)[None], ab, g * ab)))
+    means = _box(np.concatenate((g[None], (g * g)[None], ab, g * ab), dtype=np.float32))
     mean_g, mean_g2, mean_ab, mean_gab = means[0], means[1], means[2:4], means[4:]
     slope = (mean_gab - mean_g * mean_ab) / (mean_g2 - mean_g**2 + np.float32(EPSILON))
     slope = _box(slope)  # every window that holds a cell has its say in it
@@ -167,7 +170,7 @@ def _pieces(height: int, width: int, cells: int) -> tuple[_Piece, ...]:
     pieces: list[_Piece] = []
     for top in range(0, height, most):
         rows = slice(top, min(top + most, height))
-        first, last = before[rows][0], min(before[rows][-1] + 1, cells - 1)
+        first, last = int(before[top]), min(int(before[rows.stop - 1]) + 1, cells - 1)
         row, at = np.arange(rows.stop - top), before[rows] - first
         weights = np.zeros((len(row), last - first + 1), np.float32)
         weights[row, at] = 1 - share[rows]
@@ -223,7 +226,6 @@ class _Workspace:
     """
 
     def __init__(self, pixels: int) -> None:
-        self.pixels = pixels
         self.four = np.empty(4 * pixels, np.float32)
         self.five = np.empty(5 * pixels, np.float32)
         self.g = np.empty(pixels, np.float32)
@@ -240,16 +242,16 @@ _idle: list[_Workspace] = []
 
 @contextmanager
 def _workspace(pixels: int) -> Iterator[_Workspace]:
-    """A workspace that nobody else has."""
+    """A workspace that nobody else has; one for rows longer than a piece is not kept."""
+    if pixels > PIECE:
+        yield _Workspace(pixels)
+        return
     try:
         space = _idle.pop()
-    except IndexError:
-        space = _Workspace(pixels)
-    if space.pixels < pixels:
-        space = _Workspace(pixels)
+    except IndexError:  # as many as there were threads at the same time
+        space = _Workspace(PIECE)
     yield space
-    if pixels <= PIECE:
-        _idle.append(space)
+    _idle.append(space)
 
 
 def _join(gray: NDArray[Any], space: _Workspace, table: _Table, rgb: NDArray[Any]) -> _Outside | None:
