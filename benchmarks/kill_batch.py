@@ -3,9 +3,9 @@
     python benchmarks/kill_batch.py [--photos 500] [--kills 50] [--seed 0] [--model MODEL]
 
 `colorizegan colorize FOLDER` runs as a process of its own and is ended by SIGKILL at a random point, from its start
-to some twenty photos on, then started anew, until it was killed so many times; where all photos are done before, half of
-the results are removed. After each kill every file that has the name of a result is compared with that of an unbroken run.
-Then the run goes on to its end, and the whole tree, the ledger and the originals are compared.
+to some twenty photos on, then started anew, until it was killed so many times; where all photos are done before, half
+of the results are removed. After each kill every file that has the name of a result is compared with that of an
+unbroken run. Then the run goes on to its end, and the whole tree, the ledger and the originals are compared.
 """
 
 from __future__ import annotations

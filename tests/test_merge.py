@@ -42,7 +42,7 @@ def enlarged(x: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def plain_join(gray: np.ndarray, ab: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What `merge` is to give, step by step in float64: sRGB 0..1 (H, W, 3); and how many codes off is right, (H, W)."""
+    """What `merge` is to give, in float64: sRGB 0..1 (H, W, 3); and how many codes off it may be, (H, W)."""
     top = np.iinfo(gray.dtype).max
     gap = 2.0 if gray.dtype == np.uint8 else None
     small = Image.fromarray(gray).resize(ab.shape[:0:-1], Image.Resampling.BOX, reducing_gap=gap)
