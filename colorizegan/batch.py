@@ -76,7 +76,7 @@ def needs_work(jobs: Iterable[Job], settings: Settings) -> bool:
 
 
 def workers_for(jobs: int) -> tuple[int, int]:
-    """How many photos should be under way at once, and the threads for the network of each.
+    """How many photos should be under way at once, and the threads for the network and the join of each.
 
     One photo more than cores: while one waits for its bytes to reach the disk, the others keep the cores busy.
     """

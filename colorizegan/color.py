@@ -150,6 +150,7 @@ def _gamut_boundary(fy: Floats, away: Floats) -> Floats:
     dtype = fy.dtype
     tolerance = dtype.type(2e-6 if dtype.itemsize <= 4 else 1e-12)
     half, tangent = dtype.type(0.5), dtype.type(3 * DELTA**2)
+    nothing = np.finfo(dtype).eps
     from_y, from_xz = (NORMED_XYZ_TO_RGB[:, columns].astype(dtype) for columns in ([1], [0, 2]))
     gray = from_y * _lab_f_inverse(fy) - half  # (3, n), its part in linear R, G, B, from their middle
     low, high, at = np.zeros_like(fy), np.ones_like(fy), np.ones_like(fy)
@@ -174,7 +175,7 @@ def _gamut_boundary(fy: Floats, away: Floats) -> Floats:
         inside = excess <= tolerance
         low = np.maximum(low, at * inside)
         high = np.minimum(high, at + inside)
-        left = (np.abs(excess) > tolerance) & ~(inside & (at >= 1)) & (high - low > np.finfo(dtype).eps)
+        left = (np.abs(excess) > tolerance) & ~(inside & (at >= 1)) & (high - low > nothing)
         count = np.count_nonzero(left)
         if count == 0:
             break

@@ -205,7 +205,7 @@ class Colorizer:
 
     def with_colors(self, gray: Pixels, ab: NDArray[np.float32], saturation: float = 1.0) -> Pixels:
         """The photo `gray` (H, W) with the small colours `ab` (2, h, w): rgb (H, W, 3), same dtype."""
-        return merge(gray, ab, saturation=saturation)
+        return merge(gray, ab, saturation=saturation, threads=self.predictor.threads)
 
     def colors_of(self, gray: Pixels, look: Look) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The colours of a photo as asked, before saturation, and how sure they are.

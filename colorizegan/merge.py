@@ -38,6 +38,7 @@ EPSILON = 0.1**2  # brightness 0..1; flatter neighbourhoods than this count as f
 PIECE = 1 << 14  # pixels worked on at a time, 68 bytes each: more, and the core's own cache overflows
 ROWS_OF_CELLS = 8  # that a piece may lie between
 GROUP = 1 << 18  # pixels that a thread takes; their colours out of gamut are mended together
+MENDED = 1 << 13  # pixels mended at a time: what that needs is too small to be given back to the system
 GAMUT_SLACK = 0.25  # of a code: so far beyond 0 or the largest code is rounding, not a colour out of gamut
 STEPS = {np.dtype(np.uint8): 1 << 16, np.dtype(np.uint16): 1 << 21}  # of linear light; 2.5 or more for each code
 
@@ -49,9 +50,7 @@ def merge(gray: NDArray[Any], ab: Plane, *, saturation: float = 1.0, threads: in
         gray: (H, W) uint8 or uint16, sRGB-encoded luminance. Its lightness is kept within rounding of the result.
         ab: (2, h, w) float32, Lab units, of the whole photo at any smaller size.
         saturation: factor on ab before the gamut is looked at; 0 gives gray to the bit.
-        threads: the result does not depend on it. More than one does not pay: the pieces are small, for the cache's
-            sake, so that NumPy's calls are short and wait for each other's turn in Python. For 12 Mpx one thread takes
-            some 0.13 s; with two, all of colorizing took 0.52 s on two cores.
+        threads: the result does not depend on it.
 
     Returns:
         (H, W, 3) sRGB, dtype of `gray`.
@@ -289,13 +288,20 @@ def _join(gray: NDArray[Any], space: _Workspace, table: _Table, rgb: NDArray[Any
 
 def _mend(gray: NDArray[Any], outside: list[_Outside], table: _Table, rgb: NDArray[Any]) -> None:
     """Write the pixels that left sRGB anew, with as much chroma as there is room for at their L and hue."""
-    at = np.concatenate([part.at for part in outside])
-    code = gray.ravel()[at]
+    every = np.concatenate([part.at for part in outside])
+    f = np.concatenate([part.f for part in outside], axis=1)
+    for start in range(0, len(every), MENDED):
+        some = slice(start, start + MENDED)
+        _mend_some(gray, every[some], f[:, some], table, rgb)
+
+
+def _mend_some(gray: NDArray[Any], at: NDArray[np.intp], f: Plane, table: _Table, rgb: NDArray[Any]) -> None:
+    code = gray.reshape(-1)[at]
     fy = table.fy[code]
-    away = np.concatenate([part.f for part in outside], axis=1) - fy
+    away = f - fy
     scale = in_gamut_scale(table.lightness[code], 500 * away[0], -200 * away[1]).astype(np.float32)
     f = fy + away * scale
     m = np.maximum(f, np.float32(DELTA))
-    terms = np.concatenate((m**3 - np.float32(3 * DELTA**2) * m, table.y[code][None], f))
+    terms = np.concatenate(((m * m - np.float32(3 * DELTA**2)) * m, table.y[code][None], f))
     index = (table.matrix @ terms).astype(np.int32)
     rgb.reshape(-1, 3)[at] = table.codes.take(index.T, mode="clip")
