@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import dataclasses
@@ -31,7 +32,7 @@ pytest.importorskip("uvicorn")
 
 from colorizegan import errors
 from colorizegan.colorizer import Colorizer
-from colorizegan.gate import problem_of
+from colorizegan.gate import Pace, problem_of
 from colorizegan.hints import Hint
 from colorizegan.limits import ServiceLimits
 from colorizegan.onephoto import Settings, provenance
@@ -470,6 +471,37 @@ def test_padding_is_not_taken(tight: Client, flood: bytes):
         ends(connection)
     assert tight.get("/health").status == 200
     assert is_at_rest(tight)
+
+
+def test_who_sends_steadily_gets_the_answer_after_the_body(tight: Client):
+    """Most libraries read the answer when they have sent all of the body, wanted or not."""
+    with tight.socket() as connection:
+        block = bytes(500_000)
+        connection.sendall(head(20 * len(block)).replace(b"127.0.0.1", b"elsewhere"))
+        for _ in range(20):  # 4 s, longer than one who sends nothing is waited for
+            connection.sendall(block)
+            time.sleep(0.2)
+        assert b"421" in ends(connection)[:20]
+    assert is_at_rest(tight)
+
+
+def test_bodies_share_a_speed():
+    pace = Pace(1e6)
+
+    async def pass_all() -> list[float]:
+        start = time.monotonic()
+
+        async def one(size: int) -> float:
+            await pace.pass_by(size)
+            return time.monotonic() - start
+
+        return await asyncio.gather(one(100_000), one(100_000), one(0), one(100_000))
+
+    first, second, empty, third = asyncio.run(pass_all())
+    assert first < 0.05
+    assert 0.1 <= second < third
+    assert third >= 0.2
+    assert empty < 0.05
 
 
 def test_endless_chunks_are_answered_with_413(tight: Client):
