@@ -7,6 +7,7 @@ import io
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
@@ -290,13 +291,28 @@ def colorize(
     device: str = "cpu",
     saturation: float = 1.0,
     size: int | None = None,
+    temperature: float | None = None,
+    emulsion: Emulsion = "auto",
     hints: Sequence[Hint] = (),
+    tone_down_unsure: bool = False,
+    proposals: int | None = None,
+    seed: int = 0,
 ) -> Any:
     """Colorize one photo or a list of them: `Colorizer(model, device=device).colorize(x, ...)`.
 
     Every call loads the model (some 0.2 s). For many photos keep a `Colorizer`, or give a list.
+
+    Args:
+        proposals: give a list of up to so many colourings of one photo, the likeliest first; see `Colorizer.propose`.
+        seed: of the proposals.
+        The others: see `Colorizer`, `Colorizer.colorize`.
     """
-    return Colorizer(model, device=device).colorize(x, saturation=saturation, size=size, hints=hints)
+    colorizer = Colorizer(model, device=device)
+    look = Look(saturation, size, temperature, emulsion, tuple(hints), tone_down_unsure)
+    if proposals is None:
+        return colorizer.colorize_as(x, look)
+    found = colorizer.propose_as(gray_of(x), look, count=proposals, seed=seed)
+    return [colorizer.colorize_as(x, replace(look, hints=one.hints)) for one in found]
 
 
 def working_shape(height: int, width: int, size: int) -> tuple[int, int]:
