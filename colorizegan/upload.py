@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
@@ -112,7 +112,7 @@ async def next_chunk(receive: Receive, seconds: float) -> tuple[bytes, bool]:
     return message.get("body", b""), message.get("more_body", False)
 
 
-async def write(upload: Upload, file: BinaryIO, pending: bytearray) -> None:
+async def write(upload: Upload, file: IO[bytes], pending: bytearray) -> None:
     """Add bytes to the file, in a thread: a disk may be slow."""
     if upload.service.spooled + len(pending) > upload.service.limits.spool:
         raise BusyError("there are too many uploads", remedy="try again in a moment")
@@ -121,7 +121,7 @@ async def write(upload: Upload, file: BinaryIO, pending: bytearray) -> None:
     await asyncio.to_thread(write_all, file, pending)
 
 
-def write_all(file: BinaryIO, data: bytearray) -> None:
+def write_all(file: IO[bytes], data: bytearray) -> None:
     """Write to a file without a buffer, which may take less at a time: closing it does not wait for the disk then."""
     with memoryview(data) as view:
         done = 0
