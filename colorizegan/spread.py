@@ -28,7 +28,7 @@ WAY = 0.15
 BRIGHT = 120.0
 SEEN = 1.5
 OTHER = 3.0  # of a cell that looks unlike the hinted one, however smooth the path
-CONTRARY = 40.0  # Lab units between the colours that the network gives to two places, which make them other things
+CONTRARY = 60.0  # Lab units between the colours that the network gives to two places, which make them other things
 FAR = 1.2  # distance that a colour reaches: nearly whole up to a half of it, nearly nothing from a half more on
 SWEEPS = 12  # each goes in all four directions; more change nothing that can be seen
 NEAR = 0.05  # distance within which a hint has all the say
@@ -90,7 +90,7 @@ def hold(far: Plane) -> Plane:
 
 
 def spread(colors: NDArray[np.floating], far: Plane) -> tuple[Plane, Plane]:
-    """Colours (P, 2) at points, spread over the picture by distance (P, h, w); of several points the nearer counts more.
+    """Colours (P, 2) at points, spread by distance (P, h, w) over the picture; of several the nearer counts more.
 
     Returns:
         The colours (2, h, w), and their share (h, w) 0..1; the rest is that of the colours that are there already.

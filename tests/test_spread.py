@@ -76,7 +76,7 @@ def test_a_color_stops_at_an_edge() -> None:
 
 def test_a_color_keeps_off_what_has_a_contrary_one() -> None:
     ab = np.zeros((2, 5, 8), np.float32)  # of 3 x 4 cells, the last row cut off
-    ab[0, :, 4:] = 60
+    ab[0, :, 4:] = 120
     far = contrast([Point(4, 2, 0, 0), Point(11, 15, 0, 0)], ab, 3, 4)
     assert far.shape == (2, 3, 4)
     assert hold(far)[0, :, :2].min() == hold(far)[1, :, 2:].min() == 1
