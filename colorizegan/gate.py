@@ -88,10 +88,12 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(self, scope, receive, send)
+        # HEAD is GET whose answer has no body, which the connection leaves out.
+        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        exchange = Exchange(self, inner, receive, send)
         try:
             self.check(scope["method"], exchange.headers)
-            await self.app(scope, exchange.receive, exchange.send)
+            await self.app(inner, exchange.receive, exchange.send)
         except Exception as error:
             if not isinstance(error, ColorizeGANError):
                 log.exception("request %s", exchange.id)
@@ -224,7 +226,7 @@ async def send_problem(exchange: Exchange, error: Exception) -> None:
     headers |= {"content-type": "application/problem+json", "content-length": str(len(raw))}
     encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await exchange.send({"type": "http.response.start", "status": status, "headers": encoded})
-    await exchange.send({"type": "http.response.body", "body": b"" if exchange.scope["method"] == "HEAD" else raw})
+    await exchange.send({"type": "http.response.body", "body": raw})
 
 
 def without_port(host: str) -> str:

@@ -254,6 +254,14 @@ def test_what_is_not_there(client: Client):
     assert client.get("/v1/colorize").headers["allow"] == "POST"
 
 
+def test_head_is_get_without_a_body(client: Client):
+    whole, head_only = client.get("/health"), client.send("HEAD", "/health")
+    assert head_only.status == 200
+    assert head_only.body == b""
+    assert head_only.headers["content-length"] == whole.headers["content-length"]
+    assert client.send("HEAD", "/v1/colorize").status == 405
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [
@@ -262,6 +270,7 @@ def test_what_is_not_there(client: Client):
         ("?size=5000", "size is 5000"),
         ("?size=abc", "size"),
         ("?format=gif", "format"),
+        ("?hints=red", "option 'hints': 'red' is no hint; write it as x,y,#rrggbb"),
         ("?url=http://example.com/x.jpg", "no option 'url'"),
         ("?path=/etc/passwd", "no option 'path'"),
     ],

@@ -434,7 +434,12 @@ def test_programs_reach_the_service_beside_the_page(address: str, photos: list[P
     client = Client(None, int(address.rstrip("/").rpartition(":")[2]))
     assert client.get("/health").json["status"] == "ok"
     assert client.colorize(photos[0].read_bytes()).headers["content-type"] == "image/jpeg"
-    assert client.get("/nothing").status == 404
+    client.get("/nothing").problem(404, "E_USAGE")
+    client.get("/v1/nothing").problem(404, "E_USAGE")
+    client.get("/v1/colorize").problem(405, "E_USAGE")
+    assert client.get("/v1/predict").headers["allow"] == "POST"
+    client.send("PUT", "/health").problem(405, "E_USAGE")
+    assert client.send("HEAD", "/health").status == 200
     page = client.get("/")
     assert b"ColorizeGAN" in page.body
     assert "default-src 'self'" in page.headers["content-security-policy"]
