@@ -138,7 +138,7 @@ def build(desk: Desk) -> gr.Blocks:
         def failed(problems: Sequence[str]) -> dict[Any, Any]:
             """What is wrong, as a message and in the status line; all else stays."""
             for problem in problems:
-                gr.Warning(html.escape(problem))
+                gr.Warning(html.escape(problem), duration=5)
             return {status: status_line("; ".join(problems), wrong=True)}
 
         def one_line(event: Callable[..., dict[Any, Any]]) -> Callable[..., dict[Any, Any]]:
@@ -157,7 +157,7 @@ def build(desk: Desk) -> gr.Blocks:
             """Add photos and show the first of them."""
             album, problems = desk.add(album, paths)
             for problem in problems:
-                gr.Warning(html.escape(problem))
+                gr.Warning(html.escape(problem), duration=5)
             return cleared(album) | draw(album, unsure, problems)
 
         def cleared(state: Album) -> dict[Any, Any]:
