@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 GRID = 4  # sides of the network's input are multiples of this: cells of ab and logits then divide the photo evenly
 LONGEST = 4  # longer side of the network's input at most this many shorter sides
 SIZES = (16, 4096)
+GRAYEST = 6 / 255  # of the whole range: channels that are no further apart anywhere are gray, and the noise of JPEG
 KEPT_INFO = ("dpi", "exif", "xmp")  # of a Pillow image; its ICC profile is a gray one and would be wrong
 
 
@@ -264,6 +265,9 @@ class Colorizer:
             rgb = np.asarray(reference.convert("RGB") if isinstance(reference, Image.Image) else reference)
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype not in (np.uint8, np.uint16) or not rgb.size:
             raise UsageError(f"a reference of shape {rgb.shape} has no colours", remedy="give an RGB picture")
+        if int(np.ptp(rgb, axis=2).max()) <= GRAYEST * int(np.iinfo(rgb.dtype).max):
+            what = f"the reference {name} has no colours"
+            raise UsageError(what, remedy="give a colour photo, or a colouring that you have accepted")
         return palette_of(self.predictor, rgb, self.working_size(None), name)
 
     def predict(self, x: Any, *, size: int | None = None) -> Prediction:

@@ -190,7 +190,13 @@ def test_wishes_out_of_range_are_refused(wish: dict[str, Any], said: str) -> Non
         Look(**wish)
 
 
-@pytest.mark.parametrize("shape", [(10, 10), (10, 10, 4), (0, 3, 3)])
+@pytest.mark.parametrize("shape", [(10, 10), (10, 10, 4), (0, 3, 3), (10, 10, 3)])
 def test_a_reference_without_colors_is_refused(colorizer: Colorizer, shape: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match="has no colours"):
         colorizer.palette(np.zeros(shape, np.uint8))
+
+
+def test_a_gray_file_is_no_reference(colorizer: Colorizer, tmp_path: Path) -> None:
+    Image.fromarray(scene()).convert("RGB").save(tmp_path / "gray.jpg")
+    with pytest.raises(UsageError, match=r"gray\.jpg has no colours"):
+        colorizer.palette(tmp_path / "gray.jpg")
