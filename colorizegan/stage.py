@@ -35,7 +35,7 @@ STAGE_CSS = """
 .dot { position: absolute; width: 18px; height: 18px; margin: -9px 0 0 -9px; border: 2px solid #fff; border-radius: 50%;
   box-shadow: 0 0 0 1px #000; pointer-events: none; }
 .cross { position: absolute; display: none; left: var(--x, 50%); top: var(--y, 50%); width: 31px; height: 31px;
-  margin: -15px 0 0 -15px; pointer-events: none; mix-blend-mode: difference;
+  margin: -15px 0 0 -15px; pointer-events: none; filter: drop-shadow(0 0 1px #000) drop-shadow(0 0 1px #000);
   background: linear-gradient(#fff, #fff) 50% / 3px 100% no-repeat,
     linear-gradient(#fff, #fff) 50% / 100% 3px no-repeat; }
 .frame:focus-visible .cross { display: block; }
