@@ -300,7 +300,7 @@ def _mend_some(gray: NDArray[Any], at: NDArray[np.intp], f: Plane, table: _Table
     fy = table.fy[code]
     away = f - fy
     scale = in_gamut_scale(table.lightness[code], 500 * away[0], -200 * away[1]).astype(np.float32)
-    f = fy + away * scale
+    f = np.asarray(fy + away * scale, np.float32)
     m = np.maximum(f, np.float32(DELTA))
     terms = np.concatenate(((m * m - np.float32(3 * DELTA**2)) * m, table.y[code][None], f))
     index = (table.matrix @ terms).astype(np.int32)
