@@ -23,11 +23,10 @@ import numpy as np
 import pyvips
 from PIL import Image
 
-from colorizegan.batch import Settings, run_jobs
+from colorizegan.batch import Settings, run_jobs, workers_for
 from colorizegan.colorizer import Colorizer
 from colorizegan.jobs import make_plan
 from colorizegan.ledger import Ledger
-from colorizegan.predict import cpu_threads
 
 ROWS = 500  # of the scan, made at a time
 SIDE = 1000  # px of the many photos
@@ -57,8 +56,8 @@ def main() -> int:
 def run(album: Path, model: str | None) -> int:
     """Colorize a folder; print how many photos are done, the two peaks and the growth."""
     plan = make_plan([str(album / "in")], str(album / "out"))
-    workers = min(cpu_threads(), len(plan.jobs))
-    colorizer = Colorizer(model, threads=max(1, cpu_threads() // workers))
+    workers, threads = workers_for(len(plan.jobs))
+    colorizer = Colorizer(model, threads=threads)
     marks: dict[int, int] = {}
     done = 0
     results = run_jobs(plan.jobs, colorizer, Settings(), ledger=Ledger(album / "out"), workers=workers)

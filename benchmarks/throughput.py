@@ -2,33 +2,53 @@
 
     python benchmarks/throughput.py [--photos 1000] [--rounds 3] [--model MODEL]
 
-Three runs over the same photos, in turn, `--rounds` times; medians are printed. The network alone gets lightness at its
-working size from memory, as many photos at a time as there are cores, and does nothing else: no program that runs this
-network can be faster. One file at a time is the loop that a script would have: read, colorize, write, with all
-cores for each step. The batch is what `colorizegan colorize FOLDER` does. Growth is that of the resident memory of the
-batch's process over the last half of the last round.
+Three runs over the same photos, in turn, `--rounds` times, each in a process of its own; medians are printed. The
+network alone gets lightness at its working size from memory, as many photos at a time as there are cores, and does
+nothing else: no program that runs this network can be faster. One file at a time is the loop that a script would have:
+read, colorize, write, with all cores for each step. The batch is what `colorizegan colorize FOLDER` does.
+
+Core-milliseconds are the processor time of a photo, decoder processes included, however it is spread over the cores.
+What the batch could reach at most, with no core ever idle, is the network's share in them: the ceiling. Growth is that
+of the resident memory of the batch's process over the last half of the last round.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from memory import MIB, make_many, memory
 
-from colorizegan.batch import Settings, run_jobs
+from colorizegan.batch import Settings, run_jobs, workers_for
 from colorizegan.colorizer import Colorizer, working_lightness
 from colorizegan.jobs import make_plan
 from colorizegan.ledger import Ledger
 from colorizegan.photo import read_photo, write_photo
 from colorizegan.predict import cpu_threads
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one run."""
+
+    rate: float
+    """Photos a second."""
+    core_ms: float
+    """Processor time of a photo."""
+    growth: float = 0.0
+    """Bytes."""
 
 
 def main() -> int:
@@ -37,70 +57,94 @@ def main() -> int:
     parser.add_argument("--photos", type=int, default=1000, help="how many photos")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", help="model bundle; default the one in the package")
+    parser.add_argument("--run", nargs=2, metavar=("WHAT", "FOLDER"), help=argparse.SUPPRESS)  # what a process does
     options = parser.parse_args()
-    rates: dict[str, list[float]] = {"network": [], "one at a time": [], "batch": []}
-    growth = 0
+    if options.run:
+        print(json.dumps(vars(RUNS[options.run[0]](Path(options.run[1]), options.model))))
+        return 0
+    found: dict[str, list[Figures]] = {what: [] for what in RUNS}
     with tempfile.TemporaryDirectory() as name:
-        album = Path(name)
-        make_many(album, options)
-        photos = sorted((album / "in").iterdir())
-        for turn in range(options.rounds):
-            rates["network"].append(network_alone(photos, options.model))
-            rates["one at a time"].append(one_at_a_time(photos, album / "loop", options.model))
-            rate, growth = batch(album, f"out{turn}", options.model)
-            rates["batch"].append(rate)
+        make_many(Path(name), options)
+        command = [sys.executable, __file__, *(["--model", options.model] if options.model else [])]
+        for _ in range(options.rounds):
+            for what in RUNS:
+                done = subprocess.run([*command, "--run", what, name], check=True, stdout=subprocess.PIPE, text=True)
+                found[what].append(Figures(**json.loads(done.stdout)))
     print(f"{cpu_threads()} cores, {options.photos} photos, medians of {options.rounds} rounds\n")
-    print("| run | photos a second | lowest .. highest |\n|---|---|---|")
-    for label, found in rates.items():
-        print(f"| {label} | {statistics.median(found):.2f} | {min(found):.2f} .. {max(found):.2f} |")
-    for label in ("network", "one at a time"):
-        shares = [mine / other for mine, other in zip(rates["batch"], rates[label], strict=True)]
-        print(f"| batch / {label} | {statistics.median(shares):.2f} | {min(shares):.2f} .. {max(shares):.2f} |")
-    print(f"\nGrowth of the batch's process over the last half: {growth / MIB:.1f} MiB")
+    print("| run | photos a second | lowest .. highest | core-ms a photo |\n|---|---|---|---|")
+    for what, each in found.items():
+        rates, core_ms = [one.rate for one in each], statistics.median(one.core_ms for one in each)
+        print(f"| {what} | {statistics.median(rates):.1f} | {min(rates):.1f} .. {max(rates):.1f} | {core_ms:.1f} |")
+    for what in ("network", "loop"):
+        shares = [mine.rate / other.rate for mine, other in zip(found["batch"], found[what], strict=True)]
+        print(f"| batch / {what} | {statistics.median(shares):.2f} | {min(shares):.2f} .. {max(shares):.2f} | |")
+    ceilings = [net.core_ms / all_.core_ms for net, all_ in zip(found["network"], found["batch"], strict=True)]
+    spread = f"{min(ceilings):.2f} .. {max(ceilings):.2f}"
+    print(f"| ceiling of batch / network | {statistics.median(ceilings):.2f} | {spread} | |")
+    print(f"\nGrowth of the batch's process over the last half: {found['batch'][-1].growth / MIB:.1f} MiB")
     return 0
 
 
-def network_alone(photos: list[Path], model: str | None) -> float:
-    """Photos a second of the network by itself, the better of: a thread for each photo, all threads for one."""
-    best = 0.0
-    for workers in {1, cpu_threads()}:
+def network_alone(album: Path, model: str | None) -> Figures:
+    """The network by itself, the better of: a thread for each photo, all threads for one."""
+    photos = sorted((album / "in").iterdir())
+    best = Figures(0.0, 0.0)
+    for workers in sorted({1, cpu_threads()}):
         colorizer = Colorizer(model, threads=max(1, cpu_threads() // workers))
         L = working_lightness(read_photo(photos[0]).gray, colorizer.working_size(None))
         inputs: list[Any] = [L + np.float32(i % 7) for i in range(len(photos))]
         colorizer.predictor.predict(L)
         with ThreadPoolExecutor(workers) as pool:
-            start = time.perf_counter()
+            start, spent = time.perf_counter(), core_seconds()
             for _ in pool.map(colorizer.predictor.predict, inputs):
                 pass
-            best = max(best, len(photos) / (time.perf_counter() - start))
+            seconds, spent = time.perf_counter() - start, core_seconds() - spent
+        if len(photos) / seconds > best.rate:
+            best = Figures(len(photos) / seconds, 1000 * spent / len(photos))
     return best
 
 
-def one_at_a_time(photos: list[Path], folder: Path, model: str | None) -> float:
-    """Photos a second of a plain loop."""
+def one_at_a_time(album: Path, model: str | None) -> Figures:
+    """A plain loop."""
+    photos, folder = sorted((album / "in").iterdir()), album / "loop"
     folder.mkdir(exist_ok=True)
     colorizer = Colorizer(model)
-    start = time.perf_counter()
+    start, spent = time.perf_counter(), core_seconds()
     for path in photos:
         photo = read_photo(path)
         write_photo(colorizer.colorize_photo(photo), photo, folder / path.name, quality=95)
-    return len(photos) / (time.perf_counter() - start)
+    seconds, spent = time.perf_counter() - start, core_seconds() - spent
+    return Figures(len(photos) / seconds, 1000 * spent / len(photos))
 
 
-def batch(album: Path, out: str, model: str | None) -> tuple[float, int]:
-    """(photos a second of the batch, growth of memory over the last half in bytes)."""
-    plan = make_plan([str(album / "in")], str(album / out))
-    workers = min(cpu_threads(), len(plan.jobs))
-    colorizer = Colorizer(model, threads=max(1, cpu_threads() // workers))
+def batch(album: Path, model: str | None) -> Figures:
+    """The batch, results and ledger in a new folder."""
+    out = Path(tempfile.mkdtemp(dir=album))
+    plan = make_plan([str(album / "in")], str(out))
+    workers, threads = workers_for(len(plan.jobs))
+    colorizer = Colorizer(model, threads=threads)
     marks: list[int] = []
-    start = time.perf_counter()
-    for result in run_jobs(plan.jobs, colorizer, Settings(), ledger=Ledger(album / out), workers=workers):
+    start, spent = time.perf_counter(), core_seconds()
+    for result in run_jobs(plan.jobs, colorizer, Settings(), ledger=Ledger(out), workers=workers):
         if result.status != "done":
             raise SystemExit(f"{result.job.source}: {result.reason}")
         marks.append(memory("VmRSS"))
         result.job.target.unlink()
-    rate = len(marks) / (time.perf_counter() - start)
-    return rate, marks[-1] - marks[len(marks) // 2]
+    seconds, spent = time.perf_counter() - start, core_seconds() - spent
+    return Figures(len(marks) / seconds, 1000 * spent / len(marks), marks[-1] - marks[len(marks) // 2])
+
+
+def core_seconds() -> float:
+    """Processor time of this process and of those that it has ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+RUNS: dict[str, Callable[[Path, str | None], Figures]] = {
+    "network": network_alone,
+    "loop": one_at_a_time,
+    "batch": batch,
+}
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, Literal
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, OutputError, TooLargeError
 from colorizegan.formats import format_of_name
+from colorizegan.heap import keep_freed_memory
 from colorizegan.jobs import Job, shown
 from colorizegan.ledger import Entry, Ledger, file_sha256
 from colorizegan.onephoto import OnePhoto, Settings, provenance
@@ -33,7 +34,7 @@ from colorizegan.reader import Reader
 from colorizegan.sidecar import carry_sidecar
 from colorizegan.whole import is_disk_full, remove_leftovers, whole_file
 
-__all__ = ["Result", "Settings", "colorize_stream", "needs_work", "run_jobs"]
+__all__ = ["Result", "Settings", "colorize_stream", "needs_work", "run_jobs", "workers_for"]
 
 COLORED = "in colour already, left alone; --force colorizes it anyway"
 EXISTS = "done already; --overwrite does it again"
@@ -74,6 +75,16 @@ def needs_work(jobs: Iterable[Job], settings: Settings) -> bool:
     return settings.overwrite or not all(os.path.lexists(job.target) for job in jobs)
 
 
+def workers_for(jobs: int) -> tuple[int, int]:
+    """How many photos should be under way at once, and the threads for the network and the join of each.
+
+    One photo more than cores: while one waits for its bytes to reach the disk, the others keep the cores busy.
+    """
+    cores = cpu_threads()
+    workers = jobs if jobs <= cores else cores + 1
+    return max(1, workers), max(1, cores // max(1, workers))
+
+
 def run_jobs(
     jobs: Sequence[Job],
     colorizer: Colorizer | None,
@@ -89,7 +100,7 @@ def run_jobs(
 
     Args:
         jobs: no target twice.
-        colorizer: None where `needs_work` is False. Give it `cores // workers` threads.
+        colorizer: None where `needs_work` is False. Give it as many threads as `workers_for` says.
         settings: for all of them.
         ledger: where results are noted and earlier ones are looked up.
         workers: photos under way at once; the results' bytes do not depend on it.
@@ -98,6 +109,7 @@ def run_jobs(
     Raises:
         OutputError: the disk is full, or the ledger cannot be written: nothing more can be done. What is done stays.
     """
+    keep_freed_memory()
     originals = {identity for job in jobs if (identity := file_identity(job.source)) is not None}
     remove_leftovers(job.target for job in jobs)
     if reader is None:

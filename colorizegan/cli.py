@@ -344,15 +344,12 @@ def run(
     shard: tuple[int, int] | None,
 ) -> int:
     """Do the jobs and say what became of them; how many failed. The ledger goes into `home`."""
-    from colorizegan.batch import needs_work, run_jobs
+    from colorizegan.batch import needs_work, run_jobs, workers_for
     from colorizegan.colorizer import Colorizer
     from colorizegan.ledger import Ledger
-    from colorizegan.predict import cpu_threads
     from colorizegan.reader import Reader
 
-    cores = cpu_threads()
-    workers = max(1, min(cores, len(jobs)))
-    threads = max(1, cores // workers)
+    workers, threads = workers_for(len(jobs))
     needed = needs_work(jobs, settings) or wishes.like is not None or wishes.sheet is not None
     # Its processes start while the model is loaded.
     with Reader(allow_truncated=settings.allow_truncated, ready=workers if needed else 0, threads=threads) as reader:

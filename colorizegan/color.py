@@ -39,6 +39,7 @@ RGB_TO_NORMED_XYZ = RGB_TO_XYZ / WHITE[:, None]  # XYZ divided by the white poin
 NORMED_XYZ_TO_RGB = np.linalg.inv(RGB_TO_NORMED_XYZ)
 
 DELTA = 6.0 / 29.0  # CIE 15: where the cube root of Lab gives way to its tangent
+GAMUT_PIECE = 1 << 13  # colours whose place on the boundary is sought together: as many as a core's own cache holds
 
 
 def srgb_to_linear(x: ArrayLike) -> Floats:
@@ -128,29 +129,68 @@ def in_gamut_scale(lightness: ArrayLike, a: ArrayLike, b: ArrayLike) -> Floats:
     """
     planes = np.broadcast_arrays(_as_float(lightness), _as_float(a), _as_float(b))
     dtype = np.result_type(*planes)
-    tolerance = 2e-6 if dtype.itemsize <= 4 else 1e-12
     L, a_, b_ = (np.ravel(v).astype(dtype) for v in planes)
     neutral = (a_ == 0) & (b_ == 0)
     has_room = (L > 0) & (L < 100)
     t = np.where(neutral | has_room, 1.0, 0.0).astype(dtype)
     todo = np.flatnonzero(has_room & ~neutral)
-    # Newton from the outside, kept inside the bracket [low in gamut, high out of it]; a step that leaves it is halved.
-    # The excess is nearly linear in t, so four steps settle almost every colour.
-    state = np.stack([L[todo], a_[todo], b_[todo], np.zeros_like(L[todo]), np.ones_like(L[todo]), t[todo]])
-    for _ in range(60):
-        L, a_, b_, low, high, at = state
-        excess, slope = _gamut_excess(L, a_, b_, at)
-        inside = excess <= tolerance
-        done = (np.abs(excess) <= tolerance) | (inside & (at >= 1)) | (high - low <= np.finfo(dtype).eps)
-        t[todo] = np.where(inside, at, low)
-        if done.all():
-            break
-        low[:], high[:] = np.where(inside, at, low), np.where(inside, high, at)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            step = at - excess / slope
-        at[:] = np.where((step > low) & (step < high), step, (low + high) / 2)
-        todo, state = todo[~done], state[:, ~done]
+    for start in range(0, len(todo), GAMUT_PIECE):
+        piece = todo[start : start + GAMUT_PIECE]
+        t[piece] = _gamut_boundary((L[piece] + 16) / 116, np.stack((a_[piece] / 500, b_[piece] / -200)))
     return t.reshape(planes[0].shape)
+
+
+def _gamut_boundary(fy: Floats, away: Floats) -> Floats:
+    """The factor t of `in_gamut_scale` for colours f(Y) (n,), f(X) and f(Z) less f(Y) (2, n).
+
+    Newton on each channel, of which the nearest step counts, from the outside, kept inside the bracket [low in gamut,
+    high out of it]; where a step leaves that, it is halved. The channels are nearly linear in t, so four steps settle
+    almost every colour. No `np.where`: a plane's minimum or maximum takes a tenth of its time.
+    """
+    dtype = fy.dtype
+    tolerance = dtype.type(2e-6 if dtype.itemsize <= 4 else 1e-12)
+    half, tangent = dtype.type(0.5), dtype.type(3 * DELTA**2)
+    nothing = np.finfo(dtype).eps
+    from_y, from_xz = (NORMED_XYZ_TO_RGB[:, columns].astype(dtype) for columns in ([1], [0, 2]))
+    gray = from_y * _lab_f_inverse(fy) - half  # (3, n), its part in linear R, G, B, from their middle
+    low, high, at = np.zeros_like(fy), np.ones_like(fy), np.ones_like(fy)
+    result = np.zeros_like(fy)
+    where: NDArray[np.intp] = np.arange(len(fy))
+    floor, flat = np.full_like(away, DELTA), np.full_like(gray, 1e-9)
+    for _ in range(60):
+        f = at * away
+        f += fy
+        m = np.maximum(f, floor[:, : len(fy)])
+        square = m * m
+        f *= tangent
+        f += (square - tangent) * m
+        channels = from_xz @ f
+        channels += gray
+        square *= away
+        rates = (3 * from_xz) @ square
+        rates *= np.sign(channels)
+        over = np.abs(channels, out=channels)
+        over -= half
+        excess = np.maximum(np.maximum(over[0], over[1]), over[2])
+        inside = excess <= tolerance
+        low = np.maximum(low, at * inside)
+        high = np.minimum(high, at + inside)
+        left = (np.abs(excess) > tolerance) & ~(inside & (at >= 1)) & (high - low > nothing)
+        count = np.count_nonzero(left)
+        if count == 0:
+            break
+        over /= np.maximum(rates, flat[:, : len(fy)], out=rates)
+        step = at - np.maximum(np.maximum(over[0], over[1]), over[2])
+        step = np.minimum(step, high)
+        astray = np.flatnonzero(left & ((step <= low) | (step >= high)))
+        step[astray] = (low[astray] + high[astray]) / 2
+        at = step
+        if 2 * count < len(left):  # the others are settled
+            result[where] = low
+            where, away, gray = where[left], away[:, left], gray[:, left]
+            fy, low, high, at = fy[left], low[left], high[left], at[left]
+    result[where] = low
+    return result
 
 
 def colorfulness(rgb: ArrayLike) -> float:
@@ -246,20 +286,3 @@ def _lab_to_linear(L: Floats, a: Floats, b: Floats) -> Floats:
     fy = (L + 16.0) / 116.0
     xyz = _lab_f_inverse(np.stack([fy + a / 500.0, fy, fy - b / 200.0], axis=-1))
     return xyz @ NORMED_XYZ_TO_RGB.T.astype(xyz.dtype)
-
-
-def _gamut_excess(L: Floats, a: Floats, b: Floats, t: Floats) -> tuple[Floats, Floats]:
-    """How far the worst linear channel of (L, t a, t b) lies outside 0..1 (negative inside), and d excess / d t."""
-    fy = (L + 16.0) / 116.0
-    fx, fz = fy + t * a / 500.0, fy - t * b / 200.0
-    x, y, z = _lab_f_inverse(fx), _lab_f_inverse(fy), _lab_f_inverse(fz)
-    dx = 3.0 * np.square(np.maximum(fx, DELTA)) * a / 500.0
-    dz = -3.0 * np.square(np.maximum(fz, DELTA)) * b / 200.0
-    excess, slope = np.full_like(L, -np.inf), np.zeros_like(L)
-    for from_x, from_y, from_z in NORMED_XYZ_TO_RGB.tolist():
-        channel = from_x * x + from_y * y + from_z * z - 0.5
-        outside = np.abs(channel) - 0.5
-        rate = np.sign(channel) * (from_x * dx + from_z * dz)
-        worse = outside > excess
-        excess, slope = np.where(worse, outside, excess), np.where(worse, rate, slope)
-    return excess, slope

@@ -5,16 +5,16 @@ Guided Filter, 2015). A and B are enlarged plainly; applied to the full-size g t
 photo. Unlike in the published filter each line passes through its own cell, so that the cell's colour is kept, not
 blurred: on Kodak photos, reduced to 96 cells and enlarged again, the mean ab error is 1.34 Lab units, against 1.42
 bilinear and 2.20 with the published form. Where a colour leaves sRGB, its chroma is reduced at the same L and hue. The
-photo is worked on in small pieces on all cores, so that beside the result almost no memory is needed.
+photo is worked on in small pieces, so that beside the result almost no memory is needed.
 """
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,21 +34,23 @@ __all__ = ["merge"]
 
 Plane = NDArray[np.float32]
 
-RADIUS = 1  # cells of the small ab; the window is 3 x 3
 EPSILON = 0.1**2  # brightness 0..1; flatter neighbourhoods than this count as flat, and ab follows no edge there
-PIECE = 1 << 17  # pixels worked on at a time: fewer, and threads wait for each other; more, and caches overflow
-GROUP = 1 << 20  # pixels whose colours out of gamut are mended together: a few each time would be all overhead
+PIECE = 1 << 14  # pixels worked on at a time, 68 bytes each: more, and the core's own cache overflows
+ROWS_OF_CELLS = 8  # that a piece may lie between
+GROUP = 1 << 18  # pixels that a thread takes; their colours out of gamut are mended together
+MENDED = 1 << 13  # pixels mended at a time: what that needs is too small to be given back to the system
 GAMUT_SLACK = 0.25  # of a code: so far beyond 0 or the largest code is rounding, not a colour out of gamut
+STEPS = {np.dtype(np.uint8): 1 << 16, np.dtype(np.uint16): 1 << 21}  # of linear light; 2.5 or more for each code
 
 
-def merge(gray: NDArray[Any], ab: Plane, *, saturation: float = 1.0, threads: int | None = None) -> NDArray[Any]:
+def merge(gray: NDArray[Any], ab: Plane, *, saturation: float = 1.0, threads: int = 1) -> NDArray[Any]:
     """Join full-size light with small colour.
 
     Args:
         gray: (H, W) uint8 or uint16, sRGB-encoded luminance. Its lightness is kept within rounding of the result.
         ab: (2, h, w) float32, Lab units, of the whole photo at any smaller size.
         saturation: factor on ab before the gamut is looked at; 0 gives gray to the bit.
-        threads: default as many as this process may use. The result does not depend on it.
+        threads: the result does not depend on it.
 
     Returns:
         (H, W, 3) sRGB, dtype of `gray`.
@@ -56,7 +58,7 @@ def merge(gray: NDArray[Any], ab: Plane, *, saturation: float = 1.0, threads: in
     Raises:
         ValueError: shapes or dtypes other than these.
     """
-    if gray.ndim != 2 or gray.dtype not in (np.uint8, np.uint16) or not gray.size:
+    if gray.ndim != 2 or gray.dtype not in STEPS or not gray.size:
         raise ValueError(f"gray must be (H, W) uint8 or uint16 and not empty, not {gray.shape} {gray.dtype}")
     if ab.ndim != 3 or len(ab) != 2 or not ab.size:
         raise ValueError(f"ab must be (2, h, w) and not empty, not {ab.shape}")
@@ -64,28 +66,32 @@ def merge(gray: NDArray[Any], ab: Plane, *, saturation: float = 1.0, threads: in
     if saturation == 0:
         rgb[:] = gray[..., None]
         return rgb
-    lines = _enlarge_columns(_guide_lines(gray, ab * np.float32(saturation)), gray.shape[1])
+    lines = _guide_lines(gray, ab * np.float32(saturation))
     pieces = _pieces(gray.shape[0], gray.shape[1], lines.shape[1])
-    table = _tables(gray.dtype.itemsize)
-    each = max(1, GROUP // PIECE)
+    table = _tables(gray.dtype)
+    each = max(1, GROUP // (pieces[0].rows * gray.shape[1]))
     groups = [pieces[i : i + each] for i in range(0, len(pieces), each)]
 
-    def work(group: list[_Piece]) -> None:
+    def work(group: Sequence[_Piece]) -> None:
+        first, last = group[0].cells.start, group[-1].cells.stop
+        wide = _enlarge_columns(lines[:, first:last], gray.shape[1])
         outside: list[_Outside] = []
-        for piece in group:
-            rows = slice(piece.top, piece.bottom)
-            found = _join(gray[rows], _chroma(gray[rows], lines, piece, table), table, rgb[rows])
-            if found is not None:
-                outside.append(_Outside(found[0] + piece.top * gray.shape[1], *found[1:]))
+        with _workspace(pieces[0].rows * gray.shape[1]) as space:
+            for piece in group:
+                rows = slice(piece.top, piece.top + piece.rows)
+                cells = slice(piece.cells.start - first, piece.cells.stop - first)
+                np.matmul(piece.weights, wide[:, cells], out=space.lines(piece.rows, gray.shape[1]))
+                found = _join(gray[rows], space, table, rgb[rows])
+                if found is not None:
+                    outside.append(_Outside(found.at + piece.top * gray.shape[1], found.f))
         if outside:
             _mend(gray, outside, table, rgb)
 
-    count = threads or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    if count == 1 or len(groups) == 1:
+    if threads == 1 or len(groups) == 1:
         for group in groups:
             work(group)
     else:
-        with ThreadPoolExecutor(count) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             list(pool.map(work, groups))
     return rgb
 
@@ -94,30 +100,36 @@ def merge(gray: NDArray[Any], ab: Plane, *, saturation: float = 1.0, threads: in
 
 
 def _guide_lines(gray: NDArray[Any], ab: Plane) -> Plane:
-    """A and B of ab = A g + B around each cell, g in 0..1: (4, h, w), the planes A_a, A_b, B_a, B_b."""
+    """A and B of ab = A g + B around each cell, g in codes and ab as their shares in f(X) and f(Z).
+
+    Returns (4, h, w): A of f(X), A of f(Z), B of f(X), B of f(Z).
+    """
     height, width = ab.shape[1:]
     image = Image.fromarray(gray)
     if image.size != (width, height):
         gap = 2.0 if gray.dtype == np.uint8 else None  # Pillow cannot reduce 16 bit first
         image = image.resize((width, height), Image.Resampling.BOX, reducing_gap=gap)
     g = np.asarray(image).astype(np.float32) / np.float32(np.iinfo(gray.dtype).max)
-    mean_g, mean_ab = _box(g), _box(ab)
-    variance = _box(g * g) - mean_g**2
-    slope = (_box(g * ab) - mean_g * mean_ab) / (variance + np.float32(EPSILON))
+    # float32 does: what it loses in the differences is far below EPSILON.
+    means = _box(np.concatenate((g[None], (g * g)[None], ab, g * ab), dtype=np.float32))
+    mean_g, mean_g2, mean_ab, mean_gab = means[0], means[1], means[2:4], means[4:]
+    slope = (mean_gab - mean_g * mean_ab) / (mean_g2 - mean_g**2 + np.float32(EPSILON))
     slope = _box(slope)  # every window that holds a cell has its say in it
-    return np.concatenate((slope, ab - slope * g), dtype=np.float32)
+    offset = ab - slope * g
+    to_f = np.array([1 / 500, -1 / 200], np.float32)[:, None, None]
+    return np.concatenate((slope * (to_f / np.float32(np.iinfo(gray.dtype).max)), offset * to_f), dtype=np.float32)
 
 
-def _box(x: NDArray[np.floating[Any]]) -> Plane:
-    """Mean over the window around each cell of the last two axes; at the border over the part inside."""
+def _box(x: Plane) -> Plane:
+    """Mean over the window of 3 x 3 around each cell of the last two axes; at the border over the part inside."""
     for axis in (-2, -1):
-        size = x.shape[axis]
-        total = np.cumsum(x, axis=axis, dtype=np.float64)
-        total = np.concatenate((np.zeros_like(np.take(total, [0], axis)), total), axis)
-        low = np.maximum(np.arange(size) - RADIUS, 0)
-        high = np.minimum(np.arange(size) + RADIUS + 1, size)
-        shape = (-1, 1) if axis == -2 else (-1,)
-        x = ((np.take(total, high, axis) - np.take(total, low, axis)) / (high - low).reshape(shape)).astype(np.float32)
+        x = np.moveaxis(x, axis, 0)
+        total, count = x.copy(), np.ones((len(x), *[1] * (x.ndim - 1)), np.float32)
+        for one, other in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
+            total[one] += x[other]
+            count[one] += 1
+        total /= count
+        x = np.moveaxis(total, 0, axis)
     return x
 
 
@@ -131,46 +143,39 @@ def _positions(size: int, cells: int) -> tuple[NDArray[np.intp], Plane]:
 def _enlarge_columns(lines: Plane, width: int) -> Plane:
     """(4, h, w) -> (4, h, width), linear."""
     before, share = _positions(width, lines.shape[2])
-    after = np.minimum(before + 1, lines.shape[2] - 1)
-    left = lines[:, :, before]
-    return np.asarray(left + share * (lines[:, :, after] - left), np.float32)
+    step = np.diff(lines, axis=2, append=lines[:, :, -1:])
+    result = step.take(before, axis=2)
+    result *= share
+    result += lines.take(before, axis=2)
+    return result
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """Rows top..bottom of the photo, which all lie between the same two rows of cells."""
+    """Some rows of the photo."""
 
     top: int
-    bottom: int
-    cell: int
-    share: Plane  # (rows, 1), of the row of cells after `cell`
+    rows: int
+    cells: slice
+    """The rows of cells that they lie between."""
+    weights: Plane
+    """(rows, number of `cells`): the share of each row of cells in each row of the photo."""
 
 
-def _pieces(height: int, width: int, cells: int) -> list[_Piece]:
+@lru_cache(maxsize=4)
+def _pieces(height: int, width: int, cells: int) -> tuple[_Piece, ...]:
     before, share = _positions(height, cells)
-    most = max(1, PIECE // width)
-    starts = [0, *(np.flatnonzero(np.diff(before)) + 1).tolist(), height]
-    return [
-        _Piece(top, min(top + most, end), int(before[top]), share[top : min(top + most, end), None])
-        for start, end in pairwise(starts)
-        for top in range(start, end, most)
-    ]
-
-
-def _chroma(gray: NDArray[Any], lines: Plane, piece: _Piece, table: _Table) -> tuple[Plane, Plane]:
-    """a and b of the pixels of a piece, (rows, W) each."""
-    upper = lines[:, piece.cell]  # (4, W)
-    step = lines[:, min(piece.cell + 1, lines.shape[1] - 1)] - upper
-    g = gray * np.float32(1 / table.top)
-    result = []
-    for slope, offset in ((0, 2), (1, 3)):
-        x = piece.share * step[slope]
-        x += upper[slope]
-        x *= g
-        x += upper[offset]
-        x += piece.share * step[offset]
-        result.append(x)
-    return result[0], result[1]
+    most = max(1, min(PIECE // width, height * (ROWS_OF_CELLS - 2) // cells))
+    pieces: list[_Piece] = []
+    for top in range(0, height, most):
+        rows = slice(top, min(top + most, height))
+        first, last = int(before[top]), min(int(before[rows.stop - 1]) + 1, cells - 1)
+        row, at = np.arange(rows.stop - top), before[rows] - first
+        weights = np.zeros((len(row), last - first + 1), np.float32)
+        weights[row, at] = 1 - share[rows]
+        weights[row, np.minimum(at + 1, last - first)] += share[rows]
+        pieces.append(_Piece(top, len(row), slice(first, last + 1), weights))
+    return tuple(pieces)
 
 
 # --- gamut-safe join ---
@@ -180,99 +185,123 @@ def _chroma(gray: NDArray[Any], lines: Plane, piece: _Piece, table: _Table) -> t
 class _Table:
     """What follows from a brightness code alone, and the codes of linear light."""
 
-    top: int  # the largest code
-    lightness: Plane  # (top + 1,), L 0..100
-    fy: Plane  # (top + 1,), the Lab function of Y
-    y: Plane  # (top + 1,), linear 0..1
-    slack: tuple[float, float]  # GAMUT_SLACK in linear light, at black and at white
-    codes: NDArray[Any]  # code of linear light x at index sqrt(x) * (len - 1): in the root the curve is nearly straight
+    lightness: Plane  # (largest code + 1,), L 0..100
+    fy: Plane  # the same size, the Lab function of Y
+    y: Plane  # the same size, linear 0..1
+    matrix: Plane  # (3, 5), from X, Z without a term, Y, f(X), f(Z) to R, G, B in steps of linear light
+    low: np.float32  # steps: below is a colour out of gamut, by GAMUT_SLACK of a code at black
+    high: np.float32  # and above, of a code at white
+    codes: NDArray[Any]  # of each step, at its middle
 
 
 @lru_cache(maxsize=2)
-def _tables(itemsize: int) -> _Table:
-    dtype = np.uint8 if itemsize == 1 else np.uint16
-    top = int(np.iinfo(dtype).max)
+def _tables(dtype: np.dtype[Any]) -> _Table:
+    top, steps = int(np.iinfo(dtype).max), STEPS[dtype]
     code = np.arange(top + 1) / top
     lightness = gray_to_lightness(code)
-    root = np.linspace(0.0, 1.0, 4096 if itemsize == 1 else 65536)
-    codes = np.rint(linear_to_srgb(root**2) * top).astype(dtype)
+    codes = np.rint(linear_to_srgb((np.arange(steps) + 0.5) / steps) * top).astype(dtype)
+    x, y, z = NORMED_XYZ_TO_RGB.T
+    matrix = np.stack((x, z, y, 3 * DELTA**2 * x, 3 * DELTA**2 * z), axis=1) * steps
+    # A code is 1 / (12.92 top) of linear light at black and 1 / (0.44 top) at white; float32 resolves 2e-6 here.
+    slack = (max(GAMUT_SLACK / (slope * top), 2e-6) for slope in (12.92, 0.44))
+    low, high = -next(slack) * steps, (1 + next(slack)) * steps
     f32 = np.float32
     light = (lightness.astype(f32), ((lightness + 16) / 116).astype(f32), srgb_to_linear(code).astype(f32))
-    # A code is 1 / (12.92 top) of linear light at black and 1 / (0.44 top) at white; float32 resolves 2e-6 here.
-    slack = (max(GAMUT_SLACK / (12.92 * top), 2e-6), max(GAMUT_SLACK / (0.44 * top), 2e-6))
-    return _Table(top, *light, slack, codes)
-
-
-def _linear(f: Plane) -> Plane:
-    """The inverse of Lab's cube root, in place: t^3 above DELTA, its tangent below (CIE 15)."""
-    above = np.maximum(f, np.float32(DELTA))
-    f -= above
-    f *= np.float32(3 * DELTA**2)
-    cube = above * above
-    cube *= above
-    f += cube
-    return f
-
-
-def _channels(fy: Plane, y: Plane, a: Plane, b: Plane) -> tuple[list[Plane], Plane, Plane]:
-    """Linear R, G, B of Lab given as f(Y), Y, a, b; with the smallest and the largest of the three."""
-    x = a * np.float32(1 / 500)
-    x += fy
-    x = _linear(x)
-    z = b * np.float32(-1 / 200)
-    z += fy
-    z = _linear(z)
-    channels: list[Plane] = []
-    scratch = np.empty_like(x)
-    for mx, my, mz in NORMED_XYZ_TO_RGB.astype(np.float32):
-        channel = y * my
-        channel += np.multiply(x, mx, out=scratch)
-        channel += np.multiply(z, mz, out=scratch)
-        channels.append(channel)
-    low = np.minimum(channels[0], channels[1])
-    np.minimum(low, channels[2], out=low)
-    high = np.maximum(channels[0], channels[1])
-    np.maximum(high, channels[2], out=high)
-    return channels, low, high
+    return _Table(*light, matrix.astype(f32), f32(low), f32(high), codes)
 
 
 class _Outside(NamedTuple):
-    """Pixels whose colour leaves sRGB: where they are in the picture, and their a and b; (n,) each."""
+    """Pixels whose colour leaves sRGB: where they are in the picture (n,), and their f(X) and f(Z) (2, n)."""
 
     at: NDArray[np.intp]
-    a: Plane
-    b: Plane
+    f: Plane
 
 
-def _join(gray: NDArray[Any], ab: tuple[Plane, Plane], table: _Table, rgb: NDArray[Any]) -> _Outside | None:
-    """Write sRGB codes for L of `gray` (rows, W) and `ab` into `rgb` (rows, W, 3); return what has to be mended."""
-    a, b = ab
-    fy, y = table.fy.take(gray, mode="clip"), table.y.take(gray, mode="clip")
-    channels, low, high = _channels(fy, y, a, b)
-    for i, channel in enumerate(channels):
-        rgb[..., i] = _encode(channel, table)
-    if low.min() >= -table.slack[0] and high.max() <= 1 + table.slack[1]:
+class _Workspace:
+    """Memory for the planes of a piece. It is used again and again: new pages would cost as much as what is done there.
+
+    Args:
+        pixels: of the largest piece.
+    """
+
+    def __init__(self, pixels: int) -> None:
+        self.four = np.empty(4 * pixels, np.float32)
+        self.five = np.empty(5 * pixels, np.float32)
+        self.g = np.empty(pixels, np.float32)
+        self.index = np.empty(3 * pixels, np.intp)
+        self.delta = np.full(pixels, DELTA, np.float32)  # the maximum of two planes is faster than of plane and number
+
+    def lines(self, rows: int, width: int) -> Plane:
+        """Where the lines of the pixels are put: (4, rows, width)."""
+        return self.four[: 4 * rows * width].reshape(4, rows, width)
+
+
+_idle: list[_Workspace] = []
+
+
+@contextmanager
+def _workspace(pixels: int) -> Iterator[_Workspace]:
+    """A workspace that nobody else has; one for rows longer than a piece is not kept."""
+    if pixels > PIECE:
+        yield _Workspace(pixels)
+        return
+    try:
+        space = _idle.pop()
+    except IndexError:  # as many as there were threads at the same time
+        space = _Workspace(PIECE)
+    yield space
+    _idle.append(space)
+
+
+def _join(gray: NDArray[Any], space: _Workspace, table: _Table, rgb: NDArray[Any]) -> _Outside | None:
+    """Write codes into `rgb` (rows, W, 3) for `gray` (rows, W) and the lines in `space`; return what is to be mended.
+
+    In Lab, X and Z are the function t^3, below DELTA its tangent (CIE 15), of f(Y) + a / 500 and f(Y) - b / 200. With
+    m = max(t, DELTA) that is m^3 - 3 DELTA^2 m + 3 DELTA^2 t for all t. The last term is left to the product with the
+    matrix that makes R, G and B of X, Y and Z.
+    """
+    n = gray.size
+    slope, offset = space.four[: 4 * n].reshape(2, 2, n)
+    terms = space.five[: 5 * n].reshape(5, n)
+    cubes, y, f = terms[:2], terms[2], terms[3:]
+    g, code = space.g[:n], space.index[:n]
+    np.copyto(g, gray.reshape(-1))
+    np.copyto(code, gray.reshape(-1))
+    np.multiply(slope, g, out=f)
+    f += offset
+    f += table.fy.take(code, mode="clip", out=y)
+    m = np.maximum(f, space.delta[:n], out=slope)
+    np.multiply(m, m, out=cubes)
+    cubes -= np.float32(3 * DELTA**2)
+    cubes *= m
+    table.y.take(code, mode="clip", out=y)
+    linear = np.matmul(table.matrix, terms, out=space.four[: 3 * n].reshape(3, n))
+    steps = space.index[: 3 * n].reshape(n, 3)
+    for i in range(3):
+        np.copyto(steps[:, i], linear[i], casting="unsafe")
+    table.codes.take(steps, mode="clip", out=rgb.reshape(n, 3))
+    if linear.min() >= table.low and linear.max() <= table.high:
         return None
-    at = np.flatnonzero((low < -table.slack[0]) | (high > 1 + table.slack[1]))
-    return _Outside(at, a.ravel()[at], b.ravel()[at])
+    at = np.flatnonzero(((linear < table.low) | (linear > table.high)).any(axis=0))
+    return _Outside(at, f[:, at])
 
 
 def _mend(gray: NDArray[Any], outside: list[_Outside], table: _Table, rgb: NDArray[Any]) -> None:
     """Write the pixels that left sRGB anew, with as much chroma as there is room for at their L and hue."""
-    at, a, b = (np.concatenate(parts) for parts in zip(*outside, strict=True))
-    code = gray.ravel()[at]
-    scale = in_gamut_scale(table.lightness[code], a, b).astype(np.float32)
-    channels, _, _ = _channels(table.fy[code], table.y[code], a * scale, b * scale)
-    pixels = rgb.reshape(-1, 3)
-    for i, channel in enumerate(channels):
-        pixels[at, i] = _encode(channel, table)
+    every = np.concatenate([part.at for part in outside])
+    f = np.concatenate([part.f for part in outside], axis=1)
+    for start in range(0, len(every), MENDED):
+        some = slice(start, start + MENDED)
+        _mend_some(gray, every[some], f[:, some], table, rgb)
 
 
-def _encode(linear: Plane, table: _Table) -> NDArray[Any]:
-    """Codes of linear light, which is cut to 0..1 and overwritten."""
-    size = len(table.codes) - 1
-    np.clip(linear, 0, 1, out=linear)
-    np.sqrt(linear, out=linear)
-    linear *= size
-    linear += 0.5
-    return table.codes.take(linear.astype(np.uint16 if size < 65536 else np.uint32), mode="clip")
+def _mend_some(gray: NDArray[Any], at: NDArray[np.intp], f: Plane, table: _Table, rgb: NDArray[Any]) -> None:
+    code = gray.reshape(-1)[at]
+    fy = table.fy[code]
+    away = f - fy
+    scale = in_gamut_scale(table.lightness[code], 500 * away[0], -200 * away[1]).astype(np.float32)
+    f = np.asarray(fy + away * scale, np.float32)
+    m = np.maximum(f, np.float32(DELTA))
+    terms = np.concatenate(((m * m - np.float32(3 * DELTA**2)) * m, table.y[code][None], f))
+    index = (table.matrix @ terms).astype(np.int32)
+    rgb.reshape(-1, 3)[at] = table.codes.take(index.T, mode="clip")

@@ -61,3 +61,21 @@ def test_cold_start(repository: Path, photos: Path, tiny_bundle: Path) -> None:
     rows = benchmark(repository, "cold_start.py", "--repeats", "1", "--model", tiny_bundle, photos / "gray.jpg")
     assert [row[0].split()[1].strip("`") for row in rows] == ["--help", "--version", "colorize"]
     assert all(0 < float(row[1]) < 60 for row in rows)
+
+
+def test_throughput(repository: Path, tiny_bundle: Path) -> None:
+    rows = benchmark(repository, "throughput.py", "--photos", "6", "--rounds", "1", "--model", tiny_bundle)
+    rates = {row[0]: float(row[1]) for row in rows}
+    core_ms = {row[0]: float(row[3]) for row in rows[:3]}
+    assert list(core_ms) == ["network", "loop", "batch"]
+    assert rates["batch / network"] == pytest.approx(rates["batch"] / rates["network"], abs=0.01)
+    assert rates["network"] > rates["loop"]
+    assert 0 < core_ms["network"] < core_ms["loop"]
+
+
+def test_kill_batch(repository: Path, tiny_bundle: Path) -> None:
+    command = [sys.executable, repository / "benchmarks" / "kill_batch.py", "--photos", "40", "--kills", "2"]
+    done = subprocess.run([*command, "--model", tiny_bundle], capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[0] == "killed: 2"
+    assert done.stdout.count("True") == 3

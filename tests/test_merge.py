@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from colorizegan import color
 from colorizegan.color import gray_to_lightness, rgb_to_lab
-from colorizegan.merge import merge
+from colorizegan.merge import EPSILON, GAMUT_SLACK, merge
 
 
 def lightness(rgb: np.ndarray) -> np.ndarray:
@@ -23,6 +24,66 @@ def lightness(rgb: np.ndarray) -> np.ndarray:
 
 def chroma(seed: int, h: int, w: int, size: float) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-size, size, (2, h, w)).astype(np.float32)
+
+
+def window_mean(x: np.ndarray) -> np.ndarray:
+    """Mean of the 3 x 3 cells around each cell of (h, w), of those inside."""
+    padded = np.pad(x, 1, constant_values=np.nan)
+    return np.nanmean(np.lib.stride_tricks.sliding_window_view(padded, (3, 3)), axis=(2, 3))
+
+
+def enlarged(x: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(h, w) -> (height, width), linear between the centres of cells, constant beyond the outermost."""
+    for axis, size in ((0, height), (1, width)):
+        cells = x.shape[axis]
+        at = (np.arange(size) + 0.5) * cells / size - 0.5
+        x = np.apply_along_axis(lambda line, at=at, cells=cells: np.interp(at, np.arange(cells), line), axis, x)
+    return x
+
+
+def plain_join(gray: np.ndarray, ab: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What `merge` is to give, in float64: sRGB 0..1 (H, W, 3); and how many codes off it may be, (H, W)."""
+    top = np.iinfo(gray.dtype).max
+    gap = 2.0 if gray.dtype == np.uint8 else None
+    small = Image.fromarray(gray).resize(ab.shape[:0:-1], Image.Resampling.BOX, reducing_gap=gap)
+    g = np.asarray(small if gray.shape != ab.shape[1:] else gray).astype(float) / top
+    full = []
+    for plane in ab.astype(float):
+        covariance = window_mean(g * plane) - window_mean(g) * window_mean(plane)
+        slope = window_mean(covariance / (window_mean(g * g) - window_mean(g) ** 2 + EPSILON))
+        full.append(enlarged(slope, *gray.shape) * (gray / top) + enlarged(plane - slope * g, *gray.shape))
+    light = gray_to_lightness(gray / top)
+    linear = color.srgb_to_linear(color.lab_to_rgb(np.stack((light, *full), axis=-1), clip=False))
+    # What rounds to a colour of sRGB is one, and is cut.
+    low, high = (max(GAMUT_SLACK / (slope * top), 2e-6) for slope in (12.92, 0.44))
+    least, most = linear.min(axis=-1), linear.max(axis=-1)
+    scale = np.where((least >= -low) & (most <= 1 + high), 1.0, color.in_gamut_scale(light, *full))
+    rgb = color.lab_to_rgb(np.stack((light, full[0] * scale, full[1] * scale), axis=-1))
+    lab = rgb_to_lab(rgb)
+    # Beside pure yellow the gamut has several boundaries along a ray, any of which may be taken.
+    yellow = (lab[..., 0] > 90) & (np.abs(np.degrees(np.arctan2(lab[..., 2], lab[..., 1])) - 103) < 10)
+    close = np.minimum(np.abs(least + low), np.abs(most - 1 - high)) < 1e-5
+    # Near black half a code of 16 bits is at the limit of float32, and where the gamut ends is sought to that.
+    most_codes = np.where(scale == 1, 1.0 if gray.dtype == np.uint8 else 2.0, 1.0 if gray.dtype == np.uint8 else 16.0)
+    return rgb, np.where(yellow | close, np.inf, most_codes)
+
+
+@given(
+    st.integers(1, 60), st.integers(1, 60), st.integers(1, 9), st.integers(1, 9),
+    st.sampled_from([np.uint8, np.uint16]), st.sampled_from([0, 5, 40, 110, 300]), st.integers(0, 1 << 20),
+)  # fmt: skip
+def test_the_fast_join_gives_what_the_plain_formulas_give(
+    height: int, width: int, h: int, w: int, dtype: type, size: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    top = np.iinfo(dtype).max
+    gray = rng.integers(0, top, (height, width), dtype, endpoint=True)
+    gray[rng.random(gray.shape) < 0.2] = 0
+    gray[rng.random(gray.shape) < 0.2] = top
+    ab = chroma(seed, h, w, size)
+    expected, most_codes = plain_join(gray, ab)
+    apart = np.abs(merge(gray, ab) - expected * top)
+    assert (apart <= most_codes[..., None]).all()
 
 
 @pytest.mark.parametrize(("dtype", "mean", "most"), [(np.uint8, 0.2, 1.0), (np.uint16, 0.002, 0.02)])

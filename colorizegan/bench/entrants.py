@@ -150,7 +150,7 @@ class _Bundle:
         # What Colorizer.colorize_gray does, with the network run once for both the picture and its confidence.
         working = self.colorizer.working_size(size or self.size)
         prediction = self.colorizer.predictor.predict(working_lightness(gray, working))
-        return Painting(merge(gray, prediction.ab, saturation=self.saturation, threads=1), prediction)
+        return Painting(merge(gray, prediction.ab, saturation=self.saturation), prediction)
 
 
 class _Onnx:
