@@ -21,7 +21,7 @@ _EPSILON, _KAPPA_SLOPE = 0.008856, 7.787
 _FILMS = ((0.213, 0.715, 0.072), (0.33, 0.40, 0.27), (0.04, 0.58, 0.38), (0.01, 0.14, 0.85), (0.85, 0.13, 0.02))
 
 
-Chance = Callable[..., Tensor]  # shape -> uniform numbers in 0..1
+Chance = Callable[..., Tensor]  # shape, a crop a row -> random numbers, uniform in 0..1 or normal
 
 
 class Batch(NamedTuple):
@@ -60,12 +60,21 @@ def _cube_root(t: Tensor) -> Tensor:
     return torch.where(t > _EPSILON, t.clamp(min=_EPSILON) ** (1 / 3), _KAPPA_SLOPE * t + 16 / 116)
 
 
-def make_batch(rgb: Tensor, config: AugmentConfig, generator: torch.Generator) -> Batch:
-    """RGB crops (B, 3, S, S) uint8 -> a training batch; all chance comes from `generator` (a CPU generator)."""
+def make_batch(
+    rgb: Tensor, config: AugmentConfig, generator: torch.Generator, share: tuple[int, int] = (0, 1)
+) -> Batch:
+    """RGB crops (B, 3, S, S) uint8 -> a training batch; all chance comes from `generator` (a CPU generator).
+
+    `share` is (process, processes): the crops are that share of a batch, and get what they would get in the whole one.
+    """
     device, count = rgb.device, len(rgb)
+    own = slice(share[0] * count, (share[0] + 1) * count)
 
     def chance(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator).to(device)
+        return torch.rand((share[1] * shape[0], *shape[1:]), generator=generator)[own].to(device)
+
+    def noise(*shape: int) -> Tensor:
+        return torch.randn((share[1] * shape[0], *shape[1:]), generator=generator)[own].to(device)
 
     if config.flip:
         mirrored = chance(count) < 0.5
@@ -76,7 +85,7 @@ def make_batch(rgb: Tensor, config: AugmentConfig, generator: torch.Generator) -
     L = L_true
     if config.film > 0:
         filmed = (chance(count) < config.film)[:, None, None, None]
-        L = torch.where(filmed, _film(linear, chance, generator), L_true)
+        L = torch.where(filmed, _film(linear, chance, noise), L_true)
     hint_ab, hint_mask = _hints(ab, config.hints, chance)
     return Batch(L, L_true, ab, hint_ab, hint_mask)
 
@@ -88,7 +97,7 @@ def plain_batch(rgb: Tensor) -> Batch:
     return Batch(L, L, lab[:, 1:], torch.zeros_like(lab[:, 1:]), torch.zeros_like(L))
 
 
-def _film(linear: Tensor, chance: Chance, generator: torch.Generator) -> Tensor:
+def _film(linear: Tensor, chance: Chance, noise: Chance) -> Tensor:
     """The crops as a random film would have recorded them: L (B, 1, S, S)."""
     count, size = len(linear), linear.shape[-1]
     films = linear.new_tensor(_FILMS)
@@ -104,8 +113,7 @@ def _film(linear: Tensor, chance: Chance, generator: torch.Generator) -> Tensor:
     L = black + (white - black) * (L.clamp(0, 100) / 100) ** gamma
     soft = F.avg_pool2d(F.pad(L, (1, 1, 1, 1), mode="replicate"), 3, 1)
     L = torch.lerp(L, soft, chance(count, 1, 1, 1) ** 2)
-    grain = torch.randn((count, 1, size, size), generator=generator).to(L.device)
-    return (L + grain * 5 * chance(count, 1, 1, 1) ** 2).clamp(0, 100)
+    return (L + noise(count, 1, size, size) * 5 * chance(count, 1, 1, 1) ** 2).clamp(0, 100)
 
 
 def _hints(ab: Tensor, share: float, chance: Chance) -> tuple[Tensor, Tensor]:
