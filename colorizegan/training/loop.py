@@ -30,6 +30,7 @@ from colorizegan.training.checkpoint import (
     load_checkpoint,
     load_newest,
     load_optimizer,
+    load_weights,
     optimizer_tensors,
     save_checkpoint,
     write_atomic,
@@ -127,9 +128,8 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
     start = fabric.broadcast(saved.facts["state"]["step"] if saved is not None else None)
     if start is not None:
         saved = saved or load_checkpoint(checkpoint_path(folder, start))
-        generator.load_state_dict(saved.part("generator"))
-        average.load_state_dict(saved.part("average"))
-        discriminator.load_state_dict(saved.part("discriminator"))
+        for part, net in (("generator", generator), ("average", average), ("discriminator", discriminator)):
+            load_weights(net, saved, part, checkpoint_path(folder, start))
         state |= saved.facts["state"]
         tell("going on after step %d, %d images", state["step"], state["images"])
 
