@@ -293,7 +293,7 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
                             raise DataError(f"the losses are no longer finite: {means}", remedy="lower the rates")
                         elapsed = now - logged_at
                         clock = {
-                            "images_per_s": round(config.log_every * stage.batch / elapsed, 1),
+                            "images_per_s": round(config.log_every * stage.batch / elapsed, 2),
                             "data_wait": round(batches.seconds / elapsed, 4),
                         }
                         if log is not None:
