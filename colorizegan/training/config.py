@@ -49,7 +49,7 @@ class AugmentConfig:
     flip: bool = True
     """Mirror half of the crops."""
     film: float = 0.2
-    """Share of crops seen as a film would have: spectral sensitivity, tone curve, grain, blur."""
+    """Share of crops seen as a film would have: spectral sensitivity, tone curve, grain, blur, JPEG."""
     hints: float = 0.15
     """Share of crops that get a few points of true colour as hints."""
     chroma: float = 1.0
