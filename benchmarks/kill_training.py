@@ -155,7 +155,9 @@ def main() -> None:
                 found = differences(whole, broken)
                 failed |= bool(found) or len(hits) < options.kills
                 counts = ", ".join(str(hits.count(what)) for what in ("save", "other"))
-                print(f"| {processes} | {workers} | {counts} | {', '.join(found) or 'nothing'} |", flush=True)
+                print(
+                    f"| {processes} | {workers} | {counts} | {', '.join(sorted(found)[:5]) or 'nothing'} |", flush=True
+                )
     finally:
         shutil.rmtree(work, ignore_errors=True)
     sys.exit(failed)
