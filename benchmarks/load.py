@@ -10,16 +10,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import hashlib
 import io
+import json
 import os
+import select
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from PIL import Image
@@ -67,8 +73,11 @@ class Service:
         return total / 1024
 
     def children(self) -> list[int]:
-        found = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        return [int(pid) for path in found for pid in path.read_text().split()]
+        found: list[int] = []
+        for path in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):  # threads come and go
+                found += map(int, path.read_text().split())
+        return found
 
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
@@ -127,15 +136,61 @@ def percentile(values: list[float], share: float) -> float:
     return float(np.percentile(values, share)) if values else float("nan")
 
 
-async def watch(service: Service, end: asyncio.Event) -> tuple[list[float], float]:
-    """Seconds that /health took, and the most memory, until the end."""
-    seconds, most = [], 0.0
+async def most_memory(service: Service, end: asyncio.Event) -> float:
+    """The most memory, MB, until the end."""
+    most = 0.0
     while not end.is_set():
-        reply = await ask(service.port, "GET", "/health")
-        seconds.append(reply.seconds if reply.status == 200 else 90.0)
         most = max(most, service.memory())
-        await asyncio.sleep(0.1)
-    return seconds, most
+        await asyncio.sleep(0.2)
+    return most
+
+
+class Stopwatch:
+    """Times /health from a process of its own, as this one is busy with its clients: a request every 100 ms.
+
+    Beside it, for comparison, a server in yet another process that does nothing but answer: its times are what the
+    machine itself takes under this load.
+    """
+
+    def __init__(self, port: int) -> None:
+        command = [sys.executable, __file__, "--time", str(port)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def stop(self) -> tuple[list[float], list[float]]:
+        """Seconds of /health, and of the server that does nothing."""
+        service, nothing = json.loads(self.process.communicate(timeout=100)[0])
+        return service, nothing
+
+
+def time_health(port: int) -> None:
+    """The process of a `Stopwatch`: until its standard input ends."""
+    bare = socket.create_server(("127.0.0.1", 0))
+    child = os.fork()
+    if not child:
+        answer_only(bare)
+    seconds: tuple[list[float], list[float]] = ([], [])
+    while not select.select([sys.stdin], [], [], 0.1)[0]:
+        for place, found in zip((port, bare.getsockname()[1]), seconds, strict=True):
+            start = time.perf_counter()
+            try:
+                with socket.create_connection(("127.0.0.1", place), 90) as connection:
+                    connection.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                    good = connection.recv(1000).startswith(b"HTTP/1.1 200")
+                    while connection.recv(1000):
+                        pass
+            except OSError:
+                good = False
+            found.append(time.perf_counter() - start if good else 90.0)
+    os.kill(child, signal.SIGTERM)
+    print(json.dumps(seconds))
+
+
+def answer_only(listening: socket.socket) -> NoReturn:
+    """A server that does nothing but answer."""
+    while True:
+        with listening.accept()[0] as connection:
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
 async def crowd(service: Service, clients: int, megabytes: int, length: float) -> dict[str, object]:
@@ -146,7 +201,8 @@ async def crowd(service: Service, clients: int, megabytes: int, length: float) -
     counts = {"right": 0, "mixed": 0, "busy": 0, "busy without Retry-After": 0, "lost": 0, "other": 0}
     stop = time.monotonic() + length
     end = asyncio.Event()
-    watcher = asyncio.create_task(watch(service, end))
+    watcher = asyncio.create_task(most_memory(service, end))
+    stopwatch = Stopwatch(service.port)
 
     async def client(number: int) -> None:
         turn = number
@@ -165,12 +221,15 @@ async def crowd(service: Service, clients: int, megabytes: int, length: float) -
 
     await asyncio.gather(*map(client, range(clients)))
     end.set()
-    health, most = await watcher
+    most = await watcher
+    health, nothing = stopwatch.stop()
     await asyncio.sleep(3)
     facts: dict[str, object] = dict(counts)
     facts |= {"idle MB": round(idle), "most above idle MB": round(most - idle)}
     facts |= {"above idle 3 s later MB": round(service.memory() - idle)}
-    facts |= {"/health p50 ms": round(1000 * percentile(health, 50)), "p99 ms": round(1000 * percentile(health, 99))}
+    for name, seconds in (("/health", health), ("a server that does nothing", nothing)):
+        figures = (percentile(seconds, share) * 1000 for share in (50, 99, 100))
+        facts[f"{name}, p50, p99, most, ms"] = ", ".join(f"{value:.0f}" for value in figures)
     return facts
 
 
@@ -269,18 +328,24 @@ async def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--megabytes", type=int, default=20)
+    parser.add_argument("--part", choices=("crowd", "attack", "names"), help="only this one")
+    parser.add_argument("--time", type=int, metavar="PORT", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.time:
+        time_health(given.time)
+        return
     with tempfile.TemporaryDirectory() as folder:
         service = Service(Path(folder))
         try:
             await ask(service.port, "POST", "/v1/colorize", photo(0))  # the first one warms it
             print("| what | figure |\n|---|---|")
-            for title, facts in (
-                ("crowd", await crowd(service, given.clients, given.megabytes, given.seconds)),
-                ("attack", await attack(service, given.seconds / 2)),
-                ("names", await names(service)),
-            ):
-                for name, value in facts.items():
+            parts: dict[str, Callable[[], Awaitable[dict[str, object]]]] = {
+                "crowd": lambda: crowd(service, given.clients, given.megabytes, given.seconds),
+                "attack": lambda: attack(service, given.seconds / 2),
+                "names": lambda: names(service),
+            }
+            for title in [given.part] if given.part else parts:
+                for name, value in (await parts[title]()).items():
                     print(f"| {title}: {name} | {value} |", flush=True)
         finally:
             service.process.terminate()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from colorizegan.colorizer import Colorizer
 from colorizegan.confidence import confidence_map, overlay
+from colorizegan.emulsion import Emulsion
 from colorizegan.errors import ColorizeGANError, UsageError
 from colorizegan.formats import format_of_name
 from colorizegan.hints import Hint
@@ -55,13 +56,17 @@ class Shot:
     name: str
     """As it was uploaded; no two of an album are alike."""
     saturation: float = 1.0
+    emulsion: Emulsion = "auto"
+    tone_down: bool = False
     hints: tuple[Hint, ...] = ()
     proposals: tuple[Proposal, ...] = ()
 
     @property
     def look(self) -> Look:
         """What is asked of its colours."""
-        return Look(saturation=self.saturation, hints=self.hints)
+        return Look(
+            saturation=self.saturation, emulsion=self.emulsion, hints=self.hints, tone_down_unsure=self.tone_down
+        )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import io
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
@@ -41,6 +42,7 @@ log = logging.getLogger(__name__)
 GRID = 4  # sides of the network's input are multiples of this: cells of ab and logits then divide the photo evenly
 LONGEST = 4  # longer side of the network's input at most this many shorter sides
 SIZES = (16, 4096)
+GRAYEST = 6 / 255  # of the whole range: channels that are no further apart anywhere are gray, and the noise of JPEG
 KEPT_INFO = ("dpi", "exif", "xmp")  # of a Pillow image; its ICC profile is a gray one and would be wrong
 
 
@@ -263,6 +265,9 @@ class Colorizer:
             rgb = np.asarray(reference.convert("RGB") if isinstance(reference, Image.Image) else reference)
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype not in (np.uint8, np.uint16) or not rgb.size:
             raise UsageError(f"a reference of shape {rgb.shape} has no colours", remedy="give an RGB picture")
+        if int(np.ptp(rgb, axis=2).max()) <= GRAYEST * int(np.iinfo(rgb.dtype).max):
+            what = f"the reference {name} has no colours"
+            raise UsageError(what, remedy="give a colour photo, or a colouring that you have accepted")
         return palette_of(self.predictor, rgb, self.working_size(None), name)
 
     def predict(self, x: Any, *, size: int | None = None) -> Prediction:
@@ -290,13 +295,28 @@ def colorize(
     device: str = "cpu",
     saturation: float = 1.0,
     size: int | None = None,
+    temperature: float | None = None,
+    emulsion: Emulsion = "auto",
     hints: Sequence[Hint] = (),
+    tone_down_unsure: bool = False,
+    proposals: int | None = None,
+    seed: int = 0,
 ) -> Any:
     """Colorize one photo or a list of them: `Colorizer(model, device=device).colorize(x, ...)`.
 
     Every call loads the model (some 0.2 s). For many photos keep a `Colorizer`, or give a list.
+
+    Args:
+        proposals: give a list of up to so many colourings of one photo, the likeliest first; see `Colorizer.propose`.
+        seed: of the proposals.
+        The others: see `Colorizer`, `Colorizer.colorize`.
     """
-    return Colorizer(model, device=device).colorize(x, saturation=saturation, size=size, hints=hints)
+    colorizer = Colorizer(model, device=device)
+    look = Look(saturation, size, temperature, emulsion, tuple(hints), tone_down_unsure)
+    if proposals is None:
+        return colorizer.colorize_as(x, look)
+    found = colorizer.propose_as(gray_of(x), look, count=proposals, seed=seed)
+    return [colorizer.colorize_as(x, replace(look, hints=one.hints)) for one in found]
 
 
 def working_shape(height: int, width: int, size: int) -> tuple[int, int]:

@@ -29,7 +29,7 @@ from colorizegan.errors import (
 )
 from colorizegan.telemetry import Counter, Histogram
 
-__all__ = ["Gate", "problem_of"]
+__all__ = ["Gate", "Pace", "problem_of"]
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,9 @@ LOCAL = ("localhost", "127.0.0.1", "[::1]")
 SAFE = ("GET", "HEAD", "OPTIONS")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 FIELDS = re.compile("--(allow-truncated|force|format|size)")
-LINGER_SECONDS, LINGER_BYTES = 2.0, 60_000_000
+SPEED = 125e6  # bytes a second of all bodies together: a network of 1 Gbit/s
+# A body that nobody wants is read for so many seconds, longer while it comes at so many bytes a second, up to so many.
+LINGER_SECONDS, LINGER_SPEED, LINGER_BYTES = 2.0, 1_000_000, 60_000_000
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (TooLargeError, 413),
     (DecodeError, 422),
@@ -78,6 +80,7 @@ class Gate:
         self.policy = POLICY.format(frames=" ".join(("'self'", *frames))).encode()
         self.requests = Counter("colorizegan_requests_total", "Requests by route and status.", ("route", "status"))
         self.seconds = Histogram("colorizegan_request_seconds", "Time from request to answer.", SECONDS)
+        self.pace = Pace(SPEED)
         self.body_bytes = Counter("colorizegan_received_bytes_total", "Bytes of bodies that were read.")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,10 +88,12 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(self, scope, receive, send)
+        # HEAD is GET whose answer has no body, which the connection leaves out.
+        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        exchange = Exchange(self, inner, receive, send)
         try:
             self.check(scope["method"], exchange.headers)
-            await self.app(scope, exchange.receive, exchange.send)
+            await self.app(inner, exchange.receive, exchange.send)
         except Exception as error:
             if not isinstance(error, ColorizeGANError):
                 log.exception("request %s", exchange.id)
@@ -111,6 +116,27 @@ class Gate:
             raise RefusedError(f"a page of {origin[:80]!r} may not use this server", remedy="use the server's own page")
 
 
+class Pace:
+    """Bodies of all requests together come in at a bounded speed, so that the loop has time for others in between.
+
+    While a body waits here its connection is not read.
+    """
+
+    def __init__(self, speed: float) -> None:
+        self.speed = speed  # bytes a second
+        self.free = 0.0  # when the next one may pass
+
+    async def pass_by(self, size: int) -> None:
+        """Wait for those that came before, if these are any bytes at all."""
+        if not size:
+            return
+        now = time.monotonic()
+        start = max(self.free, now)
+        self.free = start + size / self.speed
+        if start > now:
+            await asyncio.sleep(start - now)
+
+
 class Exchange:
     """One request and its answer: counted, marked with the id, and read to its end where the answer came first."""
 
@@ -129,7 +155,9 @@ class Exchange:
         message = await self.inner_receive()
         if message["type"] == "http.request":
             self.unread = bool(message.get("more_body", False))
-            self.gate.body_bytes.add(by=len(message.get("body", b"")))
+            size = len(message.get("body", b""))
+            self.gate.body_bytes.add(by=size)
+            await self.gate.pace.pass_by(size)
         else:
             self.unread = False
         return message
@@ -155,7 +183,8 @@ class Exchange:
         end, left = time.monotonic() + LINGER_SECONDS, LINGER_BYTES
         while self.unread and left > 0 and (seconds := end - time.monotonic()) > 0:
             try:
-                left -= len((await asyncio.wait_for(self.receive(), seconds)).get("body", b""))
+                size = len((await asyncio.wait_for(self.receive(), seconds)).get("body", b""))
+                left, end = left - size, end + size / LINGER_SPEED
             except asyncio.TimeoutError:
                 return
 
@@ -197,7 +226,7 @@ async def send_problem(exchange: Exchange, error: Exception) -> None:
     headers |= {"content-type": "application/problem+json", "content-length": str(len(raw))}
     encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await exchange.send({"type": "http.response.start", "status": status, "headers": encoded})
-    await exchange.send({"type": "http.response.body", "body": b"" if exchange.scope["method"] == "HEAD" else raw})
+    await exchange.send({"type": "http.response.body", "body": raw})
 
 
 def without_port(host: str) -> str:

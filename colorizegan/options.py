@@ -109,6 +109,9 @@ def read_options(given: Mapping[str, Any], limits: ServiceLimits) -> Options:
         if first["type"] == "extra_forbidden":
             known = ", ".join(Options.model_fields)
             raise UsageError(f"there is no option {name!r}", remedy=f"known are {known}") from None
+        own = first.get("ctx", {}).get("error")
+        if isinstance(own, UsageError):
+            raise UsageError(f"option {name!r}: {own.reason}", remedy=own.remedy) from None
         raise UsageError(f"option {name!r}: {first['msg']}", remedy="see /openapi.json") from None
     if options.size is not None and options.size > limits.size:
         raise UsageError(f"size is {options.size}", remedy=f"use 16 to {limits.size}")

@@ -17,7 +17,7 @@ from colorizegan.errors import UsageError
 from colorizegan.hints import Hint, Point, points_of
 from colorizegan.predict import Prediction, Predictor
 from colorizegan.spread import CELL, cells_of, likeness, reach
-from colorizegan.steering import Look, answer
+from colorizegan.steering import Look, answer, first_sight
 
 __all__ = ["MOST", "Proposal", "propose"]
 
@@ -60,16 +60,17 @@ def propose(
     if not 1 <= count <= MOST:
         raise UsageError(f"{count} proposals are not possible", remedy=f"ask for 1 to {MOST}")
     rng = np.random.default_rng(seed)
-    plain, _ = answer(predictor, L, look, photo)
+    sight = first_sight(predictor, L, look)
+    plain, _ = answer(predictor, L, look, photo, sight)
     candidates = [Proposal(look.hints, _likelihood(plain, plain.ab), plain.ab)]
     if count == 1:
         return candidates
-    seen = likeness(predictor.predict(L).logits)
+    seen = likeness(sight[1].logits)
     for _ in range(2 * count):
-        hints = _draw(predictor, L, look, photo, seen, rng)
+        hints = _draw(predictor, L, look, photo, sight, seen, rng)
         if len(hints) == len(look.hints):
             break  # nothing is in doubt
-        drawn, _ = answer(predictor, L, with_hints(look, hints), photo)
+        drawn, _ = answer(predictor, L, with_hints(look, hints), photo, sight)
         candidates.append(Proposal(hints, _likelihood(plain, drawn.ab), drawn.ab))
     # The plain answer, then always the one most unlike those taken, as long as that is a difference.
     taken, rest = candidates[:1], candidates[1:]
@@ -88,11 +89,17 @@ def with_hints(look: Look, hints: tuple[Hint, ...]) -> Look:
 
 
 def _draw(
-    predictor: Predictor, L: Plane, look: Look, photo: tuple[int, int], seen: Plane, rng: np.random.Generator
+    predictor: Predictor,
+    L: Plane,
+    look: Look,
+    photo: tuple[int, int],
+    sight: tuple[Plane, Prediction],
+    seen: Plane,
+    rng: np.random.Generator,
 ) -> tuple[Hint, ...]:
     """The person's hints and up to PLACES drawn ones."""
     hints = look.hints
-    prediction, sure = answer(predictor, L, look, photo)
+    prediction, sure = answer(predictor, L, look, photo, sight)
     light = cells_of(L, *sure.shape)
     free = np.ones(sure.shape, bool)
     known = points_of(look.hints, photo, (L.shape[0], L.shape[1]))
@@ -109,7 +116,7 @@ def _draw(
         a, b = _around(prediction.bins, bins, int(rng.choice(len(bins), p=bins)))
         x, y = _photo_place(row, column, (L.shape[0], L.shape[1]), photo)
         hints = (*hints, Hint(x, y, _hex(float(light[row, column]), float(a), float(b))))
-        prediction, sure = answer(predictor, L, with_hints(look, hints), photo)
+        prediction, sure = answer(predictor, L, with_hints(look, hints), photo, sight)
         far = reach([_point(row, column)], L, seen)[0]
         free &= far > SETTLES
     return hints

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -13,9 +15,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Mount, Route
 
 from colorizegan import __version__
 from colorizegan.batch import Stopped
@@ -41,6 +45,8 @@ log = logging.getLogger(__name__)
 
 CHUNK = 1 << 18  # bytes of an answer sent at a time
 GRACE = 4  # seconds that requests under way get when the service is to end
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+SWITCH = 0.0005  # seconds between two turns of Python's threads
 GONE = 499  # what a client that went away would have got
 COLORED = "in colour already, left alone; the option force colorizes it anyway"
 
@@ -126,9 +132,24 @@ def create_app(
         *process_gauges(),
     ]
     add_state(app, service, metrics)
+    refuse_other_methods(app)
     if mount is not None:  # last: it answers all that nothing before it does
         endings.append(mount(app, service.colorizer))
+        for route in app.routes:
+            if isinstance(route, Mount) and isinstance(route.app, FastAPI):
+                route.app.add_exception_handler(HTTPException, answer_unknown)
     return gate
+
+
+def refuse_other_methods(app: FastAPI) -> None:
+    """Say 405 where a route of ours is asked with another method, which would be the page's to answer otherwise."""
+
+    async def refuse(request: Request) -> Response:
+        raise HTTPException(405, headers={"Allow": ", ".join(sorted(known[request.url.path]))})
+
+    known = {route.path: route.methods or set() for route in app.routes if isinstance(route, Route)}
+    for path, methods in known.items():
+        app.add_route(path, refuse, sorted(METHODS - methods), include_in_schema=False)
 
 
 def add_state(app: FastAPI, service: Service, metrics: Sequence[Counter | Gauge | Histogram]) -> None:
@@ -248,6 +269,14 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
     return answer
 
 
+async def answer_unknown(request: Request, error: Exception) -> Response:
+    """What the page does not have, as for all that is not there; its other errors are for its own scripts."""
+    if getattr(error, "status_code", 400) in (404, 405):
+        return await answer_http_error(request, error)
+    assert isinstance(error, HTTPException)
+    return await http_exception_handler(request, error)
+
+
 async def answer_nobody(request: Request, error: Exception) -> Response:
     """The client is gone; this is for the log and the counts."""
     return Response(status_code=GONE)
@@ -341,6 +370,12 @@ def serve(
     logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # what there is to say, `Gate` says
     service = Service(Colorizer(model), limits)
     server = make_server(service, host=host, port=port, hosts=hosts, mount=mount, listening=listening)
+    # Requests are answered while photos are worked on. A thread that computes lets that of the requests in after this
+    # time, not after 5 ms; and the garbage collector does not go through all that was loaded, for 120 ms, again and
+    # again.
+    sys.setswitchinterval(SWITCH)
+    gc.collect()
+    gc.freeze()
     try:
         server.run()
     except SystemExit as end:

@@ -42,7 +42,7 @@ def proposal_sheet(colorizer: Colorizer, photo: Photo, proposals: list[Proposal]
     gray = small(photo.gray)
     pictures = [("the photo", np.repeat(gray[..., None], 3, axis=2))]
     for number, proposal in enumerate(proposals, 1):
-        text = f"{number}   {proposal.likelihood:.2f}"
+        text = f"{number}   log-likelihood {proposal.likelihood:.2f}"
         pictures.append((text, colorizer.with_colors(gray, proposal.ab, saturation)))
     columns = min(3, len(pictures))
     rows = -(-len(pictures) // columns)

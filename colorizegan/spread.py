@@ -1,10 +1,11 @@
 """A colour given at points spreads over the things that these belong to, and stops where other things begin.
 
-The network alone colours some way around a hint. What its answer still lacks there is carried on along paths that
-cross no edge: neighbouring cells are far apart where brightness jumps, or where the network sees other things (their
-distributions over the colour bins differ). The idea that colour follows brightness is that of Levin, Lischinski and
-Weiss, Colorization using optimization, 2004; distances along paths are used as by Yatziv and Sapiro, Fast image and
-video colorization using chrominance blending, 2006.
+The network alone colours some way around a hint. Here the colour is carried on along paths that cross no edge:
+neighbouring cells are far apart where brightness jumps, or where the network sees other things (their distributions
+over the colour bins differ). Where the network gives a colour contrary to that at the hint is another thing as well.
+The idea that colour follows brightness is that of Levin, Lischinski and Weiss, Colorization using optimization, 2004;
+distances along paths are used as by Yatziv and Sapiro, Fast image and video colorization using chrominance blending,
+2006.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from numpy.typing import NDArray
 
 from colorizegan.hints import Point
 
-__all__ = ["double", "likeness", "reach", "spread"]
+__all__ = ["contrast", "double", "hold", "likeness", "reach", "spread"]
 
 Plane = NDArray[np.float32]
 
 # A path is as long as its way (1 = half the shorter side of the picture), its change in brightness (1 = BRIGHT units of
-# L) and in what the network sees (Bhattacharyya distances). Chosen on training photos.
-WAY = 0.3
+# L) and in what the network sees (Bhattacharyya distances). Chosen on photos that are not those of docs/steering.md:
+# for many places that get better, and few that get worse.
+WAY = 0.15
 BRIGHT = 120.0
 SEEN = 1.5
-OTHER = 1.5  # of a cell that looks unlike the hinted one, however smooth the path
+OTHER = 3.0  # of a cell that looks unlike the hinted one, however smooth the path
+CONTRARY = 60.0  # Lab units between the colours that the network gives to two places, which make them other things
+FAR = 1.2  # distance that a colour reaches: nearly whole up to a half of it, nearly nothing from a half more on
 SWEEPS = 12  # each goes in all four directions; more change nothing that can be seen
 NEAR = 0.05  # distance within which a hint has all the say
 CELL = 4  # px of the network's input in a cell of its distribution
@@ -66,13 +70,35 @@ def reach(points: Sequence[Point], L: Plane, seen: Plane) -> Plane:
     return np.maximum(far, 0) + np.float32(OTHER) * np.clip(own, 0, 1)
 
 
-def spread(residuals: NDArray[np.floating], far: Plane) -> Plane:
-    """Differences (P, 2) at points, spread over the picture by distance (P, h, w) -> (2, h, w), fading to 0."""
-    held = np.exp(-np.square(far))  # (P, h, w), 1 at the point
-    say = held / np.square(far + np.float32(NEAR))
-    total = say.sum(axis=0)
-    mean = np.einsum("phw,pc->chw", say, residuals.astype(np.float32)) / np.maximum(total, 1e-12)
-    return (mean * held.max(axis=0)).astype(np.float32)
+def contrast(points: Sequence[Point], ab: Plane, height: int, width: int) -> Plane:
+    """What to add to distances where the network gives another colour than at the point.
+
+    ab: (2, h, w) Lab units, of 2 x 2 in a cell -> (P, height, width).
+    """
+    edge = ((0, 0), (0, 2 * height - ab.shape[1]), (0, 2 * width - ab.shape[2]))
+    cells = np.pad(ab, edge, mode="edge").reshape(2, height, 2, width, 2).mean(axis=(2, 4))
+    apart = [
+        cells - cells[:, min(point.row // CELL, height - 1), min(point.column // CELL, width - 1), None, None]
+        for point in points
+    ]
+    return (np.square(apart).sum(axis=1) / CONTRARY**2).astype(np.float32)
+
+
+def hold(far: Plane) -> Plane:
+    """How much a point has to say at a distance, 1 .. 0: a plain for its thing, and a slope behind it."""
+    return np.exp(-np.square(np.square(far / np.float32(FAR)))).astype(np.float32)
+
+
+def spread(colors: NDArray[np.floating], far: Plane) -> tuple[Plane, Plane]:
+    """Colours (P, 2) at points, spread by distance (P, h, w) over the picture; of several the nearer counts more.
+
+    Returns:
+        The colours (2, h, w), and their share (h, w) 0..1; the rest is that of the colours that are there already.
+    """
+    say = np.exp(-np.square(far)) / np.square(far + np.float32(NEAR))
+    total = np.maximum(say.sum(axis=0), 1e-12)
+    mean = np.einsum("phw,pc->chw", say, colors.astype(np.float32)) / total
+    return mean.astype(np.float32), hold(far).max(axis=0)
 
 
 def cells_of(L: Plane, height: int, width: int) -> Plane:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["EMPTY", "STAGE_CSS", "STAGE_JS", "TABLE_CSS", "TABLE_JS", "preview", "stage", "table"]
 
 EMPTY = '<p class="empty">Drop photos above, or take an example: their colours appear here.</p>'
+KEYS = "Picture: arrow keys move a cross, with Shift in large steps; Enter gives the colour to its place"
 LONGEST = 1280  # px of a preview
 QUALITY = 90
 
@@ -33,11 +34,17 @@ STAGE_CSS = """
   background: #fff; box-shadow: 0 0 2px #000; pointer-events: none; }
 .dot { position: absolute; width: 18px; height: 18px; margin: -9px 0 0 -9px; border: 2px solid #fff; border-radius: 50%;
   box-shadow: 0 0 0 1px #000; pointer-events: none; }
+.cross { position: absolute; display: none; left: var(--x, 50%); top: var(--y, 50%); width: 31px; height: 31px;
+  margin: -15px 0 0 -15px; pointer-events: none; filter: drop-shadow(0 0 1px #000) drop-shadow(0 0 1px #000);
+  background: linear-gradient(#fff, #fff) 50% / 3px 100% no-repeat,
+    linear-gradient(#fff, #fff) 50% / 100% 3px no-repeat; }
+.frame:focus-visible .cross { display: block; }
 .compare { display: flex; align-items: center; gap: .6rem; margin: .5rem auto 0; }
 .compare input { flex: 1; min-width: 0; height: 44px; accent-color: var(--color-accent); }
 """
 
-# The divider follows the range below the picture, or a finger or mouse that drags over it; a click places a hint.
+# The divider follows the range below the picture, or a finger or mouse that drags over it; a click places a hint, and
+# so does Enter where arrow keys have moved a cross. The divider goes out of the way of a hint, so that it can be seen.
 STAGE_JS = """
 const cut = () => element.style.getPropertyValue('--cut') || '50%';
 const move = share => {
@@ -48,6 +55,11 @@ const move = share => {
 const place = (event, frame) => {
   const box = frame.getBoundingClientRect();
   return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+};
+const hint = (frame, x, y) => {
+  const inside = (share, size) => Math.min(size - 1, Math.max(0, Math.floor(share * size)));
+  if (100 * x < parseFloat(cut())) move(Math.max(0, Math.round(100 * x) - 20));
+  trigger('click', { x: inside(x, +frame.dataset.width), y: inside(y, +frame.dataset.height) });
 };
 let start = null, dragged = false;
 element.addEventListener('input', event => { if (event.target.type === 'range') move(event.target.value); });
@@ -62,13 +74,25 @@ element.addEventListener('click', event => {
   const frame = event.target.closest('.frame');
   start = null;
   if (!frame || dragged) return;
-  const [x, y] = place(event, frame);
-  const inside = (share, size) => Math.min(size - 1, Math.max(0, Math.floor(share * size)));
-  trigger('click', { x: inside(x, +frame.dataset.width), y: inside(y, +frame.dataset.height) });
+  hint(frame, ...place(event, frame));
 });
-new MutationObserver(() => {  // a new picture keeps the place of the divider
+const ARROWS = { ArrowLeft: ['--x', -1], ArrowRight: ['--x', 1], ArrowUp: ['--y', -1], ArrowDown: ['--y', 1] };
+const at = axis => parseFloat(element.style.getPropertyValue(axis) || 50);
+let focus = false;
+element.addEventListener('keydown', event => {
+  const frame = event.target;
+  if (!frame.matches('.frame')) return;
+  const [axis, sign] = ARROWS[event.key] || [];
+  const step = event.shiftKey ? 10 : 1;
+  if (axis) element.style.setProperty(axis, Math.min(100, Math.max(0, at(axis) + sign * step)) + '%');
+  else if (event.key === 'Enter' || event.key === ' ') { focus = true; hint(frame, at('--x') / 100, at('--y') / 100); }
+  else return;
+  event.preventDefault();
+});
+new MutationObserver(() => {  // a new picture keeps the place of the divider, and the keyboard
   const range = element.querySelector('input[type=range]');
   if (range && range.value !== parseFloat(cut()).toString()) range.value = parseFloat(cut());
+  if (focus && element.querySelector('.frame')) { focus = false; element.querySelector('.frame').focus(); }
 }).observe(element, { childList: true, subtree: true });
 """
 
@@ -117,11 +141,12 @@ def stage(
     wide = f"max-width:min(100%,calc(70vh * {width / height:.4f}))"
     who = escape(name)
     return (
-        f'<div class="frame" data-width="{width}" data-height="{height}" '
+        f'<div class="frame" tabindex="0" role="application" aria-label="{KEYS}" '
+        f'data-width="{width}" data-height="{height}" '
         f'style="aspect-ratio:{before.shape[1]}/{before.shape[0]};{wide}">'
         f'<img class="after" alt="{who} in colour" src="{as_url(after)}">'
         f'<img class="before" alt="{who} as it came, without colour" src="{as_url(before)}">'
-        f'<span class="divider"></span>{dots}</div>'
+        f'<span class="divider"></span>{dots}<span class="cross"></span></div>'
         f'<label class="compare" style="{wide}"><span>Before</span>'
         '<input type="range" min="0" max="100" value="50" step="1" aria-label="How much of the photo is shown '
         'without colour, from the left"><span>After</span></label>'

@@ -19,6 +19,7 @@ import gradio as gr
 
 from colorizegan.album import LIMITS, Album, Desk, hex_color
 from colorizegan.colorizer import Colorizer
+from colorizegan.emulsion import Emulsion
 from colorizegan.errors import ColorizeGANError, UsageError
 from colorizegan.stage import EMPTY, STAGE_CSS, STAGE_JS, TABLE_CSS, TABLE_JS, table
 
@@ -29,7 +30,10 @@ __all__ = ["build", "launch", "mount"]
 
 CACHE = (600, 3600)  # every so many seconds, files that Gradio keeps for downloads and that are older go
 EXAMPLES = (Path(__file__).parent / "examples", Path(__file__).parents[1] / "examples" / "photos" / "gray")
-HELP = "Click or tap the picture to say which colour is there; it spreads over what it is on. Or type the place."
+HELP = (
+    "Choose a colour, then click or tap the picture where it belongs; it spreads over what it is on. "
+    "With the keyboard: arrow keys and Enter in the picture, or type the place."
+)
 # In the head: what Gradio is given as css it scopes, and rules for small screens then match nothing.
 HEAD = """<style>
 .gradio-container { max-width: 1200px !important; margin: 0 auto !important; }
@@ -40,7 +44,10 @@ button, input[type="text"], input[type="number"] { min-height: 40px; }
   background: var(--background-fill-primary) !important; }
 #add { margin: 8px; width: auto; }
 #proposals .grid-wrap, #examples .grid-wrap { min-height: 0; max-height: none; height: auto; }
-:focus-visible { outline: 3px solid var(--color-accent) !important; outline-offset: 1px; }
+:focus-visible, .gradio-container .app input:focus-visible, .gradio-container .app textarea:focus-visible {
+  outline: 3px solid var(--color-accent) !important; outline-offset: 1px; }
+:is(#which, #film):not(:focus-within) [role="listbox"] { display: none; } /* or it stays when Tab leaves it */
+#proposals .grid-wrap, #examples .grid-wrap { padding-top: 2rem; overflow: hidden; } /* below the label */
 @media (max-width: 640px) { .gradio-container .app { padding: 8px !important; } }
 </style>"""
 # Fonts of the visitor's system: Gradio's themes fetch theirs from elsewhere.
@@ -54,6 +61,12 @@ THEME = gr.themes.Default(
     button_primary_background_fill_dark="*primary_700",
     button_primary_text_color="white",
 )
+FILMS = [
+    ("any", "auto"),
+    ("panchromatic: all colours", "panchromatic"),
+    ("orthochromatic: blind to red", "orthochromatic"),
+    ("old plates: blue only", "blue"),
+]
 NO_PHOTO = UsageError("there is no photo yet", remedy="drop one above, or take an example")
 
 
@@ -80,6 +93,8 @@ def build(desk: Desk) -> gr.Blocks:
                 which = gr.Dropdown([], label="Photo shown", interactive=True, elem_id="which")
                 saturation = gr.Slider(0, 4, 1.0, step=0.05, label="Saturation", info="0 is gray", elem_id="saturation")
                 unsure = gr.Checkbox(label="Mark where the colours are a guess", elem_id="unsure")
+                calm = gr.Checkbox(label="Less colour there", elem_id="calm")
+                film = gr.Dropdown(FILMS, value="auto", label="Film", interactive=True, elem_id="film")
                 with gr.Group():
                     gr.Markdown(HELP, padding=True)
                     with gr.Row():
@@ -115,13 +130,15 @@ def build(desk: Desk) -> gr.Blocks:
                 hints: table(shot.hints),
                 which: gr.Dropdown([one.name for one in album.shots], value=shot.name),
                 saturation: shot.saturation,
+                calm: shot.tone_down,
+                film: shot.emulsion,
                 download: gr.DownloadButton("Preparing the file", value=None, interactive=False),
             }
 
         def failed(problems: Sequence[str]) -> dict[Any, Any]:
             """What is wrong, as a message and in the status line; all else stays."""
             for problem in problems:
-                gr.Warning(html.escape(problem))
+                gr.Warning(html.escape(problem), duration=5)
             return {status: status_line("; ".join(problems), wrong=True)}
 
         def one_line(event: Callable[..., dict[Any, Any]]) -> Callable[..., dict[Any, Any]]:
@@ -140,7 +157,7 @@ def build(desk: Desk) -> gr.Blocks:
             """Add photos and show the first of them."""
             album, problems = desk.add(album, paths)
             for problem in problems:
-                gr.Warning(html.escape(problem))
+                gr.Warning(html.escape(problem), duration=5)
             return cleared(album) | draw(album, unsure, problems)
 
         def cleared(state: Album) -> dict[Any, Any]:
@@ -172,6 +189,11 @@ def build(desk: Desk) -> gr.Blocks:
             shown = draw(state, unsure) | {album: state}
             del shown[saturation]  # it may have been moved on in the meantime
             return shown
+
+        @one_line
+        def wished(state: Album | None, calm: bool, film: Emulsion, unsure: bool) -> dict[Any, Any]:
+            state = open_(state).changed(tone_down=calm, emulsion=film)
+            return draw(state, unsure) | {album: state}
 
         @one_line
         def marked(state: Album | None, unsure: bool) -> dict[Any, Any]:
@@ -215,12 +237,14 @@ def build(desk: Desk) -> gr.Blocks:
             path = desk.result(state)
             return {download: gr.DownloadButton(f"Download {path.name}", value=path, interactive=True)}
 
-        shown = [album, picture, status, hints, which, saturation, download, gallery, files]
+        shown = [album, picture, status, hints, which, saturation, calm, film, download, gallery, files]
         events = [
             files.upload(uploaded, [album, files, unsure], shown, **SERIAL),
             examples.select(example, [album, unsure], shown, **SERIAL),
             which.input(chosen, [album, which, unsure], shown, **SERIAL),
             saturation.input(saturated, [album, saturation, unsure], shown, trigger_mode="always_last", **SERIAL),
+            calm.input(wished, [album, calm, film, unsure], shown, **SERIAL),
+            film.input(wished, [album, calm, film, unsure], shown, **SERIAL),
             unsure.input(marked, [album, unsure], shown, trigger_mode="always_last", **SERIAL),
             picture.click(clicked, [album, color, unsure], shown, **SERIAL),
             add.click(one_line(hinted), [album, x, y, color, unsure], shown, **SERIAL),

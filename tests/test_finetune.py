@@ -58,7 +58,18 @@ def tuned(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     for i in range(5):
         with Image.open(photos / f"{i}.png") as image:
             image.resize((72, 63)).save(photos / f"again-{i}.jpg", quality=90)
-    arguments = ["finetune", photos, "-o", folder / "mine", "--model", exported, "--minutes", 0.12, "--lr", 2e-3]
+    arguments = [
+        "finetune",
+        photos,
+        "-o",
+        folder / "mine",
+        "--model",
+        exported,
+        "--minutes",
+        0.4,
+        "--lr",
+        2e-3,
+    ]  # stops by itself where the machine is idle
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     return folder, result

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorizegan import Colorizer, Hint, UsageError
+from colorizegan import Colorizer, Hint, UsageError, colorize
 from colorizegan.predict import Prediction
 from colorizegan.proposals import APART, Proposal, _distance, _likelihood, _nucleus
 
@@ -66,6 +66,17 @@ def test_known_colors_stay_in_all_of_them(colorizer: Colorizer, gray: Array) -> 
         assert one.hints[0] == known
         row, column = int(60.5 * one.ab.shape[1] / 120), int(80.5 * one.ab.shape[2] / 160)
         assert one.ab[:, row, column] == pytest.approx(known.ab, abs=1.0)
+
+
+def test_the_function_gives_their_pictures(
+    colorizer: Colorizer, tiny_bundle: Path, gray: Array, found: list[Proposal]
+) -> None:
+    pictures = colorize(gray, model=tiny_bundle, proposals=4, seed=1, saturation=0.5)
+    assert len(pictures) == len(found)
+    for picture, one in zip(pictures, found, strict=True):
+        assert np.array_equal(picture, colorizer.colorize(gray, hints=one.hints, saturation=0.5))
+    with pytest.raises(UsageError, match="cannot colorize a list"):
+        colorize([gray], model=tiny_bundle, proposals=2)
 
 
 def test_one_is_the_plain_answer(colorizer: Colorizer, gray: Array) -> None:

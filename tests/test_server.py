@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import dataclasses
@@ -31,7 +32,7 @@ pytest.importorskip("uvicorn")
 
 from colorizegan import errors
 from colorizegan.colorizer import Colorizer
-from colorizegan.gate import problem_of
+from colorizegan.gate import Pace, problem_of
 from colorizegan.hints import Hint
 from colorizegan.limits import ServiceLimits
 from colorizegan.onephoto import Settings, provenance
@@ -253,6 +254,14 @@ def test_what_is_not_there(client: Client):
     assert client.get("/v1/colorize").headers["allow"] == "POST"
 
 
+def test_head_is_get_without_a_body(client: Client):
+    whole, head_only = client.get("/health"), client.send("HEAD", "/health")
+    assert head_only.status == 200
+    assert head_only.body == b""
+    assert head_only.headers["content-length"] == whole.headers["content-length"]
+    assert client.send("HEAD", "/v1/colorize").status == 405
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [
@@ -261,6 +270,7 @@ def test_what_is_not_there(client: Client):
         ("?size=5000", "size is 5000"),
         ("?size=abc", "size"),
         ("?format=gif", "format"),
+        ("?hints=red", "option 'hints': 'red' is no hint; write it as x,y,#rrggbb"),
         ("?url=http://example.com/x.jpg", "no option 'url'"),
         ("?path=/etc/passwd", "no option 'path'"),
     ],
@@ -470,6 +480,37 @@ def test_padding_is_not_taken(tight: Client, flood: bytes):
         ends(connection)
     assert tight.get("/health").status == 200
     assert is_at_rest(tight)
+
+
+def test_who_sends_steadily_gets_the_answer_after_the_body(tight: Client):
+    """Most libraries read the answer when they have sent all of the body, wanted or not."""
+    with tight.socket() as connection:
+        block = bytes(500_000)
+        connection.sendall(head(20 * len(block)).replace(b"127.0.0.1", b"elsewhere"))
+        for _ in range(20):  # 4 s, longer than one who sends nothing is waited for
+            connection.sendall(block)
+            time.sleep(0.2)
+        assert b"421" in ends(connection)[:20]
+    assert is_at_rest(tight)
+
+
+def test_bodies_share_a_speed():
+    pace = Pace(1e6)
+
+    async def pass_all() -> list[float]:
+        start = time.monotonic()
+
+        async def one(size: int) -> float:
+            await pace.pass_by(size)
+            return time.monotonic() - start
+
+        return list(await asyncio.gather(one(100_000), one(100_000), one(0), one(100_000)))
+
+    first, second, empty, third = asyncio.run(pass_all())
+    assert first < 0.05
+    assert 0.1 <= second < third
+    assert third >= 0.2
+    assert empty < 0.05
 
 
 def test_endless_chunks_are_answered_with_413(tight: Client):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from colorizegan.hints import Point
-from colorizegan.spread import OTHER, _steps, cells_of, double, likeness, reach, spread
+from colorizegan.spread import OTHER, _steps, cells_of, contrast, double, hold, likeness, reach, spread
 
 Array = np.ndarray[Any, Any]
 
@@ -67,18 +67,27 @@ def test_a_color_stops_at_an_edge() -> None:
     logits = np.zeros((3, 16, 16), np.float32)
     logits[0, :, :8], logits[1, :, 8:] = 6, 6
     far = reach([Point(32, 8, 0, 0)], L, likeness(logits))
-    moved = spread(np.array([[20.0, -10.0]]), far)  # (2, 16, 16)
-    left, right = moved[0, :, :8], moved[0, :, 8:]
-    assert left.min() > 0.7 * 20
-    assert abs(right).max() < 0.2 * 20
-    np.testing.assert_allclose(moved[1], -moved[0] / 2, rtol=1e-4)
+    color, share = spread(np.array([[20.0, -10.0]]), far)  # (2, 16, 16), (16, 16)
+    assert share[:, :8].min() > 0.9  # all of the thing, not a spot on it
+    assert share[:, 8:].max() < 0.2
+    np.testing.assert_allclose(color[0], 20, rtol=1e-4)
+    np.testing.assert_allclose(color[1], -10, rtol=1e-4)
+
+
+def test_a_color_keeps_off_what_has_a_contrary_one() -> None:
+    ab = np.zeros((2, 5, 8), np.float32)  # of 3 x 4 cells, the last row cut off
+    ab[0, :, 4:] = 120
+    far = contrast([Point(4, 2, 0, 0), Point(11, 15, 0, 0)], ab, 3, 4)
+    assert far.shape == (2, 3, 4)
+    assert hold(far)[0, :, :2].min() == hold(far)[1, :, 2:].min() == 1
+    assert hold(far)[0, :, 2:].max() < 0.01
 
 
 def test_two_colors_share_one_thing_by_nearness() -> None:
     L = np.full((64, 128), 50, np.float32)
     seen = likeness(np.zeros((3, 16, 32), np.float32))
     far = reach([Point(32, 4, 0, 0), Point(32, 124, 0, 0)], L, seen)
-    moved = spread(np.array([[30.0, 0], [-30.0, 0]]), far)[0]
+    moved = spread(np.array([[30.0, 0], [-30.0, 0]]), far)[0][0]
     assert moved[8, 1] > 25
     assert moved[8, 30] < -25
     assert (np.diff(moved[8, 1:31]) <= 1e-3).all()  # from the one to the other, without detours

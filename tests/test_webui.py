@@ -211,6 +211,17 @@ def test_photos_in_and_files_out(visitor: Visitor, photos: list[Path], tiny_bund
     visitor.until(lambda: visitor.download()[1] == wanted)  # each press of the key made a file
     assert visitor.find("#stage input[type=range]").get_property("value") == place
 
+    # Film and less colour.
+    strong = ("--saturation", "1.3", "--tone-down-unsure")
+    visitor.changes(visitor.find("#calm input").click)
+    wanted = command_line(photos[0], tiny_bundle, tmp_path / "calm.jpg", *strong)
+    visitor.until(lambda: visitor.download()[1] == wanted)
+    visitor.find("#film input").click()
+    visitor.until(lambda: len(visitor.all("#film [role=option]")) == 4)
+    visitor.changes(visitor.all("#film [role=option]")[3].click)
+    wanted = command_line(photos[0], tiny_bundle, tmp_path / "blue.jpg", *strong, "--emulsion", "blue")
+    visitor.until(lambda: visitor.download()[1] == wanted)
+
     # The other photo has wishes of its own.
     assert visitor.names() == ["grand mother.jpg", "group.png"]
     visitor.changes(visitor.all("[role=option]")[1].click)
@@ -254,6 +265,19 @@ def test_hints_and_proposals(visitor: Visitor, photos: list[Path], desk: Desk):
     assert name == "grand mother.colorized.jpg"
     assert content == made_with(clicked)
     assert len(visitor.all("#stage .dot")) == 1
+
+    # On the side that is covered: the divider goes out of the way. The cross that arrow keys move is where it was: in
+    # the middle, 30 % to the left and 10 % up.
+    from selenium.webdriver.common.keys import Keys
+
+    frame = visitor.find("#stage .frame")
+    frame.send_keys(Keys.SHIFT, Keys.ARROW_LEFT * 3, Keys.NULL, Keys.ARROW_UP * 10)
+    visitor.changes(lambda: visitor.find("#stage .frame").send_keys(Keys.ENTER))
+    assert visitor.hints() == [(x, y, color), ("18", "24", "#ff2000")]
+    assert visitor.find("#stage input[type=range]").get_property("value") == "0"
+    focus = "return document.activeElement.matches('#stage .frame')"
+    visitor.until(lambda: visitor.browser.execute_script(focus))
+    visitor.changes(lambda: visitor.press("#hints button[data-index='1']"))
 
     # By keyboard alone.
     visitor.fill("#color", "00ff40")
@@ -347,6 +371,8 @@ def test_usable_on_a_phone_and_by_those_who_hear_it(browser: Any, address: str, 
         "which",
         "saturation",
         "unsure",
+        "calm",
+        "film",
         "color",
         "x",
         "y",
@@ -408,7 +434,12 @@ def test_programs_reach_the_service_beside_the_page(address: str, photos: list[P
     client = Client(None, int(address.rstrip("/").rpartition(":")[2]))
     assert client.get("/health").json["status"] == "ok"
     assert client.colorize(photos[0].read_bytes()).headers["content-type"] == "image/jpeg"
-    assert client.get("/nothing").status == 404
+    client.get("/nothing").problem(404, "E_USAGE")
+    client.get("/v1/nothing").problem(404, "E_USAGE")
+    client.get("/v1/colorize").problem(405, "E_USAGE")
+    assert client.get("/v1/predict").headers["allow"] == "POST"
+    client.send("PUT", "/health").problem(405, "E_USAGE")
+    assert client.send("HEAD", "/health").status == 200
     page = client.get("/")
     assert b"ColorizeGAN" in page.body
     assert "default-src 'self'" in page.headers["content-security-policy"]

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from colorizegan.errors import CheckpointError
+from colorizegan.bundle import open_bundle
+from colorizegan.errors import CheckpointError, ConfigError
 from colorizegan.training.checkpoint import load_checkpoint
-from colorizegan.training.config import Config, Stage
+from colorizegan.training.config import Config, NetworkConfig, Stage
+from colorizegan.training.efficientnet import start_recognizer
 from colorizegan.training.networks import ColorUNet, PatchDiscriminator, Pix2PixUNet, init_pix2pix
+from colorizegan.training.restore import restore
 from colorizegan.training.squeezenet import start_encoder
 from colorizegan.training.zhang16 import Zhang16
 
@@ -24,24 +27,46 @@ def build_generator(config: Config) -> nn.Module:
     elif config.network.generator == "zhang16":
         net = Zhang16()
     else:
-        net = ColorUNet(config.network.widths, config.network.deep_blocks)
+        if config.network.recognizer and not (config.network.recognizer_weights or config.network.start):
+            what = "give network.recognizer_weights, or a network.start that has them"
+            raise ConfigError("network.recognizer needs weights", remedy=what)
+        net = build_unet(config.network)
         if config.network.encoder:
             start_encoder(net, Path(config.network.encoder))
         for part in net.encoder_parts()[: config.network.frozen]:
             part.requires_grad_(False)
     _start(net, config, "average")
+    if isinstance(net, ColorUNet) and net.recognizer is not None and config.network.recognizer_weights:
+        start_recognizer(net.recognizer, Path(config.network.recognizer_weights))
     return net
 
 
+def build_unet(config: NetworkConfig) -> ColorUNet:
+    """The default generator of these settings, on random weights."""
+    return ColorUNet(config.widths, config.deep_blocks, recognizer=config.recognizer)
+
+
 def _start(net: nn.Module, config: Config, part: str) -> None:
-    """Load a network's weights from the checkpoint that `network.start` names, if it names one."""
+    """Load a network's weights from the checkpoint or bundle that `network.start` names, if it names one."""
     if not config.network.start:
         return
     path = Path(config.network.start)
+    weights: dict[str, Tensor] = {}
+    if not path.is_dir():
+        weights = load_checkpoint(path).part(part)
+    elif part == "average":
+        weights = restore(open_bundle(path)).net.state_dict()
+    else:  # a bundle has no discriminator: it starts at random
+        return
+    # A network without recognizer may start one with it, whose weights must then come from elsewhere.
+    fresh = ("recognizer.", "seen.") if config.network.recognizer_weights else ()
     try:
-        net.load_state_dict(load_checkpoint(path).part(part))
-    except RuntimeError:  # names or shapes that do not fit
-        raise CheckpointError("holds another network", path=path, remedy="give the same network settings") from None
+        missing, unexpected = net.load_state_dict(weights, strict=False)
+        fits = not unexpected and all(name.startswith(fresh) for name in missing)
+    except RuntimeError:  # shapes that do not fit
+        fits = False
+    if not fits:
+        raise CheckpointError("holds another network", path=path, remedy="give the same network settings")
 
 
 def best_precision(asked: str) -> str:
@@ -69,7 +94,7 @@ def parameter_groups(generator: nn.Module, stage: Stage, config: Config) -> list
     for name, parameter in generator.named_parameters():
         if not parameter.requires_grad:
             continue
-        given = bool(config.network.encoder) and name.startswith(("stem.", "fires."))
+        given = bool(config.network.encoder or config.network.start) and name.startswith(("stem.", "fires."))
         groups.setdefault((given, parameter.ndim > 1), []).append(parameter)
     return [
         {

@@ -68,8 +68,13 @@ class NetworkConfig:
     """Residual blocks of the U-Net at 1/32, beside the one after the scene context."""
     encoder: str = ""
     """SqueezeNet 1.0 weights (safetensors) that start the U-Net's encoder; empty = random start."""
+    recognizer: bool = False
+    """Give the U-Net a fixed second encoder that tells things apart, EfficientNet-Lite0: 2.3 M parameters more."""
+    recognizer_weights: str = ""
+    """Its weights, as scripts/efficientnet_weights.py writes them; needed unless `start` brings them."""
     start: str = ""
-    """A checkpoint of a run of the same networks, whose averaged generator and discriminator start this run."""
+    """A checkpoint of a run of the same networks, whose averaged generator and discriminator start this run; or a model
+    bundle, whose generator does."""
     frozen: int = 0
     """How many of the encoder's nine parts (stem, eight fire modules) keep their given weights: cheaper steps."""
     discriminator_norm: str = "spectral"

@@ -280,7 +280,8 @@ def _groups(net: ColorUNet, lr: float) -> list[dict[str, Any]]:
     """Optimizer groups: a lower rate for the encoder; biases and norms do not decay."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():
-        groups.setdefault((name.startswith(("stem.", "fires.")), parameter.ndim > 1), []).append(parameter)
+        if parameter.requires_grad:  # a recognizer never learns
+            groups.setdefault((name.startswith(("stem.", "fires.")), parameter.ndim > 1), []).append(parameter)
     return [
         {"params": group, "full": lr * (ENCODER if encoder else 1.0)} | ({} if decays else {"weight_decay": 0.0})
         for (encoder, decays), group in groups.items()

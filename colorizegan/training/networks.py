@@ -14,10 +14,13 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from colorizegan.training.bins import ab_bin_centres
+from colorizegan.training.efficientnet import WIDTHS as RECOGNIZER_WIDTHS
+from colorizegan.training.efficientnet import Recognizer
 
 L_CENTRE, L_SCALE = 50.0, 50.0  # L 0..100 -> -1..1
 AB_SCALE = 20.0  # about one standard deviation of ab in photographs; keeps the regression head's output near 1
 AB_RANGE = 110.0  # every sRGB colour has |a|, |b| < 110
+RECOGNIZER_SCALE = 5.0  # about one standard deviation of the recognizer's features
 # Input, squeeze and expand channels of SqueezeNet 1.0's fire modules (Iandola et al. 2016, table 1).
 SQUEEZENET_FIRES = (
     (96, 16, 64), (128, 16, 64), (128, 32, 128), (256, 32, 128),
@@ -96,10 +99,11 @@ class Up(nn.Module):
         self.skip = nn.Sequential(nn.Conv2d(skip + 3, width, 1, bias=False), nn.BatchNorm2d(width))
         self.block = Residual(width) if deep else conv_norm(width, width)
 
-    def forward(self, below: Tensor, skip: Tensor, hints: Tensor) -> Tensor:
+    def forward(self, below: Tensor, skip: Tensor, hints: Tensor, seen: Tensor | None = None) -> Tensor:
         # 1x1 convolutions commute with nearest enlargement, and are four times cheaper before it.
         up = F.interpolate(self.below(below), scale_factor=2.0, mode="nearest")
-        return self.block(F.relu(up + self.skip(torch.cat((skip, hints), dim=1))))
+        joined = up + self.skip(torch.cat((skip, hints), dim=1))
+        return self.block(F.relu(joined if seen is None else joined + seen))
 
 
 class ColorUNet(nn.Module):
@@ -108,12 +112,14 @@ class ColorUNet(nn.Module):
     The encoder has SqueezeNet's layout (so that its ImageNet weights can start it, see `squeezenet.py`), followed by
     residual blocks at 1/32 with a scene-level context; the decoder comes back to half size with skips. Hints join at
     every step of the decoder. The ab head sees the distribution's annealed mean (Zhang et al. 2016, eq. 5) and
-    corrects it.
+    corrects it. With a recognizer, the features of a fixed second encoder that was trained to name things join the
+    decoder at 1/32, 1/16 and 1/8; they start as no contribution, so that a trained network can be given one.
 
     Args:
         widths: channels of the decoder at 1/32, 1/16, 1/8, 1/4 and 1/2 of the input size.
         deep_blocks: residual blocks at 1/32 before the scene context; one more follows it.
         temperature: T of the annealed mean fed to the ab head.
+        recognizer: with the second encoder, see `efficientnet.py`.
     """
 
     multiple = 32
@@ -123,6 +129,7 @@ class ColorUNet(nn.Module):
         widths: tuple[int, int, int, int, int] = (256, 192, 96, 32, 16),
         deep_blocks: int = 1,
         temperature: float = 0.38,
+        recognizer: bool = False,
     ) -> None:
         super().__init__()
         w32, w16, w8, w4, w2 = widths
@@ -147,6 +154,12 @@ class ColorUNet(nn.Module):
         nn.init.zeros_(self.ab_last.weight)
         assert self.ab_last.bias is not None
         nn.init.zeros_(self.ab_last.bias)
+        self.recognizer = Recognizer() if recognizer else None
+        self.seen = nn.ModuleList()  # what the recognizer saw, for the decoder at 1/32, 1/16 and 1/8
+        for inputs, outputs in zip(RECOGNIZER_WIDTHS, (w32, w16, w8), strict=True) if recognizer else ():
+            self.seen.append(nn.Conv2d(inputs, outputs, 1))
+        for part in self.seen.parameters():
+            nn.init.zeros_(part)
 
     def encoder_parts(self) -> list[nn.Module]:
         """The nine parts that SqueezeNet's weights start, first to last."""
@@ -200,9 +213,11 @@ class ColorUNet(nn.Module):
         h8 = F.avg_pool2d(h4, 2)
         h16 = F.avg_pool2d(h8, 2)
         # --- decoder ---
-        x = self.deep(self.down(torch.cat((x16, h16), dim=1)))  # (B, w32, H/32, W/32)
-        x = self.up16(x, x16, h16)
-        x = self.up8(x, x8, h8)
+        seen32, seen16, seen8 = self._recognize(L)
+        x = self.down(torch.cat((x16, h16), dim=1))  # (B, w32, H/32, W/32)
+        x = self.deep(x if seen32 is None else x + seen32)
+        x = self.up16(x, x16, h16, seen16)
+        x = self.up8(x, x8, h8, seen8)
         coarse = F.interpolate(self.class_coarse(x), scale_factor=2.0, mode="nearest")
         x = self.up4(x, x4, h4)  # (B, w4, H/4, W/4)
         logits = coarse + self.class_fine(x)  # (B, Q, H/4, W/4)
@@ -212,6 +227,15 @@ class ColorUNet(nn.Module):
         residual = self.ab_head(torch.cat((x, (mean / AB_SCALE).to(x.dtype)), dim=1))
         answer = mean if temperature is None else self._annealed_mean(logits, temperature)
         return answer + correction * AB_SCALE * residual.float(), logits
+
+    def _recognize(self, L: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """The recognizer's features as the decoder takes them, at 1/32, 1/16 and 1/8; None without a recognizer."""
+        if self.recognizer is None:
+            return None, None, None
+        # L is close enough to sRGB's codes of gray: 2.55 L is within 8 codes of them.
+        maps = self.recognizer((L - L_CENTRE) / L_SCALE)
+        first, second, third = (conv(m / RECOGNIZER_SCALE) for conv, m in zip(self.seen, maps, strict=True))
+        return first, second, third
 
     def _annealed_mean(self, logits: Tensor, temperature: float) -> Tensor:
         """The annealed mean, enlarged to (B, 2, H/2, W/2)."""

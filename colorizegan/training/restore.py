@@ -52,7 +52,7 @@ def restore(bundle: Bundle) -> Restored:
         raise ModelError(f"its weights cannot be read ({error})", path=bundle.path) from None
     try:
         config = shape_of(weights)
-        net = ColorUNet(config.widths, config.deep_blocks)
+        net = ColorUNet(config.widths, config.deep_blocks, recognizer=config.recognizer)
         floats = {name: tensor.float() for name, tensor in weights.items() if name != "centres"}
         missing, unexpected = net.load_state_dict(floats, strict=False)
     except (KeyError, RuntimeError):  # names or shapes of another network
@@ -69,4 +69,6 @@ def shape_of(weights: dict[str, Tensor]) -> NetworkConfig:
     names = ("down.0.weight", *(f"{part}.below.0.weight" for part in ("up16", "up8", "up4", "up2")))
     w32, w16, w8, w4, w2 = (weights[name].shape[0] for name in names)
     blocks = {name.split(".")[1] for name in weights if name.startswith("deep.")}
-    return NetworkConfig(widths=(w32, w16, w8, w4, w2), deep_blocks=len(blocks) - 2)
+    return NetworkConfig(
+        widths=(w32, w16, w8, w4, w2), deep_blocks=len(blocks) - 2, recognizer="seen.0.weight" in weights
+    )

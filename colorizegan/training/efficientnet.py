@@ -1,0 +1,107 @@
+"""EfficientNet-Lite0 (Tan & Le 2019, its variant for small devices) as a fixed second encoder: what is in the picture.
+
+The weights are a safetensors file that `scripts/efficientnet_weights.py` writes: batch norms folded into the
+convolutions, the three input channels summed for gray, everything after 1/32 of the size left out. The path is always
+given by the user.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorizegan.errors import DataError
+
+# Kernel, stride of the first block, channels, blocks of each stage; the last one (320 channels) is not used.
+STAGES = ((3, 1, 16, 1), (3, 2, 24, 2), (5, 2, 40, 2), (3, 2, 80, 3), (5, 1, 112, 3), (5, 2, 192, 4))
+STEM = 32  # channels
+EXPANSION = 6  # of every block but those of the first stage, which do not expand
+WIDTHS = (192, 112, 40)  # channels of what `forward` returns
+
+
+class SamePad(nn.Module):
+    """A convolution that pads as TensorFlow's SAME does, for even sides: at stride 2 more below and on the right."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1) -> None:
+        super().__init__()
+        even = kernel // 2
+        self.pad = (even - 1, even, even - 1, even) if stride == 2 else None
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, 0 if self.pad else even, groups=groups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.pad(x, self.pad) if self.pad else x)
+
+
+class InvertedResidual(nn.Module):
+    """Widen, filter each channel, narrow (Sandler et al. 2018), ReLU6 after the first two; norms are folded in."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        width = inputs * expansion
+        self.expand = nn.Conv2d(inputs, width, 1) if expansion > 1 else None
+        self.filter = SamePad(width, width, kernel, stride, groups=width)
+        self.project = nn.Conv2d(width, outputs, 1)
+        self.skips = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x if self.expand is None else F.relu6(self.expand(x))
+        y = self.project(F.relu6(self.filter(y)))
+        return x + y if self.skips else y
+
+
+class Recognizer(nn.Module):
+    """EfficientNet-Lite0 up to 1/32 of the size, on a gray picture. It never learns; its features tell things apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = SamePad(1, STEM, 3, 2)
+        self.stages = nn.ModuleList()
+        inputs = STEM
+        for kernel, stride, outputs, blocks in STAGES:
+            expansion = 1 if inputs == STEM else EXPANSION
+            stage = nn.Sequential()
+            for i in range(blocks):
+                stage.append(InvertedResidual(inputs, outputs, kernel, stride if i == 0 else 1, expansion))
+                inputs = outputs
+            self.stages.append(stage)
+        self.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features of a gray picture.
+
+        Args:
+            x: (B, 1, H, W), sRGB codes of gray scaled to -1..1; H and W multiples of 32.
+
+        Returns:
+            (B, 192, H/32, W/32), (B, 112, H/16, W/16) and (B, 40, H/8, W/8), of either sign, magnitudes of some units.
+        """
+        x = F.relu6(self.stem(x))
+        maps: list[Tensor] = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps[5], maps[4], maps[2]
+
+
+@torch.no_grad()
+def start_recognizer(recognizer: Recognizer, path: Path) -> None:
+    """Put the weights of a file into the recognizer.
+
+    Raises:
+        DataError: the file is missing, unreadable, or holds another network.
+    """
+    remedy = "make it with scripts/efficientnet_weights.py"
+    try:
+        weights = {name: tensor.float() for name, tensor in load_file(path).items()}
+        recognizer.load_state_dict(weights)
+    except FileNotFoundError:
+        raise DataError("no such file", path=path, remedy=remedy) from None
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"not a readable safetensors file ({error})", path=path, remedy=remedy) from None
+    except RuntimeError:  # names or shapes of another network
+        raise DataError("holds no EfficientNet-Lite0 up to 1/32 of the size", path=path, remedy=remedy) from None
