@@ -15,10 +15,9 @@ import torch
 from safetensors.torch import load_file
 from test_train import log_of
 from tiny_run import STAGES, overrides
-from torch import Tensor
 
 from colorizegan.errors import CheckpointError, ConfigError
-from colorizegan.training.checkpoint import Checkpoint, list_checkpoints, load_newest
+from colorizegan.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint, load_newest
 from colorizegan.training.config import load_config, to_dict
 from colorizegan.training.loop import train
 from colorizegan.training.parallel import check_shares
@@ -26,10 +25,13 @@ from colorizegan.training.runlog import sole_writer
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
-# Large steps, so that what is to be equal has moved; no looks, so that the last weights stay.
+# Two steps, both of which are kept; no looks, so that the last weights stay; no films, because flat blocks of JPEG make
+# ties in max pooling, and rounding then decides which way a gradient goes.
 ADVERSARIAL = (
-    "stages=[{kind='adversarial',images=32,size=48,batch=8,lr=2e-3,lr_discriminator=2e-3,beta1=0.5,adversarial=0.1}]",
+    "stages=[{kind='adversarial',images=16,size=48,batch=8,lr=2e-3,lr_discriminator=2e-3,beta1=0.5,adversarial=0.1}]",
     "stopping.every=0",
+    "augment.film=0.0",
+    "checkpoint_steps=1",
 )
 
 
@@ -100,15 +102,24 @@ def assert_equal(one: Checkpoint, other: Checkpoint) -> None:
     assert [name for name, tensor in one.tensors.items() if not torch.equal(tensor, other.tensors[name])] == []
 
 
-def assert_close(one: Checkpoint, other: Checkpoint, start: dict[str, Tensor], share: float) -> None:
-    """Every network of the two is as near to that of the other as a `share` of how far it has moved from the start."""
-    for net in ("generator", "average", "discriminator"):
-        a, b = one.part(net), other.part(net)
-        assert a.keys() == b.keys()
-        apart = sum(float((a[name].double() - b[name]).square().sum()) for name in a) ** 0.5
-        moved = sum(float((a[name].double() - start[f"{net}.{name}"]).square().sum()) for name in a) ** 0.5
-        assert moved > 0
-        assert apart < share * moved, f"{net}: {apart:.2e} apart, {moved:.2e} moved"
+def assert_same_first_step(one: Path, other: Path) -> None:
+    """The gradients of the first step (Adam's first moments) and the norms' statistics are the same but for rounding.
+
+    Later steps are no measure: Adam gives a gradient that is nothing but rounding the same weight as any other.
+    """
+    a, b = (load_checkpoint(list_checkpoints(run / "checkpoints")[0]) for run in (one, other))
+    assert a.facts["state"]["step"] == b.facts["state"]["step"] == 1
+    assert a.tensors.keys() == b.tensors.keys()
+    for optimizer in ("opt_g", "opt_d"):
+        x, y = (
+            torch.cat([t.flatten().double() for n, t in c.part(optimizer).items() if n.endswith("exp_avg")])
+            for c in (a, b)
+        )
+        assert x.norm() > 0
+        assert (x - y).norm() < 1e-3 * x.norm(), optimizer
+    for name, tensor in a.tensors.items():
+        if "running_" in name:
+            torch.testing.assert_close(b.tensors[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
 
 
 @pytest.fixture(scope="module")
@@ -129,22 +140,10 @@ def adversarial(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same in one process, with its first weights beside it."""
+    """The same in one process."""
     out = tmp_path_factory.mktemp("alone") / "run"
     train(load_config("tiny", None, overrides(photos, *ADVERSARIAL)), out)
     return out
-
-
-@pytest.fixture(scope="module")
-def start(photos: Path) -> dict[str, Tensor]:
-    """The weights that these begin with."""
-    from colorizegan.training.build import build_discriminator, build_generator
-
-    config = load_config("tiny", None, overrides(photos, *ADVERSARIAL))
-    torch.manual_seed(config.seed)
-    generator, discriminator = build_generator(config), build_discriminator(config)
-    nets = {"generator": generator, "average": generator, "discriminator": discriminator}
-    return {f"{name}.{key}": value for name, net in nets.items() for key, value in net.state_dict().items()}
 
 
 def test_two_processes_equal_bare_ddp(adversarial: Path, photos: Path, tmp_path: Path) -> None:
@@ -156,22 +155,22 @@ def test_two_processes_equal_bare_ddp(adversarial: Path, photos: Path, tmp_path:
     assert [name for name, tensor in expected.items() if not torch.equal(tensor, got[name])] == []
 
 
-def test_two_processes_equal_one_with_the_whole_batch(adversarial: Path, alone: Path, start: dict[str, Tensor]) -> None:
-    assert_close(newest(alone), newest(adversarial), start, 1e-3)
+def test_two_processes_equal_one_with_the_whole_batch(adversarial: Path, alone: Path) -> None:
+    assert_same_first_step(alone, adversarial)
     steps = [[line for line in log_of(run) if line.pop("event") == "step"] for run in (alone, adversarial)]
     for one, two in zip(*steps, strict=True):
-        assert {name: pytest.approx(value, rel=1e-3) for name, value in one.items()} == two
+        assert {name: pytest.approx(value, rel=1e-3, abs=1e-3) for name, value in one.items()} == two
 
 
-def test_split_weights_train_the_same_and_are_saved_whole(
-    adversarial: Path, start: dict[str, Tensor], photos: Path, tmp_path: Path
-) -> None:
-    finish(command(photos, tmp_path / "run", *ADVERSARIAL, "strategy=fsdp", "checkpoint_steps=2"))
-    assert_close(newest(adversarial), newest(tmp_path / "run"), start, 1e-3)
-    # From the middle, with the optimizers' split state put together again.
-    list_checkpoints(tmp_path / "run" / "checkpoints")[-1].unlink()
-    finish([*command(photos, tmp_path / "run", *ADVERSARIAL, "strategy=fsdp"), "--resume"])
-    assert_close(newest(adversarial), newest(tmp_path / "run"), start, 1e-3)
+def test_split_weights_train_the_same_and_are_saved_whole(adversarial: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    finish(command(photos, out, *ADVERSARIAL, "strategy=fsdp"))
+    assert_same_first_step(adversarial, out)
+    # From the middle, with the optimizers' state split again.
+    unbroken = newest(out)
+    list_checkpoints(out / "checkpoints")[-1].unlink()
+    finish([*command(photos, out, *ADVERSARIAL, "strategy=fsdp"), "--resume"])
+    assert_equal(unbroken, newest(out))
 
 
 def test_kill_9_then_resume_with_two_or_with_one(pair: Path, photos: Path, tmp_path: Path) -> None:
