@@ -31,7 +31,7 @@ SETTLED = 0.55  # confidence over which a place is not in doubt
 WIDTH = 10.0  # Lab units that one colour bin stands for on each side, in the likelihood
 KIN = 15.0  # Lab units around a drawn colour within which others are the same choice
 SETTLES = 0.7  # distance (see spread.py) within which a colour that is known or drawn settles the rest
-APART = 3.0  # mean ab distance, Lab units, under which two proposals are too much alike to give a place to both
+APART = 5.0  # mean ab distance, Lab units, under which two proposals are too much alike to give a place to both
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,12 +1,15 @@
 """Batches: torch's Lab equals numpy's, the colours to learn stay exact, hints tell the truth, chance is seeded."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from colorizegan.color import lab_to_rgb as numpy_lab_to_rgb
 from colorizegan.color import rgb_to_lab
-from colorizegan.training.augment import lab_to_rgb, linear_to_lab, make_batch, plain_batch, srgb_to_linear
+from colorizegan.training.augment import _jpeg, lab_to_rgb, linear_to_lab, make_batch, plain_batch, srgb_to_linear
 from colorizegan.training.config import AugmentConfig
 
 
@@ -43,6 +46,38 @@ def test_film_changes_brightness_only() -> None:
     assert (batch.L - plain.L).abs().mean() > 1
     assert batch.L.min() >= 0
     assert batch.L.max() <= 100
+
+
+@pytest.mark.parametrize("quality", [30, 60, 75])
+def test_jpeg_is_that_of_an_encoder(quality: int) -> None:
+    rng = np.random.default_rng(0)
+    codes = np.asarray(
+        Image.fromarray(rng.integers(0, 256, (5, 7), np.uint8)).resize((40, 32), Image.Resampling.BICUBIC)
+    )
+    codes = (codes + rng.normal(0, 10, codes.shape)).clip(0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(codes).save(file, "JPEG", quality=quality)
+    expected = np.asarray(Image.open(file), np.float32)
+    L = torch.from_numpy(codes.astype(np.float32))[None, None] / 2.55
+    got = _jpeg(L, torch.tensor([float(quality)]))[0, 0].numpy() * 2.55
+    error = np.abs(got - expected)
+    assert error.mean() < 0.5  # the encoder rounds to whole codes
+    assert np.abs(codes - expected).mean() > 10 * error.mean()
+
+
+def test_any_size_of_crop_may_be_saved_as_jpeg() -> None:
+    L = torch.rand(2, 1, 50, 46, generator=seeded()) * 100
+    saved = _jpeg(L, torch.tensor([10.0, 100.0]))
+    assert saved.shape == L.shape
+    assert (saved - L)[1].abs().mean() < 0.5 < (saved - L)[0].abs().mean()
+
+
+def test_a_share_of_a_batch_gets_what_it_gets_in_the_whole() -> None:
+    config = AugmentConfig(film=0.5, hints=0.5)
+    whole = make_batch(crops(), config, seeded())
+    parts = [make_batch(crops()[3 * rank : 3 * rank + 3], config, seeded(), (rank, 2)) for rank in (0, 1)]
+    for all_of_it, *halves in zip(whole, *parts, strict=True):
+        torch.testing.assert_close(torch.cat(halves), all_of_it, rtol=0, atol=1e-4)
 
 
 def test_same_seed_same_batch_and_another_seed_another() -> None:

@@ -1,7 +1,7 @@
 """From RGB crops to what the network sees and what it must answer; random, batched, on the device.
 
-Old films did not see brightness as the eye does: the gray input is varied in spectral sensitivity, tone, sharpness and
-grain, while the colours to be learned stay those of the photo.
+Old films did not see brightness as the eye does: the gray input is varied in spectral sensitivity, tone, sharpness,
+grain and compression, while the colours to be learned stay those of the photo.
 """
 
 from __future__ import annotations
@@ -17,11 +17,21 @@ from colorizegan.color import NORMED_XYZ_TO_RGB, RGB_TO_NORMED_XYZ
 from colorizegan.training.config import AugmentConfig
 
 _EPSILON, _KAPPA_SLOPE = 0.008856, 7.787
-# Sensitivity to linear R, G, B: as the eye sees, panchromatic, orthochromatic, blue-sensitive, red filter.
-_FILMS = ((0.213, 0.715, 0.072), (0.33, 0.40, 0.27), (0.04, 0.58, 0.38), (0.01, 0.14, 0.85), (0.85, 0.13, 0.02))
+# Sensitivity to linear R, G, B: as the eye sees, panchromatic, orthochromatic, blue-sensitive, red filter, and a guess
+# at near infrared (skies dark, leaves and skin light), which a photo in colour has not recorded.
+_FILMS = (
+    (0.213, 0.715, 0.072), (0.33, 0.40, 0.27), (0.04, 0.58, 0.38),
+    (0.01, 0.14, 0.85), (0.85, 0.13, 0.02), (0.75, 0.55, -0.30),
+)  # fmt: skip
+# Quantisation of brightness at quality 50 (ITU-T T.81, table K.1).
+_JPEG_STEPS = (
+    (16, 11, 10, 16, 24, 40, 51, 61), (12, 12, 14, 19, 26, 58, 60, 55), (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62), (18, 22, 37, 56, 68, 109, 103, 77), (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101), (72, 92, 95, 98, 112, 100, 103, 99),
+)  # fmt: skip
 
 
-Chance = Callable[..., Tensor]  # shape -> uniform numbers in 0..1
+Chance = Callable[..., Tensor]  # shape, a crop a row -> random numbers, uniform in 0..1 or normal
 
 
 class Batch(NamedTuple):
@@ -60,12 +70,21 @@ def _cube_root(t: Tensor) -> Tensor:
     return torch.where(t > _EPSILON, t.clamp(min=_EPSILON) ** (1 / 3), _KAPPA_SLOPE * t + 16 / 116)
 
 
-def make_batch(rgb: Tensor, config: AugmentConfig, generator: torch.Generator) -> Batch:
-    """RGB crops (B, 3, S, S) uint8 -> a training batch; all chance comes from `generator` (a CPU generator)."""
+def make_batch(
+    rgb: Tensor, config: AugmentConfig, generator: torch.Generator, share: tuple[int, int] = (0, 1)
+) -> Batch:
+    """RGB crops (B, 3, S, S) uint8 -> a training batch; all chance comes from `generator` (a CPU generator).
+
+    `share` is (process, processes): the crops are that share of a batch, and get what they would get in the whole one.
+    """
     device, count = rgb.device, len(rgb)
+    own = slice(share[0] * count, (share[0] + 1) * count)
 
     def chance(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator).to(device)
+        return torch.rand((share[1] * shape[0], *shape[1:]), generator=generator)[own].to(device)
+
+    def noise(*shape: int) -> Tensor:
+        return torch.randn((share[1] * shape[0], *shape[1:]), generator=generator)[own].to(device)
 
     if config.flip:
         mirrored = chance(count) < 0.5
@@ -76,7 +95,7 @@ def make_batch(rgb: Tensor, config: AugmentConfig, generator: torch.Generator) -
     L = L_true
     if config.film > 0:
         filmed = (chance(count) < config.film)[:, None, None, None]
-        L = torch.where(filmed, _film(linear, chance, generator), L_true)
+        L = torch.where(filmed, _film(linear, chance, noise), L_true)
     hint_ab, hint_mask = _hints(ab, config.hints, chance)
     return Batch(L, L_true, ab, hint_ab, hint_mask)
 
@@ -88,7 +107,7 @@ def plain_batch(rgb: Tensor) -> Batch:
     return Batch(L, L, lab[:, 1:], torch.zeros_like(lab[:, 1:]), torch.zeros_like(L))
 
 
-def _film(linear: Tensor, chance: Chance, generator: torch.Generator) -> Tensor:
+def _film(linear: Tensor, chance: Chance, noise: Chance) -> Tensor:
     """The crops as a random film would have recorded them: L (B, 1, S, S)."""
     count, size = len(linear), linear.shape[-1]
     films = linear.new_tensor(_FILMS)
@@ -104,8 +123,25 @@ def _film(linear: Tensor, chance: Chance, generator: torch.Generator) -> Tensor:
     L = black + (white - black) * (L.clamp(0, 100) / 100) ** gamma
     soft = F.avg_pool2d(F.pad(L, (1, 1, 1, 1), mode="replicate"), 3, 1)
     L = torch.lerp(L, soft, chance(count, 1, 1, 1) ** 2)
-    grain = torch.randn((count, 1, size, size), generator=generator).to(L.device)
-    return (L + grain * 5 * chance(count, 1, 1, 1) ** 2).clamp(0, 100)
+    L = (L + noise(count, 1, size, size) * 5 * chance(count, 1, 1, 1) ** 2).clamp(0, 100)
+    # Half of them come as scans that were saved as JPEG.
+    return torch.where(chance(count, 1, 1, 1) < 0.5, _jpeg(L, 30 + 65 * chance(count)), L)
+
+
+def _jpeg(L: Tensor, quality: Tensor) -> Tensor:
+    """L (B, 1, S, S) as JPEG keeps it at a quality (B,) of 1..100: cosines of 8 x 8 px, rounded (ITU-T T.81, A.3)."""
+    count, _, height, width = L.shape
+    padded = F.pad(L * 2.55 - 128, (0, -width % 8, 0, -height % 8), mode="replicate")
+    rows, columns = padded.shape[2] // 8, padded.shape[3] // 8
+    blocks = padded.view(count, rows, 8, columns, 8).transpose(2, 3)  # (B, rows, columns, 8, 8)
+    k, x = torch.arange(8.0, device=L.device)[:, None], torch.arange(8.0, device=L.device)[None]
+    cosines = torch.cos((2 * x + 1) * k * torch.pi / 16) / 2
+    cosines[0] /= 2**0.5
+    scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)[:, None, None]
+    steps = ((L.new_tensor(_JPEG_STEPS) * scale + 50) / 100).floor().clamp(1, 255)[:, None, None]
+    kept = (cosines @ blocks @ cosines.T / steps).round() * steps
+    codes = (cosines.T @ kept @ cosines).transpose(2, 3).reshape(count, 1, rows * 8, columns * 8)
+    return ((codes[:, :, :height, :width] + 128) / 2.55).clamp(0, 100)
 
 
 def _hints(ab: Tensor, share: float, chance: Chance) -> tuple[Tensor, Tensor]:

@@ -17,10 +17,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from colorizegan.errors import CheckpointError, OutputError
+from colorizegan.training.split import like, whole
 
 _NAME = re.compile(r"step-(\d+)\.safetensors")
 KEPT = 2  # the newest one, and one to fall back on
@@ -36,6 +37,32 @@ class Checkpoint:
     def part(self, prefix: str) -> dict[str, Tensor]:
         """The tensors below `prefix.`, with the prefix taken off."""
         return {k[len(prefix) + 1 :]: v for k, v in self.tensors.items() if k.startswith(prefix + ".")}
+
+
+_FACTS = {"config": dict, "network": dict, "state": dict, "skipped": dict, "data": str, "photos": int}
+
+
+class _Facts(dict[str, Any]):
+    """Facts read from a file: one that is not there is that file's fault."""
+
+    def __init__(self, facts: dict[str, Any], path: Path) -> None:
+        super().__init__(facts)
+        self.path = path
+
+    def __missing__(self, name: str) -> Any:
+        raise CheckpointError(f"does not say {name!r}", path=self.path, remedy="is it a checkpoint of a training run?")
+
+
+def _read_facts(text: str, path: Path) -> _Facts:
+    facts = json.loads(text)
+    if not isinstance(facts, dict):
+        raise ValueError("its facts are no table")
+    for name, kind in _FACTS.items():
+        if not isinstance(facts.get(name, kind()), kind):
+            raise ValueError(f"its {name!r} is no {kind.__name__}")
+    if "state" in facts:
+        facts["state"] = _Facts(facts["state"], path)
+    return _Facts(facts, path)
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -91,16 +118,18 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: missing, torn, changed since it was written, or no checkpoint.
     """
+    if not path.is_file():  # a pipe would be waited for
+        raise CheckpointError("no such file", path=path)
     try:
         expected = path.with_suffix(".sha256").read_text("ascii").strip()
         if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
             raise CheckpointError("does not match its hash", path=path, remedy="an older checkpoint may be whole")
         with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {})["facts"])
+            facts = _read_facts((file.metadata() or {})["facts"], path)
             return Checkpoint({name: file.get_tensor(name) for name in file.keys()}, facts)  # noqa: SIM118
     except FileNotFoundError as error:
-        raise CheckpointError("no such file", path=error.filename if path.exists() else path) from None
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise CheckpointError("no such file", path=error.filename) from None
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
         raise CheckpointError(f"is no readable checkpoint ({error})", path=path) from None
 
 
@@ -115,10 +144,20 @@ def load_newest(folder: Path) -> tuple[Checkpoint | None, list[CheckpointError]]
     return None, passed
 
 
+def load_weights(net: nn.Module, saved: Checkpoint, part: str, path: Path) -> None:
+    """Put one part of a checkpoint into a network; CheckpointError where names or shapes do not fit."""
+    try:
+        net.load_state_dict(saved.part(part))
+    except RuntimeError:
+        raise CheckpointError("holds another network", path=path, remedy="give the same network settings") from None
+
+
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
     """An optimizer's state as tensors named `<parameter number>.<quantity>`."""
     state = optimizer.state_dict()["state"]
-    return {f"{i}.{name}": torch.as_tensor(value) for i, values in state.items() for name, value in values.items()}
+    return {
+        f"{i}.{name}": whole(torch.as_tensor(value)) for i, values in state.items() for name, value in values.items()
+    }
 
 
 def load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
@@ -131,6 +170,6 @@ def load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
         if tensor.shape == parameters[int(i)].shape:
             # A fused step walks through memory: moments must lie there in the order of their parameter's numbers,
             # which for channels_last is not the order in the file.
-            own = torch.empty_like(parameters[int(i)], dtype=tensor.dtype).copy_(tensor)
+            own = like(tensor, parameters[int(i)])
         state.setdefault(int(i), {})[quantity] = own
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -49,7 +49,7 @@ class AugmentConfig:
     flip: bool = True
     """Mirror half of the crops."""
     film: float = 0.2
-    """Share of crops seen as a film would have: spectral sensitivity, tone curve, grain, blur."""
+    """Share of crops seen as a film would have: spectral sensitivity, tone curve, grain, blur, JPEG."""
     hints: float = 0.15
     """Share of crops that get a few points of true colour as hints."""
     chroma: float = 1.0
@@ -179,6 +179,13 @@ class Config:
     """Minutes between checkpoints."""
     checkpoint_steps: int = 0
     """Steps between checkpoints, in addition; 0 = by minutes alone."""
+    strategy: str = "auto"
+    """How several processes share the work: "ddp", "fsdp" (weights and optimizer states are split, too) or "auto",
+    which is "ddp"; without meaning for one process."""
+    accumulate: int = 1
+    """Parts in which a process takes its share of a batch: less memory, and the same step where no norm is over it."""
+    tensorboard: bool = False
+    """Write the log and the sample pictures for TensorBoard too, to the folder `tensorboard` of the run."""
 
 
 _G, _D, _A = STAGE_KINDS
@@ -275,6 +282,8 @@ def check(config: Config) -> Config:
             raise ConfigError(f"stages.{i}.kind is {stage.kind!r}", remedy=f"use one of {', '.join(STAGE_KINDS)}")
         if min(stage.images, stage.size, stage.batch) <= 0 or not 0 < stage.crop <= 1:
             raise ConfigError(f"stages.{i}: images, size and batch must be above 0, crop in (0, 1]")
+        if config.accumulate < 1 or stage.batch % config.accumulate:
+            raise ConfigError(f"accumulate is {config.accumulate}", remedy=f"it must divide stages.{i}.batch")
         if config.network.generator == "pix2pix":
             if stage.size % PIX2PIX_CROP:
                 raise ConfigError(
@@ -289,6 +298,7 @@ def check(config: Config) -> Config:
         ("network.generator", config.network.generator, ("unet", "pix2pix", "zhang16")),
         ("network.discriminator_norm", config.network.discriminator_norm, ("batch", "spectral")),
         ("precision", config.precision, ("auto", "bf16-mixed", "32-true")),
+        ("strategy", config.strategy, ("auto", "ddp", "fsdp")),
     ):
         if value not in allowed:
             raise ConfigError(f"{name} is {value!r}", remedy=f"use one of {', '.join(allowed)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,24 +89,30 @@ class Crops(Dataset[Tensor]):
 
 
 class _FromPosition(Sampler[list[int]]):
-    """Batches of consecutive numbers from `start` to `stop`."""
+    """Batches of consecutive numbers from `start` to `stop`; of each, the share of one of several processes."""
 
-    def __init__(self, start: int, stop: int, batch: int) -> None:
+    def __init__(self, start: int, stop: int, batch: int, share: tuple[int, int]) -> None:
         self.start, self.stop, self.batch = start, stop, batch
+        self.rank, self.size = share[0], batch // share[1]
 
     def __iter__(self) -> Iterator[list[int]]:
-        for first in range(self.start, self.stop, self.batch):
-            yield list(range(first, first + self.batch))
+        for first in range(self.start + self.rank * self.size, self.stop + self.rank * self.size, self.batch):
+            yield list(range(first, first + self.size))
 
     def __len__(self) -> int:
         return -(-(self.stop - self.start) // self.batch)
 
 
-def crop_batches(crops: Crops, start: int, stop: int, batch: int, workers: int) -> Iterator[Tensor]:
-    """Batches (batch, 3, size, size) uint8 of the crops numbered start, start + 1, ... until `stop` is reached."""
+def crop_batches(
+    crops: Crops, start: int, stop: int, batch: int, workers: int, share: tuple[int, int] = (0, 1)
+) -> Iterator[Tensor]:
+    """Batches (batch, 3, size, size) uint8 of the crops numbered start, start + 1, ... until `stop` is reached.
+
+    `share` is (process, processes): the crops of each batch are dealt out to that many, in equal stretches.
+    """
     loader = DataLoader(
         crops,
-        batch_sampler=_FromPosition(start, stop, batch),
+        batch_sampler=_FromPosition(start, stop, batch, share),
         num_workers=workers,
         prefetch_factor=6 if workers else None,
         multiprocessing_context="fork" if workers else None,
@@ -114,6 +121,22 @@ def crop_batches(crops: Crops, start: int, stop: int, batch: int, workers: int) 
         generator=torch.Generator(),
     )
     return iter(loader)
+
+
+class Waiting:
+    """Batches as they come, and the seconds that they had to be waited for."""
+
+    def __init__(self, batches: Iterator[Tensor]) -> None:
+        self.batches, self.seconds = batches, 0.0
+
+    def __iter__(self) -> Iterator[Tensor]:
+        while True:
+            asked = time.monotonic()
+            rgb = next(self.batches, None)
+            self.seconds += time.monotonic() - asked
+            if rgb is None:
+                return
+            yield rgb
 
 
 def _leave_signals_to_the_parent(_: int) -> None:

@@ -6,38 +6,43 @@ import copy
 import json
 import logging
 import math
-import os
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-import lightning_fabric
 import numpy as np
 import torch
+from lightning_fabric.wrappers import _FabricModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorizegan.errors import CheckpointError, DataError
 from colorizegan.training import losses, stopping
-from colorizegan.training.augment import make_batch
+from colorizegan.training.augment import Batch, make_batch
 from colorizegan.training.bins import SoftLabels, rebalancing_weights
-from colorizegan.training.build import best_precision, build_discriminator, build_generator, parameter_groups
+from colorizegan.training.build import build_discriminator, build_generator, parameter_groups
 from colorizegan.training.checkpoint import (
     Checkpoint,
     checkpoint_path,
     load_checkpoint,
     load_newest,
     load_optimizer,
+    load_weights,
     optimizer_tensors,
     save_checkpoint,
     write_atomic,
 )
 from colorizegan.training.config import Config, Stage, check, to_dict
-from colorizegan.training.datasets import Crops, count_bins, crop_batches, read_weights, split_holdout
+from colorizegan.training.datasets import Crops, Waiting, count_bins, crop_batches, read_weights, split_holdout
 from colorizegan.training.layouts import list_photos
 from colorizegan.training.networks import ColorOutput, count_parameters
-from colorizegan.training.photocache import fingerprint, open_cache
-from colorizegan.training.runlog import StopSignals, cut_log, progress_bar
+from colorizegan.training.parallel import add_up, in_turn, is_split, share_norms, start_fabric
+from colorizegan.training.photocache import PhotoCache, fingerprint, open_cache
+from colorizegan.training.runlog import RunLog, StopSignals, progress_bar, sole_writer
+from colorizegan.training.split import load_whole, own_part, whole
 from colorizegan.training.squeezenet import SqueezeNetFeatures
 from colorizegan.training.validate import holdout_squares, validate, write_curves, write_samples
 
@@ -45,11 +50,11 @@ logger = logging.getLogger("colorizegan.training")
 
 
 def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None = None) -> Path:
-    """Train a colorizer.
+    """Train a colorizer; under torchrun, together with the other processes that it started.
 
     Args:
         config: settings; `config.data.sources` names the photos.
-        out: the run's folder: config.json, log.jsonl, checkpoints/, samples/, curves.png.
+        out: the run's folder: config.json, log.jsonl, checkpoints/, samples/, curves.png. All processes must see it.
         resume: go on from the newest whole checkpoint in `out`; a fresh run refuses a folder that has one.
         cache: where decoded photos are kept; default `out`/cache. Runs on the same photos may share it.
 
@@ -60,26 +65,31 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
         DataError, ConfigError, CheckpointError: in one line each. KeyboardInterrupt or SystemExit(143) on SIGINT or
         SIGTERM, after a checkpoint was written.
     """
-    # --- machine ---
+    # --- machine: the first process writes, logs and validates; the others only train ---
     check(config)
-    torch.set_num_threads(config.threads or len(os.sched_getaffinity(0)))
+    fabric = start_fabric(config)
+    device, first, share = fabric.device, fabric.is_global_zero, (fabric.global_rank, fabric.world_size)
+    tell = logger.info if first else logger.debug
     torch.manual_seed(config.seed)
-    fabric = lightning_fabric.Fabric(accelerator="auto", devices=1, precision=best_precision(config.precision))  # pyright: ignore[reportArgumentType]
-    device = fabric.device
     out.mkdir(parents=True, exist_ok=True)
 
     # --- photos ---
-    photos = list_photos(config.data.sources, (cache or out / "cache") / "shards")
-    data_hash = fingerprint(photos, config.data)
-    with progress_bar("decoding photos", len(photos)) as tick:
-        store = open_cache(photos, config.data, cache or out / "cache", lambda done, _: tick(done))
+    def open_photos() -> tuple[str, PhotoCache, np.ndarray[Any, Any]]:
+        photos = list_photos(config.data.sources, (cache or out / "cache") / "shards")
+        with progress_bar("decoding photos", len(photos), shown=first) as tick:
+            store = open_cache(photos, config.data, cache or out / "cache", lambda done, _: tick(done))
+        shares = read_weights(config.data.weights, store.keys) * [photos[place].share for place in store.places]
+        return fingerprint(photos, config.data), store, shares
+
+    data_hash, store, shares = in_turn(fabric, open_photos)
+    if fabric.broadcast(data_hash) != data_hash:
+        raise DataError("the photos are others here than on the first machine", remedy="give all machines the same")
     training, held_out = split_holdout(store.keys, config.data.holdout)
-    shares = read_weights(config.data.weights, store.keys) * [photos[place].share for place in store.places]
     squares = holdout_squares(store, held_out) if len(held_out) else None
     rebalance = torch.from_numpy(rebalancing_weights(count_bins(store, training), config.losses.rebalance)).to(device)
     labels = SoftLabels(device)
     skipped = ", ".join(f"{count} {why}" for why, count in store.skipped.items())
-    logger.info("%d photos to train on, %d held out; skipped: %s", len(training), len(held_out), skipped)
+    tell("%d photos to train on, %d held out; skipped: %s", len(training), len(held_out), skipped)
 
     # --- networks ---
     generator, discriminator = build_generator(config), build_discriminator(config)
@@ -89,7 +99,7 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
     needs_features = any(stage.perceptual > 0 for stage in config.stages)
     features = SqueezeNetFeatures(Path(config.losses.features)).to(device) if needs_features else None
     learning = (count_parameters(generator) / 1e6, count_parameters(discriminator) / 1e6)
-    logger.info("generator %.2f M, discriminator %.2f M parameters to learn", *learning)
+    tell("generator %.2f M, discriminator %.2f M parameters to learn", *learning)
 
     # --- where to start ---
     folder = out / "checkpoints"
@@ -103,7 +113,7 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
         "summed": 0,
         "looks": [],
     }
-    saved, passed = load_newest(folder)
+    saved, passed = load_newest(folder) if first else (None, [])
     for error in passed:
         logger.warning("passed over a checkpoint: %s", error)
     if saved is not None:
@@ -113,35 +123,54 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
             raise CheckpointError("was trained on other photos", path=out, remedy="give the same --data, unchanged")
         if saved.facts["network"] != to_dict(config)["network"]:
             raise CheckpointError("holds another network", path=out, remedy="give the same network settings")
-        generator.load_state_dict(saved.part("generator"))
-        average.load_state_dict(saved.part("average"))
-        discriminator.load_state_dict(saved.part("discriminator"))
-        torch.set_rng_state(saved.tensors["rng"])
-        state |= saved.facts["state"]
-        cut_log(out / "log.jsonl", state["step"])
-        logger.info("going on after step %d, %d images", state["step"], state["images"])
     elif passed:
         raise CheckpointError("no checkpoint is whole", path=folder, remedy="start again in another folder")
-    write_atomic(out / "config.json", json.dumps(to_dict(config), indent=1).encode())
+    start = fabric.broadcast(saved.facts["state"]["step"] if saved is not None else None)
+    if start is not None:
+        saved = saved or load_checkpoint(checkpoint_path(folder, start))
+        for part, net in (("generator", generator), ("average", average), ("discriminator", discriminator)):
+            load_weights(net, saved, part, checkpoint_path(folder, start))
+        state |= saved.facts["state"]
+        tell("going on after step %d, %d images", state["step"], state["images"])
+
+    # --- over to all processes ---
+    share_norms(generator, device)
+    share_norms(discriminator, device)
     compiled_g, compiled_d = generator, discriminator
     if config.compile:
         compiled_g, compiled_d = (cast(nn.Module, torch.compile(net)) for net in (generator, discriminator))
-
+    net_g, net_d = fabric.setup_module(compiled_g), fabric.setup_module(compiled_d)
+    plain = average  # whole in this process
+    if is_split(fabric):
+        plain = copy.deepcopy(average)
+        fabric.setup_module(average)
     networks = {"generator": generator, "average": average, "discriminator": discriminator}
 
     def pack_state(*names: str) -> Checkpoint:
-        tensors = {f"{name}.{key}": value for name in names for key, value in networks[name].state_dict().items()}
+        states = {name: networks[name].state_dict() for name in names}
+        tensors = {f"{name}.{key}": whole(value) for name in names for key, value in states[name].items()}
         facts = {"state": state, "data": data_hash, "network": to_dict(config)["network"]}
         facts |= {"config": to_dict(config), "skipped": store.skipped, "photos": len(training)}
         return Checkpoint(tensors, facts)
 
-    stop = StopSignals()
-    with stop, (out / "log.jsonl").open("a", encoding="utf-8") as log:
+    def take_look(held_out_squares: Tensor) -> stopping.Look:
+        """A look at the average, which is kept as a snapshot."""
+        current = pack_state("average", "discriminator")
+        facts = {}
+        if first:
+            plain.load_state_dict(current.part("average"))
+            facts = stopping.look(plain, held_out_squares, device, state["step"]).facts()
+        state["looks"].append(fabric.broadcast(facts))
+        if first:
+            save_checkpoint(out / "snapshots", state["step"], current, kept=None)
+        fabric.barrier()
+        return stopping.Look(**state["looks"][-1])
 
-        def record(event: str, values: dict[str, Any]) -> None:
-            head = {"event": event, "stage": state["stage"], "step": state["step"], "images": state["images"]}
-            log.write(json.dumps(head | values) + "\n")
-            log.flush()
+    stop = StopSignals()
+    writer = sole_writer(out) if first else nullcontext()
+    with stop, writer, RunLog(out, state["step"], config.tensorboard) if first else nullcontext() as log:
+        if log is not None:
+            write_atomic(out / "config.json", json.dumps(to_dict(config), indent=1).encode())
 
         for number in range(state["stage"], len(config.stages)):
             stage = config.stages[number]
@@ -155,136 +184,204 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
                 weight_decay=config.weight_decay,
                 fused=True,
             )
+            discriminator.requires_grad_(True)
             opt_d = torch.optim.Adam(
                 discriminator.parameters(), stage.lr_discriminator, betas=(stage.beta1, 0.999), fused=True
             )
             if saved is not None:
                 load_optimizer(opt_g, saved.part("opt_g"))
                 load_optimizer(opt_d, saved.part("opt_d"))
-            net_g, fabric_g = fabric.setup(compiled_g, opt_g)
-            net_d, fabric_d = fabric.setup(compiled_d, opt_d)
-            generator.train(stage.kind != "pretrain_discriminator")
+            fabric_g, fabric_d = (cast(torch.optim.Optimizer, fabric.setup_optimizers(opt)) for opt in (opt_g, opt_d))
+            learns, uses_d = stage.kind != "pretrain_discriminator", stage.kind != "pretrain_generator"
+            generator.train(learns)
             discriminator.train()
-            uses_d = stage.kind != "pretrain_generator"
             watched = squares if stage.kind == "adversarial" and config.stopping.every > 0 else None
             if watched is not None and not state["looks"]:
-                state["looks"] = [stopping.look(average, watched, device, state["step"]).facts()]
-                save_checkpoint(out / "snapshots", state["step"], pack_state("average", "discriminator"), kept=None)
+                take_look(watched)
 
-            # --- this stage's batches, from where it stopped ---
+            # --- this stage's batches, from where it stopped; of each, the share of this process ---
             # Each stage has crop numbers of its own, so that no stage repeats another one's crops.
             crops = Crops(store, training, shares, stage.size, stage.crop, config.seed + 1000 * number)
-            batches = crop_batches(crops, state["stage_images"], stage.images, stage.batch, config.data.workers)
+            batches = Waiting(
+                crop_batches(crops, state["stage_images"], stage.images, stage.batch, config.data.workers, share)
+            )
             saved_at = validated_at = logged_at = time.monotonic()
-            with progress_bar(f"{number + 1}/{len(config.stages)} {stage.kind}", stage.images) as tick:
+            with progress_bar(f"{number + 1}/{len(config.stages)} {stage.kind}", stage.images, shown=first) as tick:
                 for rgb in batches:
-                    chance = torch.Generator().manual_seed(_seed(config.seed, number, state["stage_images"]))
-                    batch = make_batch(rgb.to(device), config.augment, chance)
+                    # All chance follows from the place in the run, also that inside the networks (dropout).
+                    place = (config.seed, number, state["stage_images"])
+                    chance = torch.Generator().manual_seed(_seed(*place))
+                    batch = make_batch(rgb.to(device), config.augment, chance, share)
+                    pieces = [Batch(*part) for part in zip(*(x.chunk(config.accumulate) for x in batch), strict=True)]
+                    seeds = [_seed(*place, 1 + share[0], n) for n in range(len(pieces))]
+                    keeps_graph = len(pieces) == 1  # one forward pass of the generator serves both steps
                     rate = learning_rate(stage, state["stage_images"] / stage.images)
                     for group in opt_g.param_groups:
                         group["lr"] = stage.lr * rate * group["factor"]
                     for group in opt_d.param_groups:
                         group["lr"] = stage.lr_discriminator
-
-                    # --- generator forward, with gradients only where it learns ---
-                    with torch.set_grad_enabled(stage.kind != "pretrain_discriminator"):
-                        output = ColorOutput(*net_g(batch.L, batch.hint_ab, batch.hint_mask))
-                    shrink = stage.size // output.ab.shape[2]  # 1, 2 or 4, by the network
-                    target, light = (F.avg_pool2d(x, shrink) if shrink > 1 else x for x in (batch.ab, batch.L_true))
                     values: dict[str, Tensor] = {}
+                    answer: Answer | None = None
 
                     # --- discriminator step on the detached fake ---
                     if uses_d:
                         discriminator.requires_grad_(True)
-                        loss = losses.discriminator_loss(
-                            net_d(light, target), net_d(light, output.ab.detach()), config.losses.gan
-                        )
                         fabric_d.zero_grad(set_to_none=True)
-                        fabric.backward(loss)
+                        for n, piece in enumerate(pieces):
+                            with (
+                                torch.set_grad_enabled(learns and keeps_graph),
+                                frozen_statistics(generator, keeps_graph),
+                            ):
+                                answer = generate(net_g, piece, stage.size, seeds[n])
+                            output, target, light = answer
+                            with fabric.no_backward_sync(net_d) if n + 1 < len(pieces) else nullcontext():
+                                loss = losses.discriminator_loss(
+                                    net_d(light, target), net_d(light, output.ab.detach()), config.losses.gan
+                                )
+                                fabric.backward(loss / len(pieces))
+                            add_to(values, {"discriminator": loss}, len(pieces))
                         fabric_d.step()
-                        values["discriminator"] = loss.detach()
 
-                    # --- generator step with the discriminator frozen ---
-                    if stage.kind != "pretrain_discriminator":
-                        parts = losses.generator_losses(
-                            output, target, batch, light, stage, labels, rebalance, features
-                        )
-                        if stage.kind == "adversarial":
-                            discriminator.requires_grad_(False)
-                            parts["adversarial"] = losses.generator_loss(net_d(light, output.ab), config.losses.gan)
-                        loss = torch.stack([getattr(stage, name) * part for name, part in parts.items()]).sum()
+                    # --- generator step with the discriminator frozen: no gradients for it, none sent around ---
+                    if learns:
+                        discriminator.requires_grad_(False)
                         fabric_g.zero_grad(set_to_none=True)
-                        fabric.backward(loss)
+                        for n, piece in enumerate(pieces):
+                            with fabric.no_backward_sync(net_g) if n + 1 < len(pieces) else nullcontext():
+                                if answer is None or not keeps_graph:
+                                    answer = generate(net_g, piece, stage.size, seeds[n])
+                                output, target, light = answer
+                                parts = losses.generator_losses(
+                                    output, target, piece, light, stage, labels, rebalance, features
+                                )
+                                if stage.kind == "adversarial":
+                                    with fabric.autocast():
+                                        judged = compiled_d(light, output.ab)
+                                    parts["adversarial"] = losses.generator_loss(judged, config.losses.gan)
+                                loss = torch.stack([getattr(stage, name) * part for name, part in parts.items()]).sum()
+                                fabric.backward(loss / len(pieces))
+                            add_to(values, parts, len(pieces))
                         if config.network.generator == "unet":
                             nn.utils.clip_grad_norm_(generator.parameters(), 5.0)
                         fabric_g.step()
                         update_average(average, generator, config.ema, state["step"])
-                        values |= {name: part.detach() for name, part in parts.items()}
+
+                    # --- what all processes found, and what the first one's clock or any one's signal asks for ---
+                    now = time.monotonic()
+                    wishes = [
+                        stop.received == signal.SIGINT,
+                        stop.received == signal.SIGTERM,
+                        first and now - validated_at > 60 * config.validate_minutes,
+                        first and now - saved_at > 60 * config.checkpoint_minutes,
+                    ]
+                    found = [float(value) / share[1] for value in values.values()]
+                    *found, interrupted, terminated, validates, saves = add_up(fabric, [*found, *map(float, wishes)])
+                    if interrupted or terminated:
+                        stop.received = signal.SIGINT if interrupted else signal.SIGTERM
 
                     # --- log ---
                     state["step"] += 1
-                    state["images"] += len(rgb)
-                    state["stage_images"] += len(rgb)
+                    state["images"] += stage.batch
+                    state["stage_images"] += stage.batch
                     state["summed"] += 1
-                    for name, value in values.items():
-                        state["sums"][name] = state["sums"].get(name, 0.0) + float(value)
-                    now = time.monotonic()
+                    for name, value in zip(values, found, strict=True):
+                        state["sums"][name] = state["sums"].get(name, 0.0) + value
                     tick(state["stage_images"])
                     if state["step"] % config.log_every == 0:
                         means = {name: total / state["summed"] for name, total in state["sums"].items()}
                         if not all(math.isfinite(mean) for mean in means.values()):
                             raise DataError(f"the losses are no longer finite: {means}", remedy="lower the rates")
-                        speed = config.log_every * stage.batch / (now - logged_at)
-                        record("step", means | {"lr": stage.lr * rate, "images_per_s": round(speed, 1)})
-                        state["seconds"] += now - logged_at
+                        elapsed = now - logged_at
+                        clock = {
+                            "images_per_s": round(config.log_every * stage.batch / elapsed, 2),
+                            "data_wait": round(batches.seconds / elapsed, 4),
+                        }
+                        if log is not None:
+                            log.record("step", state, means | {"lr": stage.lr * rate} | clock)
+                        state["seconds"] += elapsed
                         state |= {"sums": {}, "summed": 0}
-                        logged_at = now
+                        logged_at, batches.seconds = now, 0.0
 
                     # --- look whether an adversarial stage has done enough; end it with the best weights it had ---
                     done = state["stage_images"] >= stage.images
-                    due = watched is not None and state["stage_images"] % config.stopping.every < len(rgb)
+                    due = watched is not None and state["stage_images"] % config.stopping.every < stage.batch
                     if watched is not None and (done or due):
-                        seen = stopping.look(average, watched, device, state["step"])
-                        state["looks"].append(seen.facts())
-                        save_checkpoint(
-                            out / "snapshots", state["step"], pack_state("average", "discriminator"), kept=None
-                        )
+                        seen = take_look(watched)
                         looks = [stopping.Look(**facts) for facts in state["looks"]]
                         broken = stopping.broken_rule(looks[0], seen, config.stopping)
-                        record("look", seen.facts() | {"start": looks[0].facts(), "broken": broken})
+                        if log is not None:
+                            log.record("look", state, seen.facts() | {"start": looks[0].facts(), "broken": broken})
                         if done or broken:
                             best = stopping.best_look(looks, config.stopping)
                             snapshot = load_checkpoint(checkpoint_path(out / "snapshots", best.step))
                             for module in (generator, average):
-                                module.load_state_dict(snapshot.part("average"))
+                                load_whole(module, snapshot.part("average"))
                             why = broken or "all its crops are used up"
-                            logger.info(
-                                "the adversarial stage ends: %s; kept are the weights of step %d", why, best.step
-                            )
+                            tell("the adversarial stage ends: %s; kept are the weights of step %d", why, best.step)
                             state["stage_images"], done = stage.images, True  # a resumed run is not to go on with it
 
                     # --- validate, save ---
-                    if squares is not None and (done or now - validated_at > 60 * config.validate_minutes):
-                        scores = validate(average, squares, device)
-                        record("validate", scores)
-                        text = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
-                        logger.info("%d images: %s", state["images"], text)
-                        write_samples(average, squares[:24], device, out / "samples" / f"{state['images']:09d}.png")
-                        write_curves(out / "log.jsonl", out / "curves.png")
+                    if squares is not None and (done or validates):
+                        weights = {name: whole(value) for name, value in average.state_dict().items()}
+                        if log is not None:
+                            plain.load_state_dict(weights)
+                            scores = validate(plain, squares, device)
+                            log.record("validate", state, scores)
+                            text = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
+                            tell("%d images: %s", state["images"], text)
+                            samples = out / "samples" / f"{state['images']:09d}.png"
+                            write_samples(plain, squares[:24], device, samples)
+                            log.picture(samples, state["step"])
+                            write_curves(out / "log.jsonl", out / "curves.png")
                         validated_at = time.monotonic()
                     by_steps = config.checkpoint_steps and state["step"] % config.checkpoint_steps == 0
-                    if done or stop.received or by_steps or now - saved_at > 60 * config.checkpoint_minutes:
+                    if done or stop.received or by_steps or saves:
                         current = pack_state(*networks)
-                        current.tensors["rng"] = torch.get_rng_state()
                         for name, optimizer in (("opt_g", opt_g), ("opt_d", opt_d)):
                             current.tensors.update({f"{name}.{k}": v for k, v in optimizer_tensors(optimizer).items()})
-                        save_checkpoint(folder, state["step"], current)
+                        if first:
+                            save_checkpoint(folder, state["step"], current)
                         saved_at = time.monotonic()
                     if stop.received:
                         stop.leave()
                     if done:
                         break
     return folder
+
+
+class Answer(NamedTuple):
+    """The generator's answer, and what it is compared with at the same size, (B, 2, h, w) and (B, 1, h, w)."""
+
+    output: ColorOutput
+    target: Tensor
+    light: Tensor
+
+
+def generate(net: _FabricModule, batch: Batch, size: int, seed: int) -> Answer:
+    """Colours for a batch of crops of `size` px; `seed` decides what is random inside the network."""
+    torch.manual_seed(seed)
+    output = ColorOutput(*net(batch.L, batch.hint_ab, batch.hint_mask))
+    shrink = size // output.ab.shape[2]  # 1, 2 or 4, by the network
+    target, light = (F.avg_pool2d(x, shrink) if shrink > 1 else x for x in (batch.ab, batch.L_true))
+    return Answer(output, target, light)
+
+
+def add_to(values: dict[str, Tensor], parts: dict[str, Tensor], pieces: int) -> None:
+    """Add what one of some pieces of a batch contributes to the means over the batch."""
+    for name, part in parts.items():
+        values[name] = values.get(name, 0) + part.detach() / pieces
+
+
+@contextmanager
+def frozen_statistics(net: nn.Module, off: bool) -> Iterator[None]:
+    """Norms do not count what passes: it will pass again in the same step."""
+    norms = [] if off else [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    yield
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
 
 
 def learning_rate(stage: Stage, progress: float) -> float:
@@ -302,7 +399,8 @@ def update_average(average: nn.Module, generator: nn.Module, decay: float, step:
     The decay starts low, so that the random start is forgotten: min(decay, (1 + step) / (10 + step)).
     """
     decay = min(decay, (1 + step) / (10 + step))
-    torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), 1 - decay)
+    means, weights = ([own_part(p) for p in net.parameters()] for net in (average, generator))
+    torch._foreach_lerp_(means, weights, 1 - decay)
     for mean, buffer in zip(average.buffers(), generator.buffers(), strict=True):
         mean.copy_(buffer)
 

@@ -2,18 +2,78 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from lightning_fabric.loggers import TensorBoardLogger
+from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from colorizegan.errors import CheckpointError
 from colorizegan.training.checkpoint import write_atomic
+
+
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """While it is open no other run writes to the folder; the lock ends with the process, however that ends."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a network drive may know no locks
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CheckpointError(
+                    "is written by another run right now", path=folder, remedy="wait until it has ended, or stop it"
+                ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+class RunLog:
+    """`log.jsonl` and, if asked for, the same for TensorBoard."""
+
+    def __init__(self, folder: Path, step: int, tensorboard: bool) -> None:
+        """`step`: the last one that was kept; what an interrupted run wrote of later ones is taken back."""
+        self._path = folder / "log.jsonl"
+        cut_log(self._path, step)
+        self._file = self._path.open("a", encoding="utf-8")
+        self._board = None
+        if tensorboard:
+            # TensorBoard forgets what earlier files of the folder say of steps from `purge_step` on.
+            self._board = TensorBoardLogger(folder, name="tensorboard", version="", purge_step=step + 1)
+
+    def record(self, event: str, state: dict[str, Any], values: dict[str, Any]) -> None:
+        """One line: an event with its place in the run and its values."""
+        head = {"event": event, "stage": state["stage"], "step": state["step"], "images": state["images"]}
+        self._file.write(json.dumps(head | values) + "\n")
+        self._file.flush()
+        if self._board is not None:
+            numbers = {f"{event}/{name}": value for name, value in values.items() if isinstance(value, int | float)}
+            self._board.log_metrics(numbers, state["step"])
+
+    def picture(self, path: Path, step: int) -> None:
+        """The picture of a file, for TensorBoard."""
+        if self._board is not None:
+            with Image.open(path) as image:
+                self._board.experiment.add_image("samples", np.asarray(image), step, dataformats="HWC")
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        if self._board is not None:
+            self._board.finalize("success")
 
 
 def cut_log(path: Path, step: int) -> None:
@@ -31,10 +91,10 @@ def cut_log(path: Path, step: int) -> None:
 
 
 @contextmanager
-def progress_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress_bar(label: str, total: int, shown: bool = True) -> Iterator[Callable[[int], None]]:
     """A progress bar on a terminal, nothing elsewhere; yields `tick(done)`."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+    with Progress(*columns, console=Console(stderr=True), disable=not (shown and sys.stderr.isatty())) as bar:
         task = bar.add_task(label, total=total)
         yield lambda done: bar.update(task, completed=done)
 

@@ -21,15 +21,25 @@ _UNIT = 127.5  # 0..255 codes per unit of the generator's scaled input; activati
 
 
 def _read(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise DataError("no such file", path=path, remedy="give the SqueezeNet 1.0 weights as safetensors")
     try:
         weights = {name: tensor.float() for name, tensor in load_file(path).items()}
-    except FileNotFoundError:
-        raise DataError("no such file", path=path, remedy="give the SqueezeNet 1.0 weights as safetensors") from None
     except (SafetensorError, OSError) as error:
         raise DataError(f"not a readable safetensors file ({error})", path=path) from None
-    if tuple(weights.get("conv1.weight", torch.empty(0)).shape) != (96, 3, 7, 7):
-        raise DataError("holds no SqueezeNet 1.0 (conv1.weight of 96x3x7x7 is missing)", path=path)
+    for name, shape in _shapes().items():
+        if tuple(weights.get(name, torch.empty(0)).shape) != shape:
+            raise DataError(f"holds no SqueezeNet 1.0 ({name} of {'x'.join(map(str, shape))} is missing)", path=path)
     return weights
+
+
+def _shapes() -> dict[str, tuple[int, ...]]:
+    """The weights that the file must hold."""
+    shapes: dict[str, tuple[int, ...]] = {"conv1": (96, 3, 7, 7)}
+    for i, (inputs, squeeze, expand) in enumerate(SQUEEZENET_FIRES):
+        shapes |= {f"fires.{i}.s1": (squeeze, inputs, 1, 1), f"fires.{i}.e1": (expand, squeeze, 1, 1)}
+        shapes |= {f"fires.{i}.e3": (expand, squeeze, 3, 3)}
+    return {f"{n}.weight": s for n, s in shapes.items()} | {f"{n}.bias": s[:1] for n, s in shapes.items()}
 
 
 @torch.no_grad()
@@ -61,7 +71,7 @@ class SqueezeNetFeatures(nn.Module):
         weights = _read(path)
         self.conv1 = nn.Conv2d(3, 96, 7, 2)
         self.fires = nn.ModuleList(Fire(*sizes) for sizes in SQUEEZENET_FIRES)
-        self.load_state_dict({k: v for k, v in weights.items() if not k.startswith("conv_final")})
+        self.load_state_dict({name: weights[name] for name in _shapes()})
         self.requires_grad_(False)
         self.mean: Tensor
         self.register_buffer("mean", torch.tensor(_MEAN_BGR)[None, :, None, None], persistent=False)

@@ -1,0 +1,101 @@
+"""One adversarial stage in bare DistributedDataParallel, written out; run by torchrun. test_parallel.py compares.
+
+torchrun --nproc-per-node 2 tests/bare_ddp.py SETTINGS.json WEIGHTS.safetensors
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import distributed, nn
+from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+
+from colorizegan.training import losses
+from colorizegan.training.augment import Batch, make_batch
+from colorizegan.training.bins import SoftLabels, rebalancing_weights
+from colorizegan.training.build import build_discriminator, build_generator, parameter_groups
+from colorizegan.training.config import from_dict
+from colorizegan.training.datasets import Crops, count_bins, split_holdout
+from colorizegan.training.layouts import list_photos
+from colorizegan.training.loop import learning_rate
+from colorizegan.training.networks import ColorOutput
+from colorizegan.training.parallel import share_norms
+from colorizegan.training.photocache import open_cache
+
+
+def main() -> None:
+    """Train, and write the generator, its average and the discriminator."""
+    settings, result = map(Path, sys.argv[1:])
+    config = from_dict(json.loads(settings.read_text()))
+    (stage,) = config.stages
+    distributed.init_process_group("gloo")
+    rank, half = distributed.get_rank(), stage.batch // 2
+    torch.set_num_threads(1)
+    torch.manual_seed(config.seed)
+    store = open_cache(list_photos(config.data.sources), config.data, result.parent / f"cache-{rank}")
+    training, _ = split_holdout(store.keys, config.data.holdout)
+    rebalance = torch.from_numpy(rebalancing_weights(count_bins(store, training), config.losses.rebalance))
+    crops = Crops(store, training, np.ones(len(store)), stage.size, stage.crop, config.seed)
+    generator, discriminator = build_generator(config), build_discriminator(config)
+    average = copy.deepcopy(generator)
+    for net in (generator, discriminator):
+        net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # torch's types omit it
+        share_norms(net, torch.device("cpu"))
+    net_g = DistributedDataParallel(generator, broadcast_buffers=False)
+    net_d = DistributedDataParallel(discriminator, broadcast_buffers=False)
+    opt_g = torch.optim.AdamW(
+        parameter_groups(generator, stage, config),
+        betas=(stage.beta1, 0.999),
+        weight_decay=config.weight_decay,
+        fused=True,
+    )
+    opt_d = torch.optim.Adam(discriminator.parameters(), stage.lr_discriminator, betas=(stage.beta1, 0.999), fused=True)
+    labels = SoftLabels()
+    for step, start in enumerate(range(0, stage.images, stage.batch)):
+        # The whole batch in both processes; each then keeps its half.
+        rgb = torch.stack([crops[n] for n in range(start, start + stage.batch)])
+        seed = int(np.random.SeedSequence((config.seed, 0, start)).generate_state(1, np.uint64)[0] >> 1)
+        whole = make_batch(rgb, config.augment, torch.Generator().manual_seed(seed))
+        batch = Batch(*(x[rank * half : (rank + 1) * half] for x in whole))
+        for group in opt_g.param_groups:
+            group["lr"] = stage.lr * learning_rate(stage, start / stage.images) * group["factor"]
+        output = ColorOutput(*net_g(batch.L, batch.hint_ab, batch.hint_mask))
+        target, light = F.avg_pool2d(batch.ab, 2), F.avg_pool2d(batch.L_true, 2)
+
+        discriminator.requires_grad_(True)
+        opt_d.zero_grad()
+        losses.discriminator_loss(net_d(light, target), net_d(light, output.ab.detach()), "hinge").backward()
+        opt_d.step()
+
+        discriminator.requires_grad_(False)
+        opt_g.zero_grad()
+        parts = losses.generator_losses(output, target, batch, light, stage, labels, rebalance, None)
+        parts["adversarial"] = losses.generator_loss(discriminator(light, output.ab), "hinge")
+        torch.stack([getattr(stage, name) * part for name, part in parts.items()]).sum().backward()
+        nn.utils.clip_grad_norm_(generator.parameters(), 5.0)
+        opt_g.step()
+        decay = min(config.ema, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for mean, weight in zip(average.parameters(), generator.parameters(), strict=True):
+                mean.lerp_(weight, 1 - decay)
+            for mean, buffer in zip(average.buffers(), generator.buffers(), strict=True):
+                mean.copy_(buffer)
+    nets = {"generator": generator, "average": average, "discriminator": discriminator}
+    if rank == 0:
+        save_file(
+            {f"{n}.{k}": v.clone().contiguous() for n, net in nets.items() for k, v in net.state_dict().items()}, result
+        )
+    distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()
