@@ -29,16 +29,17 @@ from colorizegan.color import (
     linear_to_srgb,
     srgb_to_linear,
 )
+from colorizegan.gamut import gamut_scale
 
 __all__ = ["merge"]
 
 Plane = NDArray[np.float32]
 
 EPSILON = 0.1**2  # brightness 0..1; flatter neighbourhoods than this count as flat, and ab follows no edge there
-PIECE = 1 << 14  # pixels worked on at a time, 68 bytes each: more, and the core's own cache overflows
+PIECE = 1 << 16  # pixels worked on at a time, 68 bytes each: fewer, and threads wait for each other's turn of Python
 ROWS_OF_CELLS = 8  # that a piece may lie between
-GROUP = 1 << 18  # pixels that a thread takes; their colours out of gamut are mended together
-MENDED = 1 << 13  # pixels mended at a time: what that needs is too small to be given back to the system
+GROUP = 1 << 19  # pixels that a thread takes; their colours out of gamut are mended together
+MENDED = 1 << 14  # pixels mended at a time
 GAMUT_SLACK = 0.25  # of a code: so far beyond 0 or the largest code is rounding, not a colour out of gamut
 STEPS = {np.dtype(np.uint8): 1 << 16, np.dtype(np.uint16): 1 << 21}  # of linear light; 2.5 or more for each code
 
@@ -299,8 +300,12 @@ def _mend_some(gray: NDArray[Any], at: NDArray[np.intp], f: Plane, table: _Table
     code = gray.reshape(-1)[at]
     fy = table.fy[code]
     away = f - fy
-    scale = in_gamut_scale(table.lightness[code], 500 * away[0], -200 * away[1]).astype(np.float32)
-    f = np.asarray(fy + away * scale, np.float32)
+    a, b = away[0] * np.float32(500), away[1] * np.float32(-200)
+    if code.dtype == np.uint8:
+        away *= gamut_scale(code, a, b)
+    else:
+        away *= in_gamut_scale(table.lightness[code], a, b).astype(np.float32)
+    f = away + fy
     m = np.maximum(f, np.float32(DELTA))
     terms = np.concatenate(((m * m - np.float32(3 * DELTA**2)) * m, table.y[code][None], f))
     index = (table.matrix @ terms).astype(np.int32)

@@ -82,8 +82,11 @@ def test_the_fast_join_gives_what_the_plain_formulas_give(
     gray[rng.random(gray.shape) < 0.2] = top
     ab = chroma(seed, h, w, size)
     expected, most_codes = plain_join(gray, ab)
-    apart = np.abs(merge(gray, ab) - expected * top)
-    assert (apart <= most_codes[..., None]).all()
+    found = merge(gray, ab)
+    fits = (np.abs(found - expected * top) <= most_codes[..., None]).all(axis=-1)
+    if dtype == np.uint8:  # where chroma is reduced, by a table whose corners are off by up to 2 Lab units
+        fits |= np.linalg.norm(rgb_to_lab(found / top) - rgb_to_lab(expected), axis=-1) < 2.5
+    assert fits.all()
 
 
 @pytest.mark.parametrize(("dtype", "mean", "most"), [(np.uint8, 0.2, 1.0), (np.uint16, 0.002, 0.02)])
