@@ -70,7 +70,7 @@ def test_throughput(repository: Path, tiny_bundle: Path) -> None:
     assert list(core_ms) == ["network", "loop", "batch"]
     assert rates["batch / network"] == pytest.approx(rates["batch"] / rates["network"], abs=0.01)
     assert rates["network"] > rates["loop"]
-    assert 0 < core_ms["network"] < core_ms["loop"]
+    assert 0 <= core_ms["network"] < core_ms["loop"]  # the tiny network takes next to nothing
 
 
 def test_kill_batch(repository: Path, tiny_bundle: Path) -> None:

@@ -13,20 +13,20 @@ from colorizegan.errors import CheckpointError
 from colorizegan.training import loop, stopping
 from colorizegan.training.checkpoint import load_checkpoint, load_newest
 from colorizegan.training.config import StoppingConfig, load_config
-from colorizegan.training.stopping import Look, best_look, broken_rule, skin_hue
+from colorizegan.training.stopping import Look, best_look, broken_rule, skin_turn
 
-START = Look(step=100, auc=80.0, delta_cf=-8.0, skin_hue=50.0)
+START = Look(step=100, auc=80.0, delta_cf=-8.0, skin_turn=2.0)
 
 
 @pytest.mark.parametrize(
     ("now", "words"),
     [
-        (Look(110, 80.0, -4.0, 53.9), ""),
+        (Look(110, 80.0, -4.0, 5.9), ""),
         (Look(110, 79.6, -0.1, None), ""),
-        (Look(110, 80.0, -4.0, 54.5), "hue of skin has turned by 4.5 degrees"),
-        (Look(110, 80.0, -4.0, 45.5), "turned by 4.5"),
-        (Look(110, 80.0, 0.5, 50.0), "delta-CF +0.50"),
-        (Look(110, 79.4, -4.0, 50.0), "AuC has fallen by 0.60 points"),
+        (Look(110, 80.0, -4.0, 6.5), "hue of skin has turned 4.5 degrees away from that of the photos"),
+        (Look(110, 80.0, -4.0, -6.5), "turned 4.5 degrees away"),
+        (Look(110, 80.0, 0.5, 2.0), "delta-CF +0.50"),
+        (Look(110, 79.4, -4.0, 2.0), "AuC has fallen by 0.60 points"),
     ],
 )
 def test_each_rule_ends_the_stage(now: Look, words: str) -> None:
@@ -37,28 +37,30 @@ def test_each_rule_ends_the_stage(now: Look, words: str) -> None:
 def test_rules_where_the_start_says_little() -> None:
     vivid = Look(100, 80.0, 3.0, None)
     assert not broken_rule(vivid, Look(110, 80.0, 4.0, 20.0), StoppingConfig())  # nothing is crossed, no skin to go by
-    across_zero = Look(100, 80.0, -8.0, 359.0)
-    assert not broken_rule(across_zero, Look(110, 80.0, -8.0, 1.0), StoppingConfig())
+    yellow = Look(100, 80.0, -8.0, 5.4)
+    assert not broken_rule(yellow, Look(110, 80.0, -8.0, 0.2), StoppingConfig())  # skin has come nearer to the photos'
 
 
 def test_the_best_look_is_the_most_colourful_that_does_no_harm() -> None:
-    good, better = Look(110, 80.2, -5.0, 51.0), Look(120, 79.9, -2.0, 52.0)
-    orange, vivid = Look(130, 79.9, -1.0, 56.0), Look(140, 79.9, 0.1, 52.0)
+    good, better = Look(110, 80.2, -5.0, 3.0), Look(120, 79.9, -2.0, 4.0)
+    orange, vivid = Look(130, 79.9, -1.0, -8.0), Look(140, 79.9, 0.1, 4.0)
     assert best_look([START, good, better, orange, vivid], StoppingConfig()) == better
     assert best_look([START, orange, vivid], StoppingConfig()) == START
-    assert best_look([START, better, Look(150, 80.0, -2.0, 52.0)], StoppingConfig()).step == 150
+    assert best_look([START, better, Look(150, 80.0, -2.0, 4.0)], StoppingConfig()).step == 150
     assert Look(**json.loads(json.dumps(better.facts()))) == better
 
 
-def test_the_hue_of_skin_is_that_of_the_result() -> None:
+def test_the_turn_of_skin_is_from_the_photos_to_the_results() -> None:
     L = torch.full((1, 1, 20, 20), 60.0)
     truth = torch.zeros(1, 2, 20, 20)
-    truth[:, :, :, 10:] = torch.tensor([15.0, 18.0])[None, :, None, None]  # half the picture is skin-coloured
+    truth[:, :, :, 10:] = torch.tensor([10.0, 17.3205])[None, :, None, None]  # half the picture is skin, of 60 degrees
     result = torch.full((1, 2, 20, 20), -40.0)
     result[:, :, :, 10:] = torch.tensor([10.0, 10.0])[None, :, None, None]
-    assert skin_hue(L, truth, result) == pytest.approx(45.0)
-    assert skin_hue(torch.full_like(L, 10.0), truth, result) is None  # too dark for skin
-    assert skin_hue(L[..., :12], truth[..., :12], result[..., :12]) is None  # too little of it
+    assert skin_turn(L, truth, result) == pytest.approx(-15.0, abs=0.01)
+    result[:, :, :, 10:] = torch.tensor([-10.0, -10.0])[None, :, None, None]  # 225 degrees
+    assert skin_turn(L, truth, result) == pytest.approx(165.0, abs=0.01)
+    assert skin_turn(torch.full_like(L, 10.0), truth, result) is None  # too dark for skin
+    assert skin_turn(L[..., :12], truth[..., :12], result[..., :12]) is None  # too little of it
 
 
 def test_a_run_goes_back_to_the_look_that_is_kept(

@@ -29,8 +29,9 @@ class Look:
     """Rebalanced AuC, %."""
     delta_cf: float
     """Mean colourfulness of the results less that of the photos; below 0 is dull."""
-    skin_hue: float | None
-    """Lab hue angle of the results where the photos have the colours of skin, degrees; None where too few have."""
+    skin_turn: float | None
+    """Degrees of Lab hue by which the results are turned from the photos where these have the colours of skin, below 0
+    towards red; None where too few have."""
 
     def facts(self) -> dict[str, Any]:
         """For the log and the checkpoint; `Look(**facts)` is the inverse."""
@@ -43,12 +44,12 @@ def look(generator: torch.nn.Module, squares: Tensor, device: torch.device, step
     scores = score_squares(L, truth, predicted)
     small = torch.nn.functional.interpolate(L, truth.shape[2:], mode="area")
     delta = scores["colorfulness"] - scores["colorfulness_truth"]
-    return Look(step, scores["auc_rebalanced"], delta, skin_hue(small, truth, predicted))
+    return Look(step, scores["auc_rebalanced"], delta, skin_turn(small, truth, predicted))
 
 
-def skin_hue(L: Tensor, truth: Tensor, predicted: Tensor) -> float | None:
-    """Hue angle of the mean predicted ab, degrees, where the truth has the colours of skin: also wood and sand, but it
-    is the drift that counts. L (N, 1, h, w); truth and predicted (N, 2, h, w)."""
+def skin_turn(L: Tensor, truth: Tensor, predicted: Tensor) -> float | None:
+    """From the hue of the mean true ab to that of the mean predicted ab, degrees in -180..180, where the truth has the
+    colours of skin: also wood and sand. L (N, 1, h, w); truth and predicted (N, 2, h, w)."""
     skin = KINDS["skin"]
     hue = torch.rad2deg(torch.atan2(truth[:, 1], truth[:, 0]))  # (N, h, w)
     chroma = truth.square().sum(1).sqrt()
@@ -57,16 +58,21 @@ def skin_hue(L: Tensor, truth: Tensor, predicted: Tensor) -> float | None:
     mask &= (L[:, 0] >= skin.lightness[0]) & (L[:, 0] <= skin.lightness[1])
     if int(mask.sum()) < _FEWEST:
         return None
-    a, b = (float(predicted[:, i][mask].mean()) for i in (0, 1))
-    return math.degrees(math.atan2(b, a))
+
+    def hue_of(ab: Tensor) -> float:
+        a, b = (float(ab[:, i][mask].mean()) for i in (0, 1))
+        return math.degrees(math.atan2(b, a))
+
+    return (hue_of(predicted) - hue_of(truth) + 180) % 360 - 180
 
 
 def broken_rule(start: Look, now: Look, config: StoppingConfig) -> str:
     """Which rule a look breaks, in words with the figures; "" if none."""
-    if start.skin_hue is not None and now.skin_hue is not None:
-        turned = abs((now.skin_hue - start.skin_hue + 180) % 360 - 180)
-        if turned > config.skin_hue:
-            return f"the hue of skin has turned by {turned:.1f} degrees"
+    if start.skin_turn is not None and now.skin_turn is not None:
+        # Away from the photos: a stage may well bring skin nearer to them.
+        away = abs(now.skin_turn) - abs(start.skin_turn)
+        if away > config.skin_hue:
+            return f"the hue of skin has turned {away:.1f} degrees away from that of the photos"
     if start.delta_cf < 0 <= now.delta_cf:
         return f"the colours are stronger than those of the photos (delta-CF {now.delta_cf:+.2f})"
     if now.auc < start.auc - config.auc:
