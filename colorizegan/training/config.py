@@ -139,8 +139,8 @@ class StoppingConfig:
     """Crops between looks at the held-out photos; each look's weights are kept. 0 = no looks, the stage runs to its
     end."""
     skin_hue: float = 4.0
-    """Degrees by which the hue of skin-coloured areas may turn away from that of the photos, beyond what it was before the
-    stage."""
+    """Degrees by which the hue of skin-coloured areas may turn away from that of the photos, beyond what it was before
+    the stage."""
     auc: float = 0.5
     """Points by which the rebalanced AuC may fall."""
 
