@@ -1,4 +1,4 @@
-"""The edge of sRGB's gamut as a table, for light of 8 bits: a twentieth of the time that its equations take.
+"""The edge of sRGB's gamut as a table, for light of 8 bits: a tenth of the time that its equations take.
 
 `color.in_gamut_scale` finds the edge by Newton's method, pixel for pixel. At the light of one code the gamut is a
 polygon in a and b whose sides are nearly straight. With directions counted by s = b / (|a| + |b|) and lengths by
