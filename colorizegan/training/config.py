@@ -73,8 +73,8 @@ class NetworkConfig:
     recognizer_weights: str = ""
     """Its weights, as scripts/efficientnet_weights.py writes them; needed unless `start` brings them."""
     start: str = ""
-    """A checkpoint of a run of the same networks, whose averaged generator and discriminator start this run; or a model
-    bundle, whose generator does."""
+    """A checkpoint of a run of the same networks, whose averaged generator and discriminator start this run; or
+    the folder of a model bundle, whose generator does."""
     frozen: int = 0
     """How many of the encoder's nine parts (stem, eight fire modules) keep their given weights: cheaper steps."""
     discriminator_norm: str = "spectral"
