@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import logging
 import shutil
 import sys
@@ -11,23 +10,23 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
 
 from colorizegan import __version__
+from colorizegan.answers import PROBLEMS, Photo, answer_error, answer_http_error, answer_nobody, answer_unknown
 from colorizegan.batch import Stopped
 from colorizegan.colorizer import Colorizer
 from colorizegan.connection import connection_class
 from colorizegan.errors import ColorizeGANError, UsageError
 from colorizegan.formats import NEAREST
-from colorizegan.gate import LOCAL, Gate, problem_of
+from colorizegan.gate import LOCAL, Gate
 from colorizegan.limits import ServiceLimits
 from colorizegan.onephoto import OnePhoto
 from colorizegan.options import MEDIA_TYPES, Options, best_format, preference, read_options, schema_of_request
@@ -36,43 +35,14 @@ from colorizegan.service import Service, Turn
 from colorizegan.telemetry import Counter, Gauge, Histogram, exposition, process_gauges
 from colorizegan.upload import Upload, receive_upload
 
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
 __all__ = ["create_app", "make_server", "serve"]
 
 log = logging.getLogger(__name__)
 
-CHUNK = 1 << 18  # bytes of an answer sent at a time
 GRACE = 4  # seconds that requests under way get when the service is to end
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 SWITCH = 0.0005  # seconds between two turns of Python's threads
-GONE = 499  # what a client that went away would have got
 COLORED = "in colour already, left alone; the option force colorizes it anyway"
-
-
-class Photo(Response):
-    """A photo as the answer, sent piece by piece from an open file, which is closed in any case."""
-
-    def __init__(self, file: BinaryIO, format: str, remarks: Sequence[str]) -> None:
-        self.file = file
-        size = file.seek(0, 2)
-        file.seek(0)
-        headers = {"content-length": str(size), "cache-control": "no-store", "vary": "Accept"}
-        if remarks:
-            headers["x-colorizegan-remarks"] = json.dumps(list(remarks))[:4000]
-        self.status_code, self.media_type, self.background = 200, MEDIA_TYPES[format], None
-        self.init_headers(headers)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            while chunk := self.file.read(CHUNK):
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        finally:
-            self.file.close()
 
 
 def create_app(
@@ -249,53 +219,6 @@ def colorize_file(turn: Turn, path: Path, options: Options, accept: str) -> tupl
     except BaseException:
         result.close()
         raise
-
-
-async def answer_error(request: Request, error: Exception) -> Response:
-    """An error of ours as problem+json."""
-    status, headers, problem = problem_of(error, request.state.request_id)
-    headers |= {"cache-control": "no-store"}
-    return JSONResponse(problem, status, headers, media_type="application/problem+json")
-
-
-async def answer_http_error(request: Request, error: Exception) -> Response:
-    """What the framework refuses: no such path, another method."""
-    status = getattr(error, "status_code", 400)
-    known = {404: "there is nothing here", 405: f"{request.method} is not answered here"}
-    folded = UsageError(known.get(status, "the request cannot be understood"), remedy="see /openapi.json")
-    folded.status = status
-    answer = await answer_error(request, folded)
-    answer.headers.update(getattr(error, "headers", None) or {})
-    return answer
-
-
-async def answer_unknown(request: Request, error: Exception) -> Response:
-    """What the page does not have, as for all that is not there; its other errors are for its own scripts."""
-    if getattr(error, "status_code", 400) in (404, 405):
-        return await answer_http_error(request, error)
-    assert isinstance(error, HTTPException)
-    return await http_exception_handler(request, error)
-
-
-async def answer_nobody(request: Request, error: Exception) -> Response:
-    """The client is gone; this is for the log and the counts."""
-    return Response(status_code=GONE)
-
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": text, "content": {"application/problem+json": {}}}
-    for status, text in (
-        (400, "An option is wrong (E_USAGE)"),
-        (403, "A page of another site asks (E_REFUSED)"),
-        (406, "The photo is in colour already, and another format is asked for (E_USAGE)"),
-        (408, "The request came too slowly (E_TIMEOUT)"),
-        (413, "Over a limit of bytes, pixels, pages, parts (E_TOO_LARGE)"),
-        (421, "The server does not go by this name (E_REFUSED)"),
-        (422, "No photo that can be decoded, or a format that cannot hold the result (E_DECODE, E_OUTPUT)"),
-        (503, "The queue is full; Retry-After says when to come again (E_BUSY)"),
-        (504, "The answer took too long (E_TIMEOUT)"),
-    )
-}
 
 
 class Server(uvicorn.Server):

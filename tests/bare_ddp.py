@@ -25,10 +25,10 @@ from colorizegan.training.build import build_discriminator, build_generator, par
 from colorizegan.training.config import from_dict
 from colorizegan.training.datasets import Crops, count_bins, split_holdout
 from colorizegan.training.layouts import list_photos
-from colorizegan.training.loop import learning_rate
 from colorizegan.training.networks import ColorOutput
 from colorizegan.training.parallel import share_norms
 from colorizegan.training.photocache import open_cache
+from colorizegan.training.step import learning_rate
 
 
 def main() -> None:

@@ -30,8 +30,9 @@ from colorizegan.training.build import best_precision, build_discriminator, buil
 from colorizegan.training.checkpoint import list_checkpoints, load_checkpoint, load_newest
 from colorizegan.training.config import from_dict, load_config
 from colorizegan.training.export import export_bundle
-from colorizegan.training.loop import learning_rate, train
+from colorizegan.training.loop import train
 from colorizegan.training.networks import ColorUNet, annealed_mean
+from colorizegan.training.step import learning_rate
 from colorizegan.training.validate import auc
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

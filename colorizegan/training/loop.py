@@ -8,16 +8,13 @@ import logging
 import math
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
-from lightning_fabric.wrappers import _FabricModule
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from colorizegan.errors import CheckpointError, DataError
 from colorizegan.training import losses, stopping
@@ -35,15 +32,24 @@ from colorizegan.training.checkpoint import (
     save_checkpoint,
     write_atomic,
 )
-from colorizegan.training.config import Config, Stage, check, to_dict
+from colorizegan.training.config import Config, check, to_dict
 from colorizegan.training.datasets import Crops, Waiting, count_bins, crop_batches, read_weights, split_holdout
 from colorizegan.training.layouts import list_photos
-from colorizegan.training.networks import ColorOutput, count_parameters
+from colorizegan.training.networks import count_parameters
 from colorizegan.training.parallel import add_up, in_turn, is_split, share_norms, start_fabric
 from colorizegan.training.photocache import PhotoCache, fingerprint, open_cache
 from colorizegan.training.runlog import RunLog, StopSignals, progress_bar, sole_writer
-from colorizegan.training.split import load_whole, own_part, whole
+from colorizegan.training.split import load_whole, whole
 from colorizegan.training.squeezenet import SqueezeNetFeatures
+from colorizegan.training.step import (
+    Answer,
+    add_to,
+    frozen_statistics,
+    generate,
+    learning_rate,
+    seed_of,
+    update_average,
+)
 from colorizegan.training.validate import holdout_squares, validate, write_curves, write_samples
 
 logger = logging.getLogger("colorizegan.training")
@@ -210,10 +216,10 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
                 for rgb in batches:
                     # All chance follows from the place in the run, also that inside the networks (dropout).
                     place = (config.seed, number, state["stage_images"])
-                    chance = torch.Generator().manual_seed(_seed(*place))
+                    chance = torch.Generator().manual_seed(seed_of(*place))
                     batch = make_batch(rgb.to(device), config.augment, chance, share)
                     pieces = [Batch(*part) for part in zip(*(x.chunk(config.accumulate) for x in batch), strict=True)]
-                    seeds = [_seed(*place, 1 + share[0], n) for n in range(len(pieces))]
+                    seeds = [seed_of(*place, 1 + share[0], n) for n in range(len(pieces))]
                     keeps_graph = len(pieces) == 1  # one forward pass of the generator serves both steps
                     rate = learning_rate(stage, state["stage_images"] / stage.images)
                     for group in opt_g.param_groups:
@@ -347,63 +353,3 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
                     if done:
                         break
     return folder
-
-
-class Answer(NamedTuple):
-    """The generator's answer, and what it is compared with at the same size, (B, 2, h, w) and (B, 1, h, w)."""
-
-    output: ColorOutput
-    target: Tensor
-    light: Tensor
-
-
-def generate(net: _FabricModule, batch: Batch, size: int, seed: int) -> Answer:
-    """Colours for a batch of crops of `size` px; `seed` decides what is random inside the network."""
-    torch.manual_seed(seed)
-    output = ColorOutput(*net(batch.L, batch.hint_ab, batch.hint_mask))
-    shrink = size // output.ab.shape[2]  # 1, 2 or 4, by the network
-    target, light = (F.avg_pool2d(x, shrink) if shrink > 1 else x for x in (batch.ab, batch.L_true))
-    return Answer(output, target, light)
-
-
-def add_to(values: dict[str, Tensor], parts: dict[str, Tensor], pieces: int) -> None:
-    """Add what one of some pieces of a batch contributes to the means over the batch."""
-    for name, part in parts.items():
-        values[name] = values.get(name, 0) + part.detach() / pieces
-
-
-@contextmanager
-def frozen_statistics(net: nn.Module, off: bool) -> Iterator[None]:
-    """Norms do not count what passes: it will pass again in the same step."""
-    norms = [] if off else [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    yield
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-
-
-def learning_rate(stage: Stage, progress: float) -> float:
-    """Factor on the learning rate at `progress` 0..1 of a stage: linear warm-up, then a cosine down to final_lr."""
-    if progress < stage.warmup:
-        return (progress + 1e-4) / stage.warmup
-    t = (progress - stage.warmup) / (1 - stage.warmup)
-    return stage.final_lr + (1 - stage.final_lr) * (1 + math.cos(math.pi * t)) / 2
-
-
-@torch.no_grad()
-def update_average(average: nn.Module, generator: nn.Module, decay: float, step: int) -> None:
-    """Exponential moving average of the weights; buffers (norm statistics) are taken over as they are.
-
-    The decay starts low, so that the random start is forgotten: min(decay, (1 + step) / (10 + step)).
-    """
-    decay = min(decay, (1 + step) / (10 + step))
-    means, weights = ([own_part(p) for p in net.parameters()] for net in (average, generator))
-    torch._foreach_lerp_(means, weights, 1 - decay)
-    for mean, buffer in zip(average.buffers(), generator.buffers(), strict=True):
-        mean.copy_(buffer)
-
-
-def _seed(*numbers: int) -> int:
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
