@@ -150,6 +150,18 @@ def test_figures_of_a_report(tmp_path: Path):
     assert report.notes == ["Photos with a region: sky 6 (by detector), vegetation 6 (by detector), water 5 (marked)."]
 
 
+def test_every_region_that_is_marked_on_kodak_is_there(shared_data: Path):
+    labels = Labels.shipped("regions_kodak.tsv")
+    photos = open_photos(PROTOCOLS["kodak-256"], shared_data)
+    seen: Counter[str] = Counter()
+    for key in photos.keys:
+        lab = lab_of(prepare(photos.read(key), PROTOCOLS["kodak-256"]))
+        found = find_regions(lab, labels, key)
+        assert set(found) == set(labels.of(key)), key
+        seen.update(list(found))
+    assert seen == {"sky": 3, "vegetation": 10, "water": 2, "skin": 5}
+
+
 def test_the_table_of_photos_val_and_the_accuracy_of_the_detectors(shared_data: Path):
     """On 300 photos: every marked region is found, and what the detectors find is mostly marked as right."""
     labels = Labels.shipped("regions_photos_val.tsv")

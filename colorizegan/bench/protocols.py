@@ -72,7 +72,7 @@ _PROTOCOLS = [
         regions="regions_photos_val.tsv",
         mean_ab=_TRAINED,
     ),
-    Protocol("kodak-256", _KODAK, 24, 24, archive="kodak.tar", mean_ab=_TRAINED),
+    Protocol("kodak-256", _KODAK, 24, 24, archive="kodak.tar", regions="regions_kodak.tsv", mean_ab=_TRAINED),
     Protocol("mcmaster-256", _MCMASTER, 18, 18, archive="mcmaster.tar", mean_ab=_TRAINED),
     Protocol("kodak-full", _KODAK, 24, 24, fit="none", archive="kodak.tar", mean_ab=_TRAINED),
     Protocol("mcmaster-full", _MCMASTER, 18, 18, fit="none", archive="mcmaster.tar", mean_ab=_TRAINED),
