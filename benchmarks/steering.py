@@ -20,7 +20,6 @@ from colorizegan import Colorizer, Hint
 from colorizegan.bench.calibration import reliability, risk_curve
 from colorizegan.bench.photoset import PhotoSet
 from colorizegan.color import ciede2000, lightness_to_gray, linear_to_srgb, rgb_to_lab, srgb_to_linear
-from colorizegan.colorizer import working_lightness
 from colorizegan.emulsion import FILMS, Emulsion
 from colorizegan.predict import Prediction
 from colorizegan.steering import Look, answer
@@ -106,7 +105,7 @@ def main() -> None:
             by_hints[count].append(difference(out, rgb))
             if count == 5:
                 held += kept(out, hints[:5])
-        L = working_lightness(gray, colorizer.working_size(None))
+        L = colorizer.network_input(gray, None)
         prediction, sure = answer(colorizer.predictor, L, Look(), (gray.shape[0], gray.shape[1]))
         risk += reliability(Prediction(prediction.ab, prediction.logits, prediction.bins), lab_of(rgb))["by_confidence"]
         if number % 2 == 0:  # the slower ones on half of the photos

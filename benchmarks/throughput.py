@@ -32,7 +32,7 @@ import numpy as np
 from memory import MIB, make_many, memory
 
 from colorizegan.batch import Settings, run_jobs, workers_for
-from colorizegan.colorizer import Colorizer, working_lightness
+from colorizegan.colorizer import Colorizer
 from colorizegan.jobs import make_plan
 from colorizegan.ledger import Ledger
 from colorizegan.photo import read_photo, write_photo
@@ -91,7 +91,7 @@ def network_alone(album: Path, model: str | None) -> Figures:
     best = Figures(0.0, 0.0)
     for workers in sorted({1, cpu_threads()}):
         colorizer = Colorizer(model, threads=max(1, cpu_threads() // workers))
-        L = working_lightness(read_photo(photos[0]).gray, colorizer.working_size(None))
+        L = colorizer.network_input(read_photo(photos[0]).gray, None)
         inputs: list[Any] = [L + np.float32(i % 7) for i in range(len(photos))]
         colorizer.predictor.predict(L)
         with ThreadPoolExecutor(workers) as pool:

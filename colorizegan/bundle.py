@@ -66,6 +66,9 @@ class Card:
     """Centres of the Q colour bins of `logits`, Lab units."""
     temperature: float
     """Of the annealed mean over the bins (Zhang et al. 2016, eq. 5)."""
+    detail: float
+    """Share of the working size that photos are reduced to first, 0..1: how soft a picture the network is used to.
+    1 where the card does not say."""
     chroma: float
     """Factor on ab that the graph applies last; 1 where the card does not say."""
     training: Mapping[str, Any]
@@ -220,6 +223,8 @@ def parse_card(raw: bytes, path: Path) -> Card:
     want(is_number(temperature) and 0 < temperature <= 100, f"`temperature` is {temperature!r}, not a number over 0")
     chroma: Any = entries.get("chroma", 1.0)
     want(is_number(chroma) and 0 < chroma <= 10, f"`chroma` is {chroma!r}, not a number over 0 up to 10")
+    detail: Any = entries.get("detail", 1.0)
+    want(is_number(detail) and 0.1 <= detail <= 1, f"`detail` is {detail!r}, not a number from 0.1 to 1")
     data = entry(entries, "data", list)
     want(all(isinstance(source, dict) for source in data), "`data` is not a list of objects")
     files = entry(entries, "files", dict)
@@ -239,6 +244,7 @@ def parse_card(raw: bytes, path: Path) -> Card:
         working_size=size,
         ab_bins=tuple((float(a), float(b)) for a, b in bins),
         temperature=float(temperature),
+        detail=float(detail),
         chroma=float(chroma),
         training=entry(entries, "training", dict),
         data=tuple(data),

@@ -41,7 +41,7 @@ def finetune(
     report: Annotated[
         Optional[Path], typer.Option(metavar="FOLDER", help="Where the report goes. [default: BUNDLE-report]")
     ] = None,
-    lr: Annotated[float, typer.Option(help="Learning rate.")] = 2e-4,
+    lr: Annotated[float, typer.Option(help="Learning rate.")] = 5e-4,
     batch: Annotated[int, typer.Option(min=1, help="Crops a step.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn at random.")] = 0,
     debug: Debug = False,

@@ -214,7 +214,7 @@ class Colorizer:
 
         gray: (H, W) uint8 or uint16 -> ab (2, h, w) Lab units; confidence (h', w') 0..1, see `steering.answer`.
         """
-        L = working_lightness(gray, self.working_size(look.size))  # (h, w)
+        L = self.network_input(gray, look.size)  # (h, w)
         prediction, sure = answer(self.predictor, L, look, (gray.shape[0], gray.shape[1]))
         return prediction.ab, sure
 
@@ -237,7 +237,7 @@ class Colorizer:
 
     def propose_as(self, gray: Pixels, look: Look, *, count: int, seed: int) -> list[Proposal]:
         """`propose` for gray (H, W) uint8 or uint16, with its options in one object."""
-        L = working_lightness(gray, self.working_size(look.size))
+        L = self.network_input(gray, look.size)
         return propose(self.predictor, L, look, (gray.shape[0], gray.shape[1]), count=count, seed=seed)
 
     def confidence(self, x: Any, *, hints: Sequence[Hint] = (), size: int | None = None) -> NDArray[np.uint8]:
@@ -268,7 +268,7 @@ class Colorizer:
         if int(np.ptp(rgb, axis=2).max()) <= GRAYEST * int(np.iinfo(rgb.dtype).max):
             what = f"the reference {name} has no colours"
             raise UsageError(what, remedy="give a colour photo, or a colouring that you have accepted")
-        return palette_of(self.predictor, rgb, self.working_size(None), name)
+        return palette_of(self.predictor, rgb, self.network_input(luminance(rgb), None), name)
 
     def predict(self, x: Any, *, size: int | None = None) -> Prediction:
         """What the network says of one photo: chroma, the distribution over colour bins, confidence.
@@ -277,7 +277,11 @@ class Colorizer:
             x: one photo of any kind that `colorize` takes, no list and no stack.
             size: as for `colorize`.
         """
-        return self.predictor.predict(working_lightness(gray_of(x), self.working_size(size)))
+        return self.predictor.predict(self.network_input(gray_of(x), size))
+
+    def network_input(self, gray: Pixels, size: int | None) -> NDArray[np.float32]:
+        """What the network sees of a photo (H, W): L (h, w) float32, 0..100; see `working_lightness`."""
+        return working_lightness(gray, self.working_size(size), self.bundle.card.detail)
 
     def working_size(self, size: int | None) -> int:
         """Shorter side of the network's input, px: `size` where given and in range, else the model's own."""
@@ -330,24 +334,30 @@ def working_shape(height: int, width: int, size: int) -> tuple[int, int]:
     return h, w
 
 
-def working_lightness(gray: Pixels, size: int) -> NDArray[np.float32]:
+def working_lightness(gray: Pixels, size: int, detail: float = 1.0) -> NDArray[np.float32]:
     """Lightness of a photo at the network's size: gray (H, W) uint8 or uint16 -> L (h, w) float32, 0..100.
 
     Antialiased: box reduction to at least twice the size, then cubic (uint16: cubic all the way).
+
+    Args:
+        detail: share of the size that the photo is reduced to before it is brought to the size itself, 0..1. A network
+            that has learned from enlarged crops of small photos knows only soft pictures, and takes a sharp one for
+            something else.
     """
     h, w = working_shape(gray.shape[0], gray.shape[1], size)
     image = Image.fromarray(gray)
-    if image.size != (w, h):
-        # Pillow cannot reduce 16 bit, but resizes it.
-        gap = 2.0 if gray.dtype == np.uint8 else None
-        image = image.resize((w, h), Image.Resampling.BICUBIC, reducing_gap=gap)
+    # Pillow cannot reduce 16 bit, but resizes it.
+    gap = 2.0 if gray.dtype == np.uint8 else None
+    for share in (detail, 1.0):
+        shape = max(1, round(share * w)), max(1, round(share * h))
+        if image.size != shape:
+            image = image.resize(shape, Image.Resampling.BICUBIC, reducing_gap=gap)
     small = np.asarray(image)
     return gray_to_lightness(small.astype(np.float32) / np.float32(np.iinfo(gray.dtype).max)).astype(np.float32)
 
 
-def palette_of(predictor: Predictor, rgb: Pixels, size: int, name: str) -> Palette:
-    """The palette of a reference (H, W, 3) uint8 or uint16."""
-    small = working_lightness(luminance(rgb), size)
+def palette_of(predictor: Predictor, rgb: Pixels, small: NDArray[np.float32], name: str) -> Palette:
+    """The palette of a reference (H, W, 3) uint8 or uint16, of which the network sees `small`, L (h, w)."""
     lab = rgb_to_lab(rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)).astype(np.float32)
     logits = predictor.predict(small).logits
     shape = (logits.shape[2], logits.shape[1])

@@ -97,7 +97,7 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("exported")
     extra = folder / "card.json"
-    extra.write_text(json.dumps({"licence": "CC0-1.0", "working_size": 96}))
+    extra.write_text(json.dumps({"licence": "CC0-1.0", "working_size": 96, "detail": 0.75}))
     arguments = ["export", run, "-o", folder / "bundle", "--name", "mine", "--card", extra, "--chroma", CHROMA]
     arguments += ["--correction", CORRECTION, "--temperature", TEMPERATURE]
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])

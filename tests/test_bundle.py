@@ -161,6 +161,8 @@ CARD_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "multiple 0": ({"network": {"generator": "x", "parameters": 1, "multiple": 0}}, "`multiple`"),
     "multiple true": ({"network": {"generator": "x", "parameters": 1, "multiple": True}}, "`multiple`"),
     "huge working size": ({"working_size": 10**9}, "`working_size`"),
+    "sharper than sharp": ({"detail": 1.5}, "`detail`"),
+    "no detail at all": ({"detail": 0}, "`detail`"),
     "bins not pairs": ({"ab_bins": [[1, 2, 3]]}, "`ab_bins`"),
     "bins out of range": ({"ab_bins": [[1e9, 0]]}, "`ab_bins`"),
     "no bins": ({"ab_bins": []}, "`ab_bins`"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -245,6 +247,34 @@ def test_downscaling_is_antialiased(dtype: str) -> None:
     assert L.mean() == pytest.approx(rgb_to_lab(np.full(3, 0.5))[0], abs=0.5)
     ramp = np.linspace(0, top, 960).astype(dtype)[None].repeat(640, axis=0)
     assert (np.diff(working_lightness(ramp, 64)[0]) > 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_detail_softens_what_is_sharp_and_nothing_else(dtype: str) -> None:
+    """A detail of 0.75 is what a photo of 0.75 of the size looks like at that size, whatever the photo's own size."""
+    x = picture(480, 640, dtype)
+    sharp, soft = working_lightness(x, 64), working_lightness(x, 64, 0.75)
+    assert soft.shape == sharp.shape == (64, 84)
+    enlarged = Image.fromarray(working_lightness(x, 48)).resize((84, 64), Image.Resampling.BICUBIC)
+    assert np.abs(soft - np.asarray(enlarged)).mean() < 1.5
+    assert np.abs(np.diff(soft)).mean() < 0.9 * np.abs(np.diff(sharp)).mean()
+    assert soft.mean() == pytest.approx(sharp.mean(), abs=0.5)
+    assert working_lightness(np.full((3, 500), 9, dtype), 64, 0.1).shape == working_lightness(x[:3, :500], 64).shape
+
+
+def test_the_card_says_how_soft(tiny_bundle: Path, tmp_path: Path) -> None:
+    """The entry is heeded by every way in: a picture comes out as it does for the softened lightness."""
+    soft = tmp_path / "soft"
+    shutil.copytree(tiny_bundle, soft)
+    card = json.loads((soft / "card.json").read_text())
+    (soft / "card.json").write_text(json.dumps(card | {"detail": 0.5}))
+    x = picture(200, 300)
+    plain, softened = Colorizer(tiny_bundle), Colorizer(soft)
+    wanted = plain.predictor.predict(working_lightness(x, 64, 0.5))
+    assert np.array_equal(softened.predict(x).ab, wanted.ab)
+    assert not np.array_equal(plain.predict(x).ab, wanted.ab)
+    assert np.array_equal(softened.colorize(x), softened.with_colors(x, wanted.ab))
+    assert np.array_equal(softened.confidence(x), softened.confidence(x[..., None]))
 
 
 def test_depths_agree(colorizer: Colorizer) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from colorizegan.errors import DataError
 from colorizegan.training.config import DataConfig
-from colorizegan.training.datasets import Crops, crop_batches, read_weights, split_holdout
+from colorizegan.training.datasets import Crops, crop_batches, cut_square, read_weights, split_holdout
 from colorizegan.training.layouts import list_photos
 from colorizegan.training.photocache import PhotoCache, fingerprint, open_cache
 
@@ -117,6 +117,22 @@ def cache_of(count: int) -> PhotoCache:
         {},
         np.arange(count),
     )
+
+
+def test_squares_are_as_soft_as_the_bundle_wants_its_photos() -> None:
+    """What is larger than `detail` of the size is reduced to that first; what is smaller already stays as it is."""
+    photo = np.random.default_rng(0).integers(0, 256, (96, 120, 3), dtype=np.uint8)
+    box = (10.0, 5.0, 90.0, 85.0)
+    sharp, soft = cut_square(photo, box, 64), cut_square(photo, box, 64, 0.5)
+    assert sharp.shape == soft.shape == (64, 64, 3)
+    twice = Image.fromarray(photo).resize((32, 32), Image.Resampling.BICUBIC, box=box)
+    assert np.array_equal(soft, np.asarray(twice.resize((64, 64), Image.Resampling.BICUBIC)))
+    assert soft.std() < 0.8 * sharp.std()
+    small = (10.0, 5.0, 40.0, 35.0)
+    assert np.array_equal(cut_square(photo, small, 64, 0.5), cut_square(photo, small, 64))
+    crops = Crops(cache_of(7), np.arange(7), np.ones(7), 16, 0.5, seed=3)
+    softer = Crops(cache_of(7), np.arange(7), np.ones(7), 16, 0.5, seed=3, detail=0.25)
+    assert not torch.equal(crops[0], softer[0])
 
 
 @pytest.mark.parametrize("workers", [0, 2])

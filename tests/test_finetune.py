@@ -20,8 +20,10 @@ from colorizegan.cli import app
 from colorizegan.errors import DataError, ModelError, OutputError, UsageError
 from colorizegan.training import finetune as module
 from colorizegan.training.checkpoint import load_newest
-from colorizegan.training.finetune import finetune
+from colorizegan.training.finetune import finetune, mix_states, rate_factor
 from colorizegan.training.restore import restore
+from colorizegan.training.tuning_score import CHROMAS, best_chroma, steering_score
+from colorizegan.training.validate import score_squares
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -101,8 +103,49 @@ def test_the_tuned_bundle_is_whole_and_knows_where_it_is_from(tuned: tuple[Path,
     card = (tuned[0] / "mine" / "card.json").read_text()
     assert str(tuned[0]) not in card
     before = json.loads((exported / "card.json").read_text())
-    for name in ("chroma", "correction", "temperature"):  # or base and tuned would differ by more than the tuning
+    for name in ("correction", "temperature", "detail"):  # or they would differ by more than the tuning
         assert json.loads(card)[name] == before[name]
+    assert json.loads(card)["chroma"] == pytest.approx(before["chroma"] * bundle.card.training["chroma"])
+    assert bundle.card.training["chroma"] in CHROMAS
+
+
+def test_only_what_gets_better_in_both_scores_above_nothing() -> None:
+    base = {"auc_rebalanced": 60.0, "ciede2000": 10.0}
+    assert steering_score(base, base) == 0
+    assert steering_score({"auc_rebalanced": 64.0, "ciede2000": 9.5}, base) == pytest.approx(5.0)
+    assert steering_score({"auc_rebalanced": 62.0, "ciede2000": 5.0}, base) == pytest.approx(5.0)
+    assert steering_score({"auc_rebalanced": 90.0, "ciede2000": 10.1}, base) < 0  # vivid
+    assert steering_score({"auc_rebalanced": 59.9, "ciede2000": 2.0}, base) < 0  # dull
+
+
+@pytest.mark.parametrize("wanted", [0.8, 1.0])
+def test_the_chroma_is_that_which_serves_both(wanted: float) -> None:
+    """An answer of the right hues that is too vivid gets less chroma; one that is right keeps it."""
+    rng = torch.Generator().manual_seed(0)
+    truth = 60 * torch.rand(4, 2, 12, 12, generator=rng) - 30
+    L = torch.full((4, 1, 24, 24), 60.0)
+    base = score_squares(L, truth, torch.zeros_like(truth))
+    seen = best_chroma(L, truth, truth / wanted, base)
+    assert seen.chroma == wanted
+    assert seen.score == pytest.approx(100, abs=0.5)
+    assert seen.ciede2000 == pytest.approx(0, abs=0.01)
+
+
+def test_the_rate_rises_and_falls_to_nothing_with_the_time() -> None:
+    assert rate_factor(0, 0.0) < 0.1
+    assert rate_factor(1000, 0.0) == 1.0
+    assert rate_factor(1000, 0.5) == pytest.approx(0.5)
+    assert rate_factor(1000, 1.0) == rate_factor(1000, 1.7) == 0.0
+
+
+def test_a_mix_lies_between_and_changes_neither() -> None:
+    base = {"w": torch.zeros(3), "count": torch.tensor(1)}
+    tuned = {"w": torch.tensor([4.0, -8.0, 0.0]), "count": torch.tensor(7)}
+    mixed = mix_states(base, tuned, 0.25)
+    assert mixed["w"].tolist() == [1.0, -2.0, 0.0]
+    assert mixed["count"] == 7
+    assert base["w"].tolist() == [0.0, 0.0, 0.0]
+    assert tuned["w"].tolist() == [4.0, -8.0, 0.0]
 
 
 def test_the_report_compares_on_photos_that_were_not_learned(tuned: tuple[Path, Any]) -> None:

@@ -17,7 +17,7 @@ from colorizegan.bench.metrics import lab_of
 from colorizegan.bench.onnx_layouts import OnnxColorizer
 from colorizegan.bench.photoset import PhotoSet
 from colorizegan.color import gray_to_lightness, in_gamut_scale, lab_to_rgb
-from colorizegan.colorizer import Colorizer, working_lightness
+from colorizegan.colorizer import Colorizer
 from colorizegan.errors import DataError, InputError, UsageError
 from colorizegan.merge import merge
 from colorizegan.predict import Prediction
@@ -148,8 +148,7 @@ class _Bundle:
 
     def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Painting:
         # What Colorizer.colorize_gray does, with the network run once for both the picture and its confidence.
-        working = self.colorizer.working_size(size or self.size)
-        prediction = self.colorizer.predictor.predict(working_lightness(gray, working))
+        prediction = self.colorizer.predictor.predict(self.colorizer.network_input(gray, size or self.size))
         return Painting(merge(gray, prediction.ab, saturation=self.saturation), prediction)
 
 

@@ -59,9 +59,10 @@ class Crops(Dataset[Tensor]):
         size: int,
         crop: float,
         seed: int,
+        detail: float = 1.0,
     ) -> None:
         self.cache, self.indices, self.shares = cache, indices, shares
-        self.size, self.crop, self.seed = size, crop, seed
+        self.size, self.crop, self.seed, self.detail = size, crop, seed, detail
         self._epoch = (-1, np.zeros(0, np.int64))
 
     def photo_of(self, n: int) -> int:
@@ -84,8 +85,23 @@ class Crops(Dataset[Tensor]):
         side = min(height, width) * rng.uniform(self.crop, 1.0)
         left, top = rng.uniform(0, width - side), rng.uniform(0, height - side)
         box = (left, top, left + side, top + side)
-        image = Image.fromarray(photo).resize((self.size, self.size), Image.Resampling.BICUBIC, box=box)
-        return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+        return torch.from_numpy(cut_square(photo, box, self.size, self.detail)).permute(2, 0, 1)
+
+
+def cut_square(
+    photo: NDArray[np.uint8], box: tuple[float, float, float, float], size: int, detail: float = 1.0
+) -> NDArray[np.uint8]:
+    """A square of a photo (H, W, 3) at the network's size: (size, size, 3).
+
+    Args:
+        box: left, top, right, bottom in px.
+        detail: what is larger is reduced to this share of `size` first, as `working_lightness` does.
+    """
+    image = Image.fromarray(photo)
+    small = round(detail * size)
+    if small < min(size, box[2] - box[0]):
+        image, box = image.resize((small, small), Image.Resampling.BICUBIC, box=box), (0, 0, small, small)
+    return np.array(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
 
 
 class _FromPosition(Sampler[list[int]]):

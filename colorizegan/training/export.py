@@ -72,7 +72,7 @@ def export_bundle(
         checkpoint: a checkpoint file, or the folder of a run (its newest whole checkpoint).
         out: the bundle's folder; it must not exist, or be an empty folder.
         name: the model's name in its card.
-        card_extra: a JSON file whose entries (licence, data, metrics, working_size, ...) go into the card.
+        card_extra: a JSON file whose entries (licence, data, metrics, working_size, detail, ...) go into the card.
         chroma: a factor on ab, kept in the graph.
         correction: share of the ab head's correction, 0 (the distribution's vivid mean) .. 1 (the ab head's faithful
             answer), kept in the graph; between them lies the mean of both heads.
@@ -166,6 +166,7 @@ def _card(name: str, graph: _Graph, config: Config, facts: dict[str, Any]) -> di
         "licence": "not stated",
         "network": {"generator": "unet", "parameters": count_all(net), "multiple": net.multiple},
         "working_size": WORKING_SIZE,
+        "detail": 1.0,
         "ab_bins": ab_bin_centres().tolist(),
         "temperature": graph.temperature or net.temperature,
         "chroma": graph.chroma,

@@ -31,6 +31,8 @@ class Restored:
     """Share of the ab head's correction, 0..1; see `ColorUNet.predict_padded`."""
     temperature: float
     """T of the distribution's mean in the answer; see `ColorUNet.predict_padded`."""
+    detail: float
+    """Share of the working size that photos are reduced to first; see `Card.detail`."""
     card: dict[str, Any]
     """card.json as it is."""
 
@@ -61,7 +63,7 @@ def restore(bundle: Bundle) -> Restored:
         raise unknown
     card = json.loads((bundle.onnx.parent / "card.json").read_text("utf-8"))
     chroma, correction = (float(card.get(name, 1.0)) for name in ("chroma", "correction"))
-    return Restored(net, config, chroma, correction, bundle.card.temperature, card)
+    return Restored(net, config, chroma, correction, bundle.card.temperature, bundle.card.detail, card)
 
 
 def shape_of(weights: dict[str, Tensor]) -> NetworkConfig:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from colorizegan.color import ciede2000, colorfulness
 from colorizegan.training.augment import lab_to_rgb, plain_batch
+from colorizegan.training.datasets import cut_square
 from colorizegan.training.networks import ColorOutput, ColorUNet, annealed_mean
 from colorizegan.training.photocache import PhotoCache
 
@@ -20,18 +21,15 @@ SIZE = 128  # px, of the held-out squares
 _MAX_ERROR = 150  # Lab units, the end of the AuC's range
 
 
-def holdout_squares(cache: PhotoCache, indices: NDArray[np.int64], size: int = SIZE) -> Tensor:
-    """Centre squares of held-out photos, (N, 3, size, size) uint8 sRGB."""
+def holdout_squares(cache: PhotoCache, indices: NDArray[np.int64], size: int = SIZE, detail: float = 1.0) -> Tensor:
+    """Centre squares of held-out photos, (N, 3, size, size) uint8 sRGB; `detail` as in `cut_square`."""
     squares = np.empty((len(indices), size, size, 3), np.uint8)
     for row, index in enumerate(indices):
         photo = cache[int(index)]
         height, width = photo.shape[:2]
         side = min(height, width)
         left, top = (width - side) // 2, (height - side) // 2
-        image = Image.fromarray(photo).resize(
-            (size, size), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side)
-        )
-        squares[row] = np.asarray(image)
+        squares[row] = cut_square(photo, (left, top, left + side, top + side), size, detail)
     return torch.from_numpy(squares).permute(0, 3, 1, 2).contiguous()
 
 
