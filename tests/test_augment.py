@@ -9,7 +9,15 @@ from PIL import Image
 
 from colorizegan.color import lab_to_rgb as numpy_lab_to_rgb
 from colorizegan.color import rgb_to_lab
-from colorizegan.training.augment import _jpeg, lab_to_rgb, linear_to_lab, make_batch, plain_batch, srgb_to_linear
+from colorizegan.training.augment import (
+    _grain,
+    _jpeg,
+    lab_to_rgb,
+    linear_to_lab,
+    make_batch,
+    plain_batch,
+    srgb_to_linear,
+)
 from colorizegan.training.config import AugmentConfig
 
 
@@ -70,6 +78,22 @@ def test_any_size_of_crop_may_be_saved_as_jpeg() -> None:
     saved = _jpeg(L, torch.tensor([10.0, 100.0]))
     assert saved.shape == L.shape
     assert (saved - L)[1].abs().mean() < 0.5 < (saved - L)[0].abs().mean()
+
+
+def test_grain_is_fine_or_coarse_of_the_same_strength() -> None:
+    chance = seeded()
+    grain = _grain(
+        60,
+        64,
+        lambda *shape: torch.rand(shape, generator=chance),
+        lambda *shape: torch.randn(shape, generator=chance),
+    )
+    assert grain.shape == (64, 1, 60, 60)
+    assert grain.std(dim=(1, 2, 3)).sub(1).abs().max() < 0.1
+    alike = (grain[..., 1:] * grain[..., :-1]).mean(dim=(1, 2, 3))  # how far neighbours agree
+    fine, coarse = alike < 0.15, alike > 0.3
+    assert (fine | coarse).all()
+    assert 16 < fine.sum() < 48
 
 
 def test_a_share_of_a_batch_gets_what_it_gets_in_the_whole() -> None:

@@ -123,9 +123,17 @@ def _film(linear: Tensor, chance: Chance, noise: Chance) -> Tensor:
     L = black + (white - black) * (L.clamp(0, 100) / 100) ** gamma
     soft = F.avg_pool2d(F.pad(L, (1, 1, 1, 1), mode="replicate"), 3, 1)
     L = torch.lerp(L, soft, chance(count, 1, 1, 1) ** 2)
-    L = (L + noise(count, 1, size, size) * 5 * chance(count, 1, 1, 1) ** 2).clamp(0, 100)
+    L = (L + _grain(size, count, chance, noise) * 8 * chance(count, 1, 1, 1) ** 2).clamp(0, 100)
     # Half of them come as scans that were saved as JPEG.
     return torch.where(chance(count, 1, 1, 1) < 0.5, _jpeg(L, 30 + 65 * chance(count)), L)
+
+
+def _grain(size: int, count: int, chance: Chance, noise: Chance) -> Tensor:
+    """Grain of variance 1, (B, 1, S, S): as fine as a pixel, or coarser, as in a scan that was enlarged."""
+    fine = noise(count, 1, size, size)
+    coarse = F.interpolate(noise(count, 1, size * 2 // 3, size * 2 // 3), (size, size), mode="bicubic")
+    coarse = coarse / coarse.std(dim=(2, 3), keepdim=True)
+    return torch.where(chance(count, 1, 1, 1) < 0.5, fine, coarse)
 
 
 def _jpeg(L: Tensor, quality: Tensor) -> Tensor:
