@@ -14,9 +14,12 @@ import argparse
 import sys
 from pathlib import Path
 
+import torch
+
 from colorizegan.bundle import open_bundle
 from colorizegan.errors import ColorizeGANError, UsageError
 from colorizegan.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from colorizegan.training.mixing import mix_states
 from colorizegan.training.restore import restore
 
 
@@ -42,19 +45,19 @@ def mix(checkpoint: Path, bundle: str, out: Path, share: float) -> Path:
         raise UsageError(f"a share of {share:g} is not possible", remedy="give one from 0 to 1")
     trained = load_checkpoint(checkpoint)
     start = restore(open_bundle(bundle)).net.state_dict()
-    tensors = {}
-    for name, value in trained.part("average").items():
+    average, base = trained.part("average"), {}
+    for name, value in average.items():
         if not value.is_floating_point() or name.startswith("recognizer."):
-            mixed = value
+            base[name] = value
         elif name in start:
             if start[name].shape != value.shape:
                 raise UsageError(f"{bundle} holds another network", remedy="give the bundle that the run started from")
-            mixed = share * value + (1 - share) * start[name]
+            base[name] = start[name]
         elif name.startswith("seen."):
-            mixed = share * value
+            base[name] = torch.zeros_like(value)
         else:
             raise UsageError(f"{bundle} lacks {name}", remedy="give the bundle that the run started from")
-        tensors[f"average.{name}"] = mixed
+    tensors = {f"average.{name}": value for name, value in mix_states(base, average, share).items()}
     return save_checkpoint(out, trained.facts["state"]["step"], Checkpoint(tensors, trained.facts))
 
 

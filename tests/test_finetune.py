@@ -20,7 +20,8 @@ from colorizegan.cli import app
 from colorizegan.errors import DataError, ModelError, OutputError, UsageError
 from colorizegan.training import finetune as module
 from colorizegan.training.checkpoint import load_newest
-from colorizegan.training.finetune import finetune, mix_states, rate_factor
+from colorizegan.training.finetune import finetune
+from colorizegan.training.mixing import mix_states
 from colorizegan.training.restore import restore
 from colorizegan.training.tuning_score import CHROMAS, best_chroma, steering_score
 from colorizegan.training.validate import score_squares
@@ -129,13 +130,6 @@ def test_the_chroma_is_that_which_serves_both(wanted: float) -> None:
     assert seen.chroma == wanted
     assert seen.score == pytest.approx(100, abs=0.5)
     assert seen.ciede2000 == pytest.approx(0, abs=0.01)
-
-
-def test_the_rate_rises_and_falls_to_nothing_with_the_time() -> None:
-    assert rate_factor(0, 0.0) < 0.1
-    assert rate_factor(1000, 0.0) == 1.0
-    assert rate_factor(1000, 0.5) == pytest.approx(0.5)
-    assert rate_factor(1000, 1.0) == rate_factor(1000, 1.7) == 0.0
 
 
 def test_a_mix_lies_between_and_changes_neither() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import json
 import logging
-import math
 import os
 import shutil
 import tempfile
@@ -42,11 +41,12 @@ from colorizegan.training.duplicates import difference_hash, group_near, split_g
 from colorizegan.training.export import export_bundle
 from colorizegan.training.layouts import PhotoFile, list_photos, split_source
 from colorizegan.training.losses import generator_losses
+from colorizegan.training.mixing import mix_states
 from colorizegan.training.networks import ColorOutput, ColorUNet
 from colorizegan.training.photocache import PhotoCache, open_cache, read_bytes
 from colorizegan.training.restore import Restored, restore
 from colorizegan.training.runlog import progress_bar
-from colorizegan.training.step import update_average
+from colorizegan.training.step import learning_rate, update_average
 from colorizegan.training.tuning_score import Steered, answer, best_chroma
 from colorizegan.training.validate import holdout_squares, score_squares
 
@@ -61,9 +61,9 @@ AVERAGE = 0.99  # decay per step of the averaged weights
 ENCODER = 0.3  # factor on the rate of the encoder: its features serve every kind of photo
 SHARES = (0.25, 0.5, 0.75)  # of the tuned weights in the mixes with the base's that are tried at the end
 # Share of equal weights in those that make up for rare colours; the base was trained with 0.5. A set of one kind has
-# few colours, and with 0.5 the others come up where they do not belong: CIEDE2000 of landscapes got worse.
+# few colours, and with 0.5 the others came up where they do not belong: tuned to landscapes, the model was right about
+# 82 % of the skies' pixels, the base about 92 %, and CIEDE2000 did not fall.
 REBALANCE = 0.75
-_WARM_UP = 50  # steps
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def finetune(
         model: the bundle to start from, as `open_bundle` takes it; None = the default one.
         minutes: of training, at most; decoding before it and the report after it come on top.
         report: the report's folder; default: beside the bundle, `<out>-report`.
-        lr: the largest learning rate; after a short rise it falls to nothing along half a cosine over the minutes.
+        lr: the largest learning rate: it rises for a tenth of the minutes, and falls to nothing along half a cosine.
         batch: crops a step.
         seed: of crops and augmentation. How many steps fit into the time differs from run to run, and so do results.
         command: what the user typed, for the report.
@@ -187,7 +187,7 @@ def finetune(
 def _settings(base: Restored, lr: float, batch: int, seed: int) -> Config:
     """One stage at the size that the product works at, with the losses of pretraining."""
     size = max(64, min(192, base.card["working_size"] // 32 * 32))
-    stage = Stage(images=1, size=size, batch=batch, crop=0.6, lr=lr)
+    stage = Stage(images=1, size=size, batch=batch, crop=0.6, lr=lr, warmup=0.1, final_lr=0.0)
     augment = AugmentConfig(film=0.2, hints=0.15)
     return Config("finetune", seed, (stage,), network=base.config, augment=augment, ema=AVERAGE)
 
@@ -236,7 +236,9 @@ def _train(
             chance = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
             batch = make_batch(rgb.to(device), config.augment, chance)
             for group in optimizer.param_groups:
-                group["lr"] = group["full"] * rate_factor(step, (time.monotonic() - begun) / (60 * minutes))
+                group["lr"] = group["full"] * learning_rate(
+                    stage, min(1.0, (time.monotonic() - begun) / (60 * minutes))
+                )
             output = ColorOutput(*learner(batch.L, batch.hint_ab, batch.hint_mask))
             target, light = F.avg_pool2d(batch.ab, 2), F.avg_pool2d(batch.L_true, 2)
             parts = generator_losses(output, target, batch, light, stage, labels, rebalance, None)
@@ -276,24 +278,6 @@ def _train(
     if not best_step:
         logger.info("no step was better than the base on the photos that steer: the base's weights are kept")
     return weights, {"config": to_dict(config), "photos": len(training), "state": state}
-
-
-def rate_factor(step: int, done: float) -> float:
-    """Learning rate as a share of the largest: a straight rise over the first steps, and half a cosine down to 0.
-
-    Args:
-        step: counted from 0.
-        done: share of the time that is over, 0..1 (and above: 1).
-    """
-    return min(1.0, (step + 1) / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
-def mix_states(base: dict[str, Tensor], tuned: dict[str, Tensor], share: float) -> dict[str, Tensor]:
-    """`(1 - share) * base + share * tuned`, for floats; counters are those of `tuned`. Neither is changed."""
-    return {
-        name: torch.lerp(base[name], tensor, share) if tensor.is_floating_point() else tensor
-        for name, tensor in tuned.items()
-    }
 
 
 def _groups(net: ColorUNet, lr: float) -> list[dict[str, Any]]:
