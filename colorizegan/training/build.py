@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from colorizegan.bundle import open_bundle
 from colorizegan.errors import CheckpointError, ConfigError
 from colorizegan.training.checkpoint import load_checkpoint
 from colorizegan.training.config import Config, NetworkConfig, Stage
-from colorizegan.training.efficientnet import start_recognizer
+from colorizegan.training.efficientnet import EfficientNetFeatures, start_recognizer
 from colorizegan.training.networks import ColorUNet, PatchDiscriminator, Pix2PixUNet, init_pix2pix
 from colorizegan.training.restore import restore
-from colorizegan.training.squeezenet import start_encoder
+from colorizegan.training.squeezenet import SqueezeNetFeatures, start_encoder
 from colorizegan.training.zhang16 import Zhang16
 
 
@@ -67,6 +68,16 @@ def _start(net: nn.Module, config: Config, part: str) -> None:
         fits = False
     if not fits:
         raise CheckpointError("holds another network", path=path, remedy="give the same network settings")
+
+
+def open_features(path: Path) -> SqueezeNetFeatures | EfficientNetFeatures:
+    """The fixed network of a file of weights, for the perceptual distance. DataError where it holds neither."""
+    try:
+        with safe_open(path, "pt") as weights:
+            squeezenet = "conv1.weight" in weights.keys()  # noqa: SIM118  # not a mapping
+    except (SafetensorError, OSError):
+        squeezenet = True  # says what is wrong with the file
+    return SqueezeNetFeatures(path) if squeezenet else EfficientNetFeatures(path)
 
 
 def best_precision(asked: str) -> str:

@@ -117,6 +117,11 @@ class Stage:
     """Weight of the generator's adversarial loss."""
     perceptual: float = 0.0
     """Weight of the distance on the fixed feature network (losses.features)."""
+    judged_temperature: float = 0.0
+    """T of the U-Net's answer of both heads, for the adversarial and the perceptual loss and the looks that may end the
+    stage; 0 = they get the ab head's."""
+    judged_correction: float = 0.4
+    """Share of the ab head's correction in that answer, 0..1."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,8 @@ class LossConfig:
     rebalance: float = 0.5
     """lambda of the class rebalancing (Zhang 2016, eq. 4); 1 = none."""
     features: str = ""
-    """SqueezeNet 1.0 weights (safetensors) for the perceptual distance; needed if a stage has a perceptual weight."""
+    """Weights (safetensors) of the fixed network of the perceptual distance, SqueezeNet 1.0 or EfficientNet-Lite0 for
+    colour; needed if a stage has a perceptual weight."""
 
 
 @dataclass(frozen=True)
@@ -293,7 +299,13 @@ def check(config: Config) -> Config:
         elif stage.size < MIN_CROP or stage.size % 2:  # odd: the two half sizes would round apart
             raise ConfigError(f"stages.{i}.size is {stage.size}", remedy=f"it must be even, and {MIN_CROP} px or more")
         if stage.perceptual > 0 and not config.losses.features:
-            raise ConfigError(f"stages.{i}.perceptual needs losses.features", remedy="give the SqueezeNet weights")
+            raise ConfigError(f"stages.{i}.perceptual needs losses.features", remedy="give the weights of its network")
+        if stage.judged_temperature < 0 or not 0 <= stage.judged_correction <= 1:
+            raise ConfigError(f"stages.{i}: judged_temperature must be 0 or more, judged_correction in 0..1")
+        if stage.judged_temperature > 0 and config.network.generator != "unet":
+            raise ConfigError(
+                f"stages.{i}.judged_temperature is for two heads", remedy=f"set it to 0 with {config.network.generator}"
+            )
     for name, value, allowed in (
         ("losses.gan", config.losses.gan, ("vanilla", "lsgan", "hinge")),
         ("network.generator", config.network.generator, ("unet", "pix2pix", "zhang16")),

@@ -2,7 +2,7 @@
 
 The weights are a safetensors file that `scripts/efficientnet_weights.py` writes: batch norms folded into the
 convolutions, the three input channels summed for gray, everything after 1/32 of the size left out. The path is always
-given by the user.
+given by the user. With the three input channels kept, it measures the perceptual distance of colour pictures.
 """
 
 from __future__ import annotations
@@ -55,11 +55,15 @@ class InvertedResidual(nn.Module):
 
 
 class Recognizer(nn.Module):
-    """EfficientNet-Lite0 up to 1/32 of the size, on a gray picture. It never learns; its features tell things apart."""
+    """EfficientNet-Lite0 up to 1/32 of the size. It never learns; its features tell things apart.
 
-    def __init__(self) -> None:
+    Args:
+        channels: 1 for gray pictures, 3 for sRGB.
+    """
+
+    def __init__(self, channels: int = 1) -> None:
         super().__init__()
-        self.stem = SamePad(1, STEM, 3, 2)
+        self.stem = SamePad(channels, STEM, 3, 2)
         self.stages = nn.ModuleList()
         inputs = STEM
         for kernel, stride, outputs, blocks in STAGES:
@@ -72,10 +76,10 @@ class Recognizer(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Features of a gray picture.
+        """Features of a picture.
 
         Args:
-            x: (B, 1, H, W), sRGB codes of gray scaled to -1..1; H and W multiples of 32.
+            x: (B, channels, H, W), sRGB codes scaled to -1..1; H and W multiples of 32.
 
         Returns:
             (B, 192, H/32, W/32), (B, 112, H/16, W/16) and (B, 40, H/8, W/8), of either sign, magnitudes of some units.
@@ -86,6 +90,19 @@ class Recognizer(nn.Module):
             x = stage(x)
             maps.append(x)
         return maps[5], maps[4], maps[2]
+
+
+class EfficientNetFeatures(nn.Module):
+    """Fixed features of colour pictures for a perceptual distance. Raises DataError as `start_recognizer`."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.network = Recognizer(3)
+        start_recognizer(self.network, path)
+
+    def forward(self, rgb: Tensor) -> list[Tensor]:
+        """`rgb` (B, 3, H, W), sRGB 0..1, sides multiples of 32 -> three feature maps, at 1/8, 1/16 and 1/32."""
+        return list(reversed(self.network(2 * rgb - 1)))
 
 
 @torch.no_grad()

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from colorizegan.training import losses
@@ -16,7 +15,8 @@ from colorizegan.training.augment import make_batch
 from colorizegan.training.bins import SoftLabels, ab_bin_centres
 from colorizegan.training.build import best_precision, build_discriminator, build_generator
 from colorizegan.training.config import Config, Stage
-from colorizegan.training.networks import ColorOutput, count_parameters
+from colorizegan.training.networks import count_parameters
+from colorizegan.training.step import answer_to_judge, generate
 
 
 @dataclass(frozen=True)
@@ -107,18 +107,17 @@ def _stage(
         learns, uses_d = stage.kind != "pretrain_discriminator", stage.kind != "pretrain_generator"
         with torch.autocast(device.type, torch.bfloat16, enabled=precision.startswith("bf16")):
             with torch.set_grad_enabled(learns):
-                output = ColorOutput(*generator(batch.L, batch.hint_ab, batch.hint_mask))
-            shrink = stage.size // output.ab.shape[2]
-            target, light = (F.avg_pool2d(x, shrink) for x in (batch.ab, batch.L_true))
+                answer = generate(generator, batch, stage.size, 0, answer_to_judge(generator, stage))
+            light, judged = answer.light, answer.judged
             total = torch.zeros((), device=device)
             if uses_d:
-                pair = discriminator(light, target), discriminator(light, output.ab.detach())
+                pair = discriminator(light, answer.target), discriminator(light, judged.detach())
                 losses.discriminator_loss(*pair, config.losses.gan).backward()
             if learns:
-                parts = losses.generator_losses(output, target, batch, light, stage, labels, rebalance, None)
+                parts = losses.generator_losses(answer, batch, stage, labels, rebalance, None)
                 total = torch.stack([total, *parts.values()]).sum()
                 if stage.kind == "adversarial":
-                    total = total + losses.generator_loss(discriminator(light, output.ab), config.losses.gan)
+                    total = total + losses.generator_loss(discriminator(light, judged), config.losses.gan)
                 total.backward()
 
     with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):

@@ -20,7 +20,7 @@ from colorizegan.errors import CheckpointError, DataError
 from colorizegan.training import losses, stopping
 from colorizegan.training.augment import Batch, make_batch
 from colorizegan.training.bins import SoftLabels, rebalancing_weights
-from colorizegan.training.build import build_discriminator, build_generator, parameter_groups
+from colorizegan.training.build import build_discriminator, build_generator, open_features, parameter_groups
 from colorizegan.training.checkpoint import (
     Checkpoint,
     checkpoint_path,
@@ -32,7 +32,7 @@ from colorizegan.training.checkpoint import (
     save_checkpoint,
     write_atomic,
 )
-from colorizegan.training.config import Config, check, to_dict
+from colorizegan.training.config import Config, Stage, check, to_dict
 from colorizegan.training.datasets import Crops, Waiting, count_bins, crop_batches, read_weights, split_holdout
 from colorizegan.training.layouts import list_photos
 from colorizegan.training.networks import count_parameters
@@ -40,10 +40,10 @@ from colorizegan.training.parallel import add_up, in_turn, is_split, share_norms
 from colorizegan.training.photocache import PhotoCache, fingerprint, open_cache
 from colorizegan.training.runlog import RunLog, StopSignals, progress_bar, sole_writer
 from colorizegan.training.split import load_whole, whole
-from colorizegan.training.squeezenet import SqueezeNetFeatures
 from colorizegan.training.step import (
     Answer,
     add_to,
+    answer_to_judge,
     frozen_statistics,
     generate,
     learning_rate,
@@ -103,7 +103,7 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
         net.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # torch's types omit it
     average = copy.deepcopy(generator).eval().requires_grad_(False)
     needs_features = any(stage.perceptual > 0 for stage in config.stages)
-    features = SqueezeNetFeatures(Path(config.losses.features)).to(device) if needs_features else None
+    features = open_features(Path(config.losses.features)).to(device) if needs_features else None
     learning = (count_parameters(generator) / 1e6, count_parameters(discriminator) / 1e6)
     tell("generator %.2f M, discriminator %.2f M parameters to learn", *learning)
 
@@ -159,13 +159,14 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
         facts |= {"config": to_dict(config), "skipped": store.skipped, "photos": len(training)}
         return Checkpoint(tensors, facts)
 
-    def take_look(held_out_squares: Tensor) -> stopping.Look:
-        """A look at the average, which is kept as a snapshot."""
+    def take_look(held_out_squares: Tensor, stage: Stage) -> stopping.Look:
+        """A look at the average, at the answer that the stage judges; its weights are kept as a snapshot."""
         current = pack_state("average", "discriminator")
         facts = {}
         if first:
             plain.load_state_dict(current.part("average"))
-            facts = stopping.look(plain, held_out_squares, device, state["step"]).facts()
+            shown = answer_to_judge(plain, stage) or plain
+            facts = stopping.look(shown, held_out_squares, device, state["step"]).facts()
         state["looks"].append(fabric.broadcast(facts))
         if first:
             save_checkpoint(out / "snapshots", state["step"], current, kept=None)
@@ -198,12 +199,13 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
                 load_optimizer(opt_g, saved.part("opt_g"))
                 load_optimizer(opt_d, saved.part("opt_d"))
             fabric_g, fabric_d = (cast(torch.optim.Optimizer, fabric.setup_optimizers(opt)) for opt in (opt_g, opt_d))
+            heads = answer_to_judge(generator, stage)
             learns, uses_d = stage.kind != "pretrain_discriminator", stage.kind != "pretrain_generator"
             generator.train(learns)
             discriminator.train()
             watched = squares if stage.kind == "adversarial" and config.stopping.every > 0 else None
             if watched is not None and not state["looks"]:
-                take_look(watched)
+                take_look(watched, stage)
 
             # --- this stage's batches, from where it stopped; of each, the share of this process ---
             # Each stage has crop numbers of its own, so that no stage repeats another one's crops.
@@ -238,12 +240,11 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
                                 torch.set_grad_enabled(learns and keeps_graph),
                                 frozen_statistics(generator, keeps_graph),
                             ):
-                                answer = generate(net_g, piece, stage.size, seeds[n])
-                            output, target, light = answer
+                                answer = generate(net_g, piece, stage.size, seeds[n], heads)
                             with fabric.no_backward_sync(net_d) if n + 1 < len(pieces) else nullcontext():
-                                loss = losses.discriminator_loss(
-                                    net_d(light, target), net_d(light, output.ab.detach()), config.losses.gan
-                                )
+                                real = net_d(answer.light, answer.target)
+                                fake = net_d(answer.light, answer.judged.detach())
+                                loss = losses.discriminator_loss(real, fake, config.losses.gan)
                                 fabric.backward(loss / len(pieces))
                             add_to(values, {"discriminator": loss}, len(pieces))
                         fabric_d.step()
@@ -255,14 +256,11 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
                         for n, piece in enumerate(pieces):
                             with fabric.no_backward_sync(net_g) if n + 1 < len(pieces) else nullcontext():
                                 if answer is None or not keeps_graph:
-                                    answer = generate(net_g, piece, stage.size, seeds[n])
-                                output, target, light = answer
-                                parts = losses.generator_losses(
-                                    output, target, piece, light, stage, labels, rebalance, features
-                                )
+                                    answer = generate(net_g, piece, stage.size, seeds[n], heads)
+                                parts = losses.generator_losses(answer, piece, stage, labels, rebalance, features)
                                 if stage.kind == "adversarial":
                                     with fabric.autocast():
-                                        judged = compiled_d(light, output.ab)
+                                        judged = compiled_d(answer.light, answer.judged)
                                     parts["adversarial"] = losses.generator_loss(judged, config.losses.gan)
                                 loss = torch.stack([getattr(stage, name) * part for name, part in parts.items()]).sum()
                                 fabric.backward(loss / len(pieces))
@@ -312,7 +310,7 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
                     done = state["stage_images"] >= stage.images
                     due = watched is not None and state["stage_images"] % config.stopping.every < stage.batch
                     if watched is not None and (done or due):
-                        seen = take_look(watched)
+                        seen = take_look(watched, stage)
                         looks = [stopping.Look(**facts) for facts in state["looks"]]
                         broken = stopping.broken_rule(looks[0], seen, config.stopping)
                         if log is not None:

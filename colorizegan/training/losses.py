@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -9,9 +11,9 @@ from torch.nn import functional as F
 from colorizegan.training.augment import Batch, lab_to_rgb
 from colorizegan.training.bins import SoftLabels
 from colorizegan.training.config import Stage
-from colorizegan.training.networks import ColorOutput
-from colorizegan.training.squeezenet import SqueezeNetFeatures
+from colorizegan.training.step import Answer
 
+Features = Callable[[Tensor], list[Tensor]]  # sRGB 0..1 (B, 3, H, W) -> feature maps, shallow to deep
 ADVERSARIAL_KINDS = ("vanilla", "lsgan", "hinge")
 
 
@@ -89,17 +91,16 @@ def perceptual_loss(fake: list[Tensor], real: list[Tensor]) -> Tensor:
 
 
 def generator_losses(
-    output: ColorOutput,
-    target: Tensor,
+    answer: Answer,
     batch: Batch,
-    light: Tensor,
     stage: Stage,
     labels: SoftLabels,
     rebalance: Tensor,
-    features: SqueezeNetFeatures | None,
+    features: Features | None,
 ) -> dict[str, Tensor]:
     """The generator's losses on one batch that do not need the discriminator, named as their weights in Stage."""
     parts: dict[str, Tensor] = {}
+    output, target = answer.output, answer.target
     if stage.l1 > 0:
         parts["l1"] = smooth_l1_loss(output.ab, target, stage.huber) if stage.huber else l1_loss(output.ab, target)
     if output.logits is not None and stage.classes > 0:
@@ -107,8 +108,10 @@ def generator_losses(
         index, weight = labels(F.avg_pool2d(batch.ab, 2)[:, :, ::2, ::2])
         parts["classes"] = class_loss(output.logits, index, weight, rebalance)
     if features is not None and stage.perceptual > 0:
-        fake = lab_to_rgb(torch.cat((light, output.ab.float()), dim=1))
+        # At the full size, as the colours will be seen: joined with the light of the photo.
+        ab = F.interpolate(answer.judged.float(), batch.ab.shape[2:], mode="bilinear", align_corners=False)
+        fake = lab_to_rgb(torch.cat((batch.L_true, ab), dim=1))
         with torch.no_grad():
-            real = features(lab_to_rgb(torch.cat((light, target), dim=1)))
+            real = features(lab_to_rgb(torch.cat((batch.L_true, batch.ab), dim=1)))
         parts["perceptual"] = perceptual_loss(features(fake), real)
     return parts

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from colorizegan.training.answer import BothHeads
 from colorizegan.training.augment import Batch
 from colorizegan.training.config import Stage
-from colorizegan.training.networks import ColorOutput
+from colorizegan.training.networks import ColorOutput, ColorUNet
 from colorizegan.training.split import own_part
 
 
@@ -22,17 +23,29 @@ class Answer(NamedTuple):
     """The generator's answer, and what it is compared with at the same size, (B, 2, h, w) and (B, 1, h, w)."""
 
     output: ColorOutput
+    judged: Tensor  # (B, 2, h, w), what the discriminator and the feature network are shown
     target: Tensor
     light: Tensor
 
 
-def generate(net: nn.Module, batch: Batch, size: int, seed: int) -> Answer:
-    """Colours for a batch of crops of `size` px; `seed` decides what is random inside the network."""
+def generate(net: nn.Module, batch: Batch, size: int, seed: int, heads: BothHeads | None = None) -> Answer:
+    """Colours for a batch of crops of `size` px; `seed` decides what is random inside the network.
+
+    `heads`: the answer that is judged; without, it is the ab head's.
+    """
     torch.manual_seed(seed)
     output = ColorOutput(*net(batch.L, batch.hint_ab, batch.hint_mask))
     shrink = size // output.ab.shape[2]  # 1, 2 or 4, by the network
     target, light = (F.avg_pool2d(x, shrink) if shrink > 1 else x for x in (batch.ab, batch.L_true))
-    return Answer(output, target, light)
+    return Answer(output, heads.of(output) if heads else output.ab, target, light)
+
+
+def answer_to_judge(net: nn.Module, stage: Stage) -> BothHeads | None:
+    """What a stage shows to the discriminator and the feature network of a generator; None = the ab head's answer."""
+    if stage.judged_temperature == 0:
+        return None
+    assert isinstance(net, ColorUNet)  # as `config.check` has seen to
+    return BothHeads(net, stage.judged_correction, stage.judged_temperature)
 
 
 def add_to(values: dict[str, Tensor], parts: dict[str, Tensor], pieces: int) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from colorizegan.training.networks import ColorOutput, ColorUNet
+from colorizegan.training.answer import BothHeads
+from colorizegan.training.networks import ColorUNet
 from colorizegan.training.restore import Restored
 from colorizegan.training.validate import predict_squares, score_squares
 
@@ -55,18 +56,7 @@ def answer(net: ColorUNet, base: Restored, squares: Tensor, device: torch.device
 
     Every other pixel each way is enough to score, and takes a quarter of the time.
     """
-    L, truth, predicted, _ = predict_squares(_Answer(net, base), squares, device)
+    L, truth, predicted, _ = predict_squares(
+        BothHeads(net, base.correction, base.temperature, base.chroma), squares, device
+    )
     return L, truth[..., ::2, ::2], predicted[..., ::2, ::2]
-
-
-class _Answer(nn.Module):
-    """What the bundle will answer: the network's ab with the card's chroma, correction and temperature."""
-
-    def __init__(self, net: ColorUNet, base: Restored) -> None:
-        super().__init__()
-        self.net, self.base = net, base
-
-    def forward(self, L: Tensor) -> ColorOutput:
-        hint_ab, mask = L.new_zeros(len(L), 2, *L.shape[2:]), torch.zeros_like(L)
-        ab, _ = self.net.predict_padded(L, hint_ab, mask, self.base.correction, self.base.temperature)
-        return ColorOutput(self.base.chroma * ab, None)
