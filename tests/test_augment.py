@@ -56,6 +56,17 @@ def test_film_changes_brightness_only() -> None:
     assert batch.L.max() <= 100
 
 
+def test_film_softens_and_sharpens() -> None:
+    """Of pictures of one edge each, the edge is steeper in some than it was, and flatter in others."""
+    edge = torch.full((128, 3, 32, 32), 90, dtype=torch.uint8)
+    edge[..., 16:] = 160
+    L = make_batch(edge, AugmentConfig(flip=False, film=1.0, hints=0.0), seeded()).L.mean(dim=2)[:, 0]  # (B, 32)
+    # The step at the edge, against the one between areas away from it: tone curves change both alike.
+    step = (L[:, 16] - L[:, 15]) / (L[:, 20:28].mean(1) - L[:, 4:12].mean(1))
+    assert (step > 1.15).sum() > 16
+    assert (step < 0.85).sum() > 16
+
+
 @pytest.mark.parametrize("quality", [30, 60, 75])
 def test_jpeg_is_that_of_an_encoder(quality: int) -> None:
     rng = np.random.default_rng(0)

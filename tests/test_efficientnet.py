@@ -13,7 +13,15 @@ from colorizegan.errors import CheckpointError, ConfigError, DataError
 from colorizegan.training.build import build_generator, build_unet, parameter_groups
 from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
 from colorizegan.training.config import NetworkConfig, load_config
-from colorizegan.training.efficientnet import STAGES, WIDTHS, InvertedResidual, Recognizer, SamePad, start_recognizer
+from colorizegan.training.efficientnet import (
+    STAGES,
+    WIDTHS,
+    EfficientNetFeatures,
+    InvertedResidual,
+    Recognizer,
+    SamePad,
+    start_recognizer,
+)
 from colorizegan.training.networks import ColorUNet
 
 SMALL = NetworkConfig(widths=(32, 32, 24, 16, 16), deep_blocks=0)
@@ -157,6 +165,18 @@ def test_the_script_folds_the_norms_of_published_weights(repository: Path, tmp_p
     # Not at the far edges, where the padding's zeros stand for other codes; weights are in half precision.
     assert torch.allclose(found[..., :-2, :-2], x[..., :-2, :-2], atol=0.02 * float(x.abs().max()))
     assert float(x.std()) > 1
+
+    # For colour pictures the three filters stay apart: gray gets the same, a red picture something else.
+    done = subprocess.run(
+        [*script, "--colour", "--weights", str(tmp_path / "published.pth")], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    features = EfficientNetFeatures(out)
+    gray, wanted = (code / 255).expand(1, 3, 32, 32), list(reversed(net((code - 127.5) / 127.5)))
+    for found, map_ in zip(features(gray), wanted, strict=True):
+        assert torch.allclose(found, map_, atol=0.05 * float(map_.abs().max()))
+    red = gray * torch.tensor((1.0, 0.2, 0.2))[None, :, None, None]
+    assert (features(red)[0] - features(gray)[0]).abs().mean() > 0.1 * wanted[0].abs().mean()
 
 
 def test_the_script_says_what_is_missing(repository: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from skimage.color import lch2lab
 
+from colorizegan.bench.figures import METRICS
 from colorizegan.bench.metrics import lab_of
 from colorizegan.bench.protocols import PROTOCOLS, open_photos, prepare
 from colorizegan.bench.run import evaluate
@@ -88,6 +89,22 @@ def test_hits_are_shares_of_the_region():
     region[:] = False
     region[:10] = True
     assert hits(lab, {"sky": region})["sky_hit"] == 1
+    assert hits(lab, {"sky": region})["sky_area"] == 0.25
+
+
+def test_large_regions_weigh_more_by_pixels_than_by_photos():
+    """All of a small region right, none of one three times as large."""
+    whole = np.ones((20, 20), bool)
+    quarter = np.zeros((20, 20), bool)
+    quarter[:, :5] = True
+    right, wrong = hits(of_hue(270, 30), {"sky": quarter}), hits(of_hue(90, 30), {"sky": whole & ~quarter})
+    none = hits(of_hue(270, 30), {})  # another photo, without sky
+    means = {name: np.array([np.mean([right[name], wrong[name], none[name]])]) for name in right}
+    by_photo, by_pixel = METRICS["sky_right"].formula, METRICS["sky_pixels"].formula
+    assert by_photo is not None
+    assert by_pixel is not None
+    assert by_photo(means)[0] == pytest.approx(50)
+    assert by_pixel(means)[0] == pytest.approx(25)
 
 
 def test_what_counts_as_seen_is_right():
@@ -146,6 +163,8 @@ def test_figures_of_a_report(tmp_path: Path):
     for kind in ("sky", "vegetation", "water"):
         assert report.scores["truth"][f"{kind}_right"].value == 100
         assert report.scores["gray"][f"{kind}_right"].value == 0
+        assert report.scores["truth"][f"{kind}_pixels"].value == pytest.approx(100)
+        assert report.scores["gray"][f"{kind}_pixels"].value == 0
     assert "skin_right" not in report.scores["truth"]
     assert report.notes == ["Photos with a region: sky 6 (by detector), vegetation 6 (by detector), water 5 (marked)."]
 

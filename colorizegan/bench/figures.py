@@ -119,19 +119,33 @@ _ALL = (
     ),
     Metric("l_error", "L error", FAULTS, "lower", 3, "L", _mean("l_error"), "mean |L - L of the truth|"),
     *(
-        Metric(
-            f"{kind.name}_right",
-            kind.name,
-            MEANING,
-            "higher",
-            1,
-            "%",
-            _ratio(f"{kind.name}_hit", f"{kind.name}_seen", 100),
-            f"share of the region with hue {kind.hue[0]:g}..{kind.hue[1]:g} degrees and chroma over {kind.chroma:g}, "
-            "mean over the photos that have one; regions: see docs/evaluation.md",
-            f"{kind.name}_seen",
-        )
+        metric
         for kind in KINDS.values()
+        for right in (f"share with hue {kind.hue[0]:g}..{kind.hue[1]:g} degrees and chroma over {kind.chroma:g}",)
+        for metric in (
+            Metric(
+                f"{kind.name}_right",
+                kind.name,
+                MEANING,
+                "higher",
+                1,
+                "%",
+                _ratio(f"{kind.name}_hit", f"{kind.name}_seen", 100),
+                f"{right} in the region, mean over the photos that have one; regions: see docs/evaluation.md",
+                f"{kind.name}_seen",
+            ),
+            Metric(
+                f"{kind.name}_pixels",
+                f"{kind.name}, of pixels",
+                MEANING,
+                "higher",
+                1,
+                "%",
+                _ratio(f"{kind.name}_hit_area", f"{kind.name}_area", 100),
+                f"{right} in all regions together: large ones weigh more",
+                f"{kind.name}_seen",
+            ),
+        )
     ),
     *(
         metric

@@ -2,8 +2,9 @@
 
 Regions are found on the true colour photo. Where people have marked them (`Labels`, a table of boxes), a region is what
 looks like its kind inside a box. Elsewhere simple detectors find sky and vegetation; their accuracy stands in
-docs/evaluation.md. An entrant's figure is the share of a region whose hue lies in the sector of its kind, mean over the
-photos that have such a region. Truth scores 100 by construction, gray 0.
+docs/evaluation.md. An entrant's figures are the share of a region whose hue lies in the sector of its kind, mean over
+the photos that have such a region, and that share of the pixels of all regions. Truth scores 100 by construction, gray
+0.
 """
 
 from __future__ import annotations
@@ -126,12 +127,15 @@ def find_regions(lab: NDArray[np.float32], labels: Labels | None = None, key: st
 
 
 def hits(lab: NDArray[np.float32], regions: dict[str, NDArray[np.bool_]]) -> dict[str, float]:
-    """Columns <kind>_hit (share of the region in the right sector, 0..1) and <kind>_seen (1 = there is a region)."""
+    """Columns of the regions: <kind>_seen (1 = there is one), <kind>_hit (share of it in the right sector, 0..1),
+    <kind>_area (share of the photo that it covers) and <kind>_hit_area (their product)."""
     columns: dict[str, float] = {}
     for name, kind in KINDS.items():
         region = regions.get(name)
-        columns[f"{name}_seen"] = 0.0 if region is None else 1.0
-        columns[f"{name}_hit"] = 0.0 if region is None else float(_right(lab[region], kind).mean())
+        hit = 0.0 if region is None else float(_right(lab[region], kind).mean())
+        area = 0.0 if region is None else float(region.mean())
+        columns[f"{name}_seen"] = float(region is not None)
+        columns |= {f"{name}_hit": hit, f"{name}_area": area, f"{name}_hit_area": hit * area}
     return columns
 
 

@@ -98,7 +98,7 @@ class EfficientNetFeatures(nn.Module):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.network = Recognizer(3)
-        start_recognizer(self.network, path)
+        start_recognizer(self.network, path, "make it with scripts/efficientnet_weights.py --colour")
 
     def forward(self, rgb: Tensor) -> list[Tensor]:
         """`rgb` (B, 3, H, W), sRGB 0..1, sides multiples of 32 -> three feature maps, at 1/8, 1/16 and 1/32."""
@@ -106,13 +106,14 @@ class EfficientNetFeatures(nn.Module):
 
 
 @torch.no_grad()
-def start_recognizer(recognizer: Recognizer, path: Path) -> None:
+def start_recognizer(
+    recognizer: Recognizer, path: Path, remedy: str = "make it with scripts/efficientnet_weights.py"
+) -> None:
     """Put the weights of a file into the recognizer.
 
     Raises:
         DataError: the file is missing, unreadable, or holds another network.
     """
-    remedy = "make it with scripts/efficientnet_weights.py"
     try:
         weights = {name: tensor.float() for name, tensor in load_file(path).items()}
         recognizer.load_state_dict(weights)

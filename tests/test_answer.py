@@ -1,0 +1,142 @@
+"""The answer of both heads in training: what the bundle will show, taught by the losses that judge it."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from tiny_run import overrides
+
+from colorizegan.errors import ConfigError, DataError
+from colorizegan.training.answer import BothHeads
+from colorizegan.training.augment import make_batch
+from colorizegan.training.bins import SoftLabels, ab_bin_centres
+from colorizegan.training.build import open_features
+from colorizegan.training.config import AugmentConfig, Stage, load_config
+from colorizegan.training.efficientnet import Recognizer
+from colorizegan.training.loop import train
+from colorizegan.training.losses import generator_losses
+from colorizegan.training.networks import ColorUNet
+from colorizegan.training.step import answer_to_judge, generate
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+@pytest.fixture
+def net() -> ColorUNet:
+    torch.manual_seed(0)
+    net = ColorUNet(widths=(32, 32, 24, 16, 16), deep_blocks=0).eval()
+    torch.nn.init.normal_(net.ab_last.weight, std=0.3)  # so that there is a correction
+    return net
+
+
+@pytest.fixture(scope="module")
+def colour_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of a feature network for colour pictures."""
+    torch.manual_seed(1)
+    path = tmp_path_factory.mktemp("weights") / "lite0.safetensors"
+    net = Recognizer(3)
+    for parameter in net.parameters():  # the usual start lets what the picture holds fade from layer to layer
+        if parameter.ndim > 1:
+            torch.nn.init.kaiming_normal_(parameter)
+        else:
+            torch.nn.init.zeros_(parameter)
+    save_file({name: tensor.half() for name, tensor in net.state_dict().items()}, path)
+    return path
+
+
+def test_training_judges_what_the_bundle_will_show(net: ColorUNet) -> None:
+    L = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(2)) * 100
+    heads = BothHeads(net, 0.4, 0.3, chroma=1.1)
+    shown, judged = heads(L).ab, heads.of(net(L))
+    assert torch.allclose(judged, shown, atol=1e-3)
+    assert (judged - net(L).ab).abs().max() > 1  # not the ab head's own answer
+
+
+def test_the_judged_answer_teaches_both_heads(net: ColorUNet) -> None:
+    BothHeads(net, 0.4, 0.3).of(net(torch.rand(1, 1, 64, 64) * 100)).sum().backward()
+    for part in (net.class_fine, net.class_coarse, net.ab_last):
+        assert part.weight.grad is not None
+        assert part.weight.grad.abs().max() > 0
+
+
+def test_without_a_temperature_the_ab_head_is_judged(net: ColorUNet) -> None:
+    assert answer_to_judge(net, Stage()) is None
+    rgb = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+    batch = make_batch(rgb, AugmentConfig(), torch.Generator().manual_seed(4))
+    answer = generate(net, batch, 64, 0)
+    assert torch.equal(answer.judged, answer.output.ab)
+
+
+def test_the_perceptual_distance_pulls_towards_the_colours_of_the_photo(net: ColorUNet, colour_weights: Path) -> None:
+    """A few steps on it alone bring the answer nearer to the photos in its features, by way of the distribution."""
+    chance = torch.Generator().manual_seed(5)
+    orange = torch.tensor((220.0, 130.0, 40.0))[None, :, None, None]
+    noise = torch.rand(4, 1, 64, 64, generator=chance) * 60 - 30
+    batch = make_batch((orange + noise).clamp(0, 255).byte(), AugmentConfig(film=0.0, hints=0.0), chance)
+    stage = Stage(l1=0.0, classes=0.0, perceptual=1.0, judged_temperature=0.3)
+    features, labels, rebalance = open_features(colour_weights), SoftLabels("cpu"), torch.ones(len(ab_bin_centres()))
+    optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+    heads = answer_to_judge(net, stage)
+    assert heads is not None
+    found = []
+    for _ in range(12):
+        parts = generator_losses(generate(net, batch, 64, 0, heads), batch, stage, labels, rebalance, features)
+        assert set(parts) == {"perceptual"}
+        optimizer.zero_grad()
+        parts["perceptual"].backward()
+        optimizer.step()
+        found.append(float(parts["perceptual"].detach()))
+    assert found[-1] < 0.7 * found[0]
+    warmth = heads.of(net(batch.L)).mean(dim=(0, 2, 3))
+    assert warmth.min() > 5  # a and b of orange are both above 0
+
+
+def test_a_run_with_both_is_steered_by_the_answer(photos: Path, colour_weights: Path, tmp_path: Path) -> None:
+    both = "judged_temperature=0.3"
+    stages = (
+        f"stages=[{{kind='pretrain_generator',images=8,size=64,batch=8,perceptual=0.5,{both}}},"
+        f"{{kind='adversarial',images=16,size=64,batch=8,adversarial=0.1,perceptual=0.5,{both}}}]"
+    )
+    config = load_config("tiny", None, overrides(photos, stages, f"losses.features={colour_weights}"))
+    train(config, tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    steps = [line for line in lines if line["event"] == "step"]
+    assert all(line["perceptual"] > 0 for line in steps)
+    assert {"adversarial", "discriminator"} <= set(steps[-1])
+    # The look is at the answer: another delta-CF than that of the ab head, which `validate` scores.
+    look = next(line for line in lines if line["event"] == "look")
+    scores = next(line for line in lines if line["event"] == "validate")
+    ab_head = scores["colorfulness"] - scores["colorfulness_truth"]
+    assert look["start"]["delta_cf"] != pytest.approx(ab_head, abs=1e-3)
+
+
+def test_what_holds_no_feature_network_is_refused(tmp_path: Path, colour_weights: Path) -> None:
+    gray = tmp_path / "gray.safetensors"
+    save_file(Recognizer().state_dict(), gray)
+    with pytest.raises(DataError, match=r"holds no EfficientNet-Lite0.*efficientnet_weights\.py --colour"):
+        open_features(gray)
+    with pytest.raises(DataError, match="no such file"):
+        open_features(tmp_path / "none")
+    torn = tmp_path / "torn"
+    torn.write_bytes(colour_weights.read_bytes()[:1000])
+    with pytest.raises(DataError, match="not a readable safetensors file"):
+        open_features(torn)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (["stages.0.judged_temperature=-1"], "judged_temperature must be 0 or more"),
+        (["stages.0.judged_correction=1.5"], "judged_correction in 0..1"),
+    ],
+)
+def test_impossible_answers_are_refused(changes: list[str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load_config("default", None, changes)
+
+
+def test_networks_with_one_head_have_no_answer_of_two() -> None:
+    with pytest.raises(ConfigError, match="is for two heads; set it to 0 with pix2pix"):
+        load_config("pix2pix", None, ["stages.0.judged_temperature=0.3"])
