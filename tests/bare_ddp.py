@@ -28,7 +28,7 @@ from colorizegan.training.layouts import list_photos
 from colorizegan.training.networks import ColorOutput
 from colorizegan.training.parallel import share_norms
 from colorizegan.training.photocache import open_cache
-from colorizegan.training.step import learning_rate
+from colorizegan.training.step import Answer, learning_rate
 
 
 def main() -> None:
@@ -77,7 +77,8 @@ def main() -> None:
 
         discriminator.requires_grad_(False)
         opt_g.zero_grad()
-        parts = losses.generator_losses(output, target, batch, light, stage, labels, rebalance, None)
+        answer = Answer(output, output.ab, target, light)
+        parts = losses.generator_losses(answer, batch, stage, labels, rebalance, None)
         parts["adversarial"] = losses.generator_loss(discriminator(light, output.ab), "hinge")
         torch.stack([getattr(stage, name) * part for name, part in parts.items()]).sum().backward()
         nn.utils.clip_grad_norm_(generator.parameters(), 5.0)

@@ -24,7 +24,6 @@ import scipy.ndimage  # noqa: F401  # the report needs it: better missed now tha
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from colorizegan.bench.photoset import PICTURE_SUFFIXES
 from colorizegan.bench.report import Report
@@ -42,11 +41,11 @@ from colorizegan.training.export import export_bundle
 from colorizegan.training.layouts import PhotoFile, list_photos, split_source
 from colorizegan.training.losses import generator_losses
 from colorizegan.training.mixing import mix_states
-from colorizegan.training.networks import ColorOutput, ColorUNet
+from colorizegan.training.networks import ColorUNet
 from colorizegan.training.photocache import PhotoCache, open_cache, read_bytes
 from colorizegan.training.restore import Restored, restore
 from colorizegan.training.runlog import progress_bar
-from colorizegan.training.step import learning_rate, update_average
+from colorizegan.training.step import generate, learning_rate, update_average
 from colorizegan.training.tuning_score import Steered, answer, best_chroma
 from colorizegan.training.validate import holdout_squares, score_squares
 
@@ -239,9 +238,8 @@ def _train(
                 group["lr"] = group["full"] * learning_rate(
                     stage, min(1.0, (time.monotonic() - begun) / (60 * minutes))
                 )
-            output = ColorOutput(*learner(batch.L, batch.hint_ab, batch.hint_mask))
-            target, light = F.avg_pool2d(batch.ab, 2), F.avg_pool2d(batch.L_true, 2)
-            parts = generator_losses(output, target, batch, light, stage, labels, rebalance, None)
+            given = generate(learner, batch, stage.size, step)
+            parts = generator_losses(given, batch, stage, labels, rebalance, None)
             loss = torch.stack([getattr(stage, name) * part for name, part in parts.items()]).sum()
             optimizer.zero_grad(set_to_none=True)
             fabric.backward(loss)
