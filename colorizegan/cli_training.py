@@ -1,7 +1,8 @@
-"""The commands around training photos: `finetune`, `data inspect`, `data pack`. Thin shells, as in cli.py."""
+"""The commands of training: `train`, `export`, `finetune`, `data inspect`, `data pack`. Thin shells, as cli.py."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 import sys
@@ -13,14 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from colorizegan.cli_options import Debug
 from colorizegan.console import log_lines, progress, put, require, say
+from colorizegan.errors import UsageError
 
 if TYPE_CHECKING:
     from colorizegan.training.config import Config
 
 # Optional[...] and not X | None: Typer reads these at run time.
 # ruff: noqa: UP045
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Sources = Annotated[
     list[str],
     typer.Argument(
@@ -29,6 +31,84 @@ Sources = Annotated[
 ]
 
 data = typer.Typer(help="Look at training photos, and pack them into shards.", no_args_is_help=True)
+
+
+def train(
+    data: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--data",
+            metavar="[LAYOUT:]PATH[@WEIGHT]",
+            help="Colour photos: a folder, a shard, a known data set; repeat.",
+        ),
+    ] = None,
+    output: Annotated[Optional[Path], typer.Option("--output", "-o", metavar="RUN", help="The run's folder.")] = None,
+    preset: Annotated[str, typer.Option(help="Settings to start from: default, pix2pix or tiny.")] = "default",
+    config: Annotated[Optional[Path], typer.Option(metavar="FILE.toml", help="Settings that differ.")] = None,
+    changes: Annotated[
+        Optional[list[str]], typer.Option("--set", metavar="a.b=c", help="One setting that differs; repeat.")
+    ] = None,
+    cache: Annotated[
+        Optional[Path], typer.Option(metavar="FOLDER", help="Where decoded photos are kept. [default: RUN/cache]")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in RUN.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Only say what it would take: sizes, operations, memory, time.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Train a model on colour photos."""
+    if output is None and not dry_run:
+        raise UsageError("no folder for the run", remedy="give one with -o")
+    try:
+        from colorizegan.training.config import load_config
+        from colorizegan.training.loop import train as train_network
+    except ModuleNotFoundError as error:
+        require("train", error)
+    settings = load_config(preset, config, changes or [])
+    if data:
+        settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, sources=tuple(data)))
+    if not settings.data.sources:
+        raise UsageError("no photos to learn from", remedy="name a folder or tar shards with --data")
+    if dry_run or output is None:
+        foretell(settings)
+        return
+    with log_lines():
+        train_network(settings, output, resume=resume, cache=cache)
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or one checkpoint.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="BUNDLE", help="The bundle's new folder.")],
+    name: Annotated[str, typer.Option(help="The model's name in its card.")] = "custom",
+    card: Annotated[
+        Optional[Path], typer.Option(metavar="FILE.json", help="More entries for the card: licence, data, metrics.")
+    ] = None,
+    chroma: Annotated[float, typer.Option(min=0, max=4, help="Factor on the colours, kept in the bundle.")] = 1.0,
+    correction: Annotated[
+        float, typer.Option(min=0, max=1, help="1: faithful but duller colours; 0: vivid ones; kept in the bundle.")
+    ] = 1.0,
+    temperature: Annotated[
+        Optional[float], typer.Option(min=0.05, max=2, help="T of the colour distribution's mean; less decides more.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Make a model bundle of a training run."""
+    try:
+        from colorizegan.training.export import export_bundle
+    except ModuleNotFoundError as error:
+        require("train", error)
+    with log_lines():
+        export_bundle(
+            checkpoint,
+            output,
+            name=name,
+            card_extra=card,
+            chroma=chroma,
+            correction=correction,
+            temperature=temperature,
+        )
+    say(f"{checkpoint} -> {output}")
 
 
 def finetune(

@@ -22,7 +22,7 @@ from http_client import running
 from PIL import Image
 from torch.nn import functional
 
-from colorizegan import bundle, cli, decoders, errors
+from colorizegan import bundle, cli, cli_colorize, decoders, errors
 from colorizegan.limits import Limits, ServiceLimits
 from colorizegan.options import Options
 from colorizegan.training.config import PRESETS, Config, load_config
@@ -186,9 +186,9 @@ def test_every_option_of_colorize_is_described(repository: Path, options: dict[s
     assert described == options["colorize"] - {"--help", "-h"}
     named = re.search(r"`--format` \(([^)]*)\)", text)
     assert named
-    assert re.findall(r"`(\w+)`", named[1]) == list(get_args(cli.Format))
+    assert re.findall(r"`(\w+)`", named[1]) == list(get_args(cli_colorize.Format))
     stated = {row[0].strip("`"): row[1] for row in rows(text, "option")}
-    for name, parameter in inspect.signature(cli.colorize).parameters.items():
+    for name, parameter in inspect.signature(cli_colorize.colorize).parameters.items():
         if isinstance(parameter.default, int | float) and not isinstance(parameter.default, bool):
             assert float(stated[f"--{name}"]) == parameter.default
 
