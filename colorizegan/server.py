@@ -21,7 +21,6 @@ from starlette.routing import Mount, Route
 
 from colorizegan import __version__
 from colorizegan.answers import PROBLEMS, Photo, answer_error, answer_http_error, answer_nobody, answer_unknown
-from colorizegan.batch import Stopped
 from colorizegan.colorizer import Colorizer
 from colorizegan.connection import connection_class
 from colorizegan.errors import ColorizeGANError, UsageError
@@ -31,6 +30,7 @@ from colorizegan.limits import ServiceLimits
 from colorizegan.onephoto import OnePhoto
 from colorizegan.options import MEDIA_TYPES, Options, best_format, preference, read_options, schema_of_request
 from colorizegan.prediction import describe_file
+from colorizegan.room import Stopped
 from colorizegan.service import Service, Turn
 from colorizegan.telemetry import Counter, Gauge, Histogram, exposition, process_gauges
 from colorizegan.upload import Upload, receive_upload

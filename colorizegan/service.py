@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from colorizegan.batch import Room, Stopped
 from colorizegan.errors import BusyError, LateError
 from colorizegan.limits import ServiceLimits
 from colorizegan.microbatch import MicroBatcher
 from colorizegan.reader import Reader
+from colorizegan.room import Room, Stopped
 
 if TYPE_CHECKING:
     from colorizegan.colorizer import Colorizer

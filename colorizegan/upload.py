@@ -15,8 +15,8 @@ from typing import IO, Any
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 
-from colorizegan.batch import Stopped
 from colorizegan.errors import BusyError, LateError, TooLargeError, UsageError
+from colorizegan.room import Stopped
 from colorizegan.service import Service
 
 __all__ = ["Upload", "receive_upload"]

@@ -392,8 +392,8 @@ def test_bad_files_among_many_cost_only_themselves(tmp_path: Path, colorizer: Co
 def test_large_photos_wait_for_room(tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
     album, out = tmp_path / "album", tmp_path / "out"
     put_photos(album, 10, 200, 300)
-    monkeypatch.setattr("colorizegan.batch.ROOM", 100_000)  # a photo and a half
-    monkeypatch.setattr("colorizegan.batch.ROOM_SHARE", 0)
+    monkeypatch.setattr("colorizegan.room.ROOM", 100_000)  # a photo and a half
+    monkeypatch.setattr("colorizegan.room.ROOM_SHARE", 0)
     under_way, most = 0, 0
     real = Colorizer.colorize_photo
 
