@@ -49,6 +49,8 @@ def test_every_figure_is_there_with_its_direction_and_unit(page: str):
             told |= {f"{part}, {found[1]}": (arrow, unit.split(", ")[part == "ab"]) for part in ("hue", "ab")}
         elif label == "sky, vegetation, water, skin":
             told |= dict.fromkeys(KINDS, (arrow, unit))
+        elif label == "the same, of pixels":
+            told |= {f"{kind}, of pixels": (arrow, unit) for kind in KINDS}
         else:
             told[label] = (arrow, unit)
     told["palette distance"] = (told["palette distance"][0], "")  # the page gives its range
