@@ -38,9 +38,8 @@ def main() -> int:
         return 2
     published: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     weights = {name: tensor.half().contiguous() for name, tensor in folded(published, options.colour).items()}
-    Recognizer(3 if options.colour else 1).load_state_dict(
-        {name: tensor.float() for name, tensor in weights.items()}
-    )  # all there, all fitting
+    network = Recognizer(3 if options.colour else 1)
+    network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})  # all there, all fitting
     save_file(weights, options.out)
     return 0
 

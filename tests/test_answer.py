@@ -54,6 +54,13 @@ def test_training_judges_what_the_bundle_will_show(net: ColorUNet) -> None:
     assert (judged - net(L).ab).abs().max() > 1  # not the ab head's own answer
 
 
+@pytest.mark.parametrize("size", [48, 50])
+def test_crops_of_any_even_size_are_judged(net: ColorUNet, size: int) -> None:
+    """Also where half the size is odd, and the distribution's quarter is rounded up."""
+    output = net(torch.rand(1, 1, size, size) * 100)
+    assert BothHeads(net, 0.4, 0.3).of(output).shape == output.ab.shape
+
+
 def test_the_judged_answer_teaches_both_heads(net: ColorUNet) -> None:
     BothHeads(net, 0.4, 0.3).of(net(torch.rand(1, 1, 64, 64) * 100)).sum().backward()
     for part in (net.class_fine, net.class_coarse, net.ab_last):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from colorizegan.training.networks import ColorOutput, ColorUNet, annealed_mean
+from colorizegan.training.networks import ColorOutput, ColorUNet
 
 
 class BothHeads(nn.Module):
@@ -34,10 +33,8 @@ class BothHeads(nn.Module):
         The ab head corrects a mean that it may not bend; here the mean itself is judged, and bent.
         """
         assert output.logits is not None
-
-        def mean(logits: Tensor, temperature: float) -> Tensor:
-            small = annealed_mean(logits.float(), self.net.centres, temperature)
-            return F.interpolate(small, scale_factor=2.0, mode="bilinear", align_corners=False)
-
-        corrected = output.ab - mean(output.logits.detach(), self.net.temperature)
-        return self.chroma * (mean(output.logits, self.temperature) + self.correction * corrected)
+        logits, (height, width) = output.logits, output.ab.shape[2:]
+        own = self.net.enlarged_mean(logits.detach(), self.net.temperature)
+        mean = self.net.enlarged_mean(logits, self.temperature)
+        own, mean = (x[:, :, :height, :width] for x in (own, mean))  # an odd half size has no whole quarter
+        return self.chroma * (mean + self.correction * (output.ab - own))

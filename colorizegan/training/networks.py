@@ -222,10 +222,10 @@ class ColorUNet(nn.Module):
         x = self.up4(x, x4, h4)  # (B, w4, H/4, W/4)
         logits = coarse + self.class_fine(x)  # (B, Q, H/4, W/4)
         # The distribution is taught by its own loss; the ab head reads it and may not bend it.
-        mean = self._annealed_mean(logits, self.temperature)
+        mean = self.enlarged_mean(logits.detach(), self.temperature)
         x = self.up2(x, x2, h2)
         residual = self.ab_head(torch.cat((x, (mean / AB_SCALE).to(x.dtype)), dim=1))
-        answer = mean if temperature is None else self._annealed_mean(logits, temperature)
+        answer = mean if temperature is None else self.enlarged_mean(logits.detach(), temperature)
         return answer + correction * AB_SCALE * residual.float(), logits
 
     def _recognize(self, L: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
@@ -237,9 +237,9 @@ class ColorUNet(nn.Module):
         first, second, third = (conv(m / RECOGNIZER_SCALE) for conv, m in zip(self.seen, maps, strict=True))
         return first, second, third
 
-    def _annealed_mean(self, logits: Tensor, temperature: float) -> Tensor:
-        """The annealed mean, enlarged to (B, 2, H/2, W/2)."""
-        mean = annealed_mean(logits.detach().float(), self.centres, temperature)
+    def enlarged_mean(self, logits: Tensor, temperature: float) -> Tensor:
+        """The annealed mean of logits (B, Q, h, w), enlarged to (B, 2, 2 h, 2 w)."""
+        mean = annealed_mean(logits.float(), self.centres, temperature)
         return F.interpolate(mean, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
