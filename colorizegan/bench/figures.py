@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizegan.bench.calibration import area, expected_calibration_error, saved
-from colorizegan.bench.semantics import KINDS
+from colorizegan.bench.semantics import KINDS, Kind
 from colorizegan.bench.stability import CHANGES
 
 __all__ = ["GROUPS", "METRICS", "Metric"]
@@ -57,6 +57,22 @@ def _ratio(top: str, bottom: str, factor: float = 1) -> Formula:
 
 def _auc(error: str, weight: str) -> Formula:
     return lambda m: 100 * (1 - m[error] / m[weight] / 150)
+
+
+def _meaning(kind: Kind) -> tuple[Metric, Metric]:
+    """How right a kind of region is, as a mean of photos and by pixels."""
+    right = f"share with hue {kind.hue[0]:g}..{kind.hue[1]:g} degrees and chroma over {kind.chroma:g}"
+
+    def metric(name: str, label: str, bottom: str, top: str, how: str) -> Metric:
+        formula = _ratio(f"{kind.name}_{top}", f"{kind.name}_{bottom}", 100)
+        return Metric(name, label, MEANING, "higher", 1, "%", formula, f"{right} {how}", f"{kind.name}_seen")
+
+    of_photos = "in the region, mean over the photos that have one; regions: see docs/evaluation.md"
+    of_pixels = "in all regions together: large ones weigh more"
+    return (
+        metric(f"{kind.name}_right", kind.name, "seen", "hit", of_photos),
+        metric(f"{kind.name}_pixels", f"{kind.name}, of pixels", "area", "hit_area", of_pixels),
+    )
 
 
 _WITHIN = "Zhang 2016: share of pixels within an ab error, mean over thresholds 0..150"
@@ -118,35 +134,7 @@ _ALL = (
         "share of the pixels of L 2..98 with a channel at 0 or 255",
     ),
     Metric("l_error", "L error", FAULTS, "lower", 3, "L", _mean("l_error"), "mean |L - L of the truth|"),
-    *(
-        metric
-        for kind in KINDS.values()
-        for right in (f"share with hue {kind.hue[0]:g}..{kind.hue[1]:g} degrees and chroma over {kind.chroma:g}",)
-        for metric in (
-            Metric(
-                f"{kind.name}_right",
-                kind.name,
-                MEANING,
-                "higher",
-                1,
-                "%",
-                _ratio(f"{kind.name}_hit", f"{kind.name}_seen", 100),
-                f"{right} in the region, mean over the photos that have one; regions: see docs/evaluation.md",
-                f"{kind.name}_seen",
-            ),
-            Metric(
-                f"{kind.name}_pixels",
-                f"{kind.name}, of pixels",
-                MEANING,
-                "higher",
-                1,
-                "%",
-                _ratio(f"{kind.name}_hit_area", f"{kind.name}_area", 100),
-                f"{right} in all regions together: large ones weigh more",
-                f"{kind.name}_seen",
-            ),
-        )
-    ),
+    *(metric for kind in KINDS.values() for metric in _meaning(kind)),
     *(
         metric
         for change in CHANGES.values()
