@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizegan import Colorizer
-from colorizegan.bench.features import SqueezeNet, distances
-from colorizegan.bench.metrics import lab_of
-from colorizegan.bench.photoset import PhotoSet
+from colorizegan.bench.measures.features import SqueezeNet, distances
 from colorizegan.bench.protocols import PROTOCOLS, gray_of, prepare
+from colorizegan.color.lab import lab_of
+from colorizegan.data.photoset import PhotoSet
 
 NUMBERS = (24, 48, 96, 192, 384)
 CHOICES = 30

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorizegan.ledger import file_sha256
+from colorizegan.files import file_sha256
 
 HEIGHT, WIDTH = 150, 200  # px of the photos
 PHOTOS_A_RUN = 20  # at most, before it is killed

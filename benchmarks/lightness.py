@@ -18,9 +18,9 @@ import pyvips
 from numpy.typing import NDArray
 
 from colorizegan import ColorizeGANError, Colorizer, read_photo
-from colorizegan.bench.photoset import PhotoSet
-from colorizegan.color import gray_to_lightness, rgb_to_lab
-from colorizegan.photo import encode_photo
+from colorizegan.color.lab import gray_to_lightness, rgb_to_lab
+from colorizegan.data.photoset import PhotoSet
+from colorizegan.photo.write import encode_photo
 
 FORMATS = {"PNG": "png", "JPEG, quality 95": "jpeg"}
 LARGE = 2.0  # units of L

@@ -23,10 +23,11 @@ import numpy as np
 import pyvips
 from PIL import Image
 
-from colorizegan.batch import Settings, run_jobs, workers_for
+from colorizegan.batch.ledger import Ledger
+from colorizegan.batch.plan import make_plan
+from colorizegan.batch.run import run_jobs, workers_for
+from colorizegan.colorize_file import Settings
 from colorizegan.colorizer import Colorizer
-from colorizegan.jobs import make_plan
-from colorizegan.ledger import Ledger
 
 ROWS = 500  # of the scan, made at a time
 SIDE = 1000  # px of the many photos

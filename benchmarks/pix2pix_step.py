@@ -24,15 +24,15 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from colorizegan.data.cache import PhotoCache, open_cache
+from colorizegan.data.layouts import list_photos
 from colorizegan.training import losses
 from colorizegan.training.augment import make_batch
-from colorizegan.training.build import best_precision
 from colorizegan.training.config import Config, load_config
-from colorizegan.training.datasets import Crops, Waiting, crop_batches
-from colorizegan.training.layouts import list_photos
+from colorizegan.training.crops import Crops, Waiting, crop_batches
 from colorizegan.training.loop import train
-from colorizegan.training.networks import PatchDiscriminator, Pix2PixUNet, init_pix2pix
-from colorizegan.training.photocache import PhotoCache, open_cache
+from colorizegan.training.networks.pix2pix import PatchDiscriminator, Pix2PixUNet, init_pix2pix
+from colorizegan.training.parallel import best_precision
 
 WARM = 2  # steps that are not counted: compiling, and the allocator's first round
 
@@ -124,7 +124,7 @@ def main() -> None:
         )
         images = (WARM + options.steps) * options.batch
         config = replace(config, stages=(replace(config.stages[0], batch=options.batch, images=images),))
-        store = open_cache(list_photos(config.data.sources), config.data, work / "cache")
+        store = open_cache(list_photos(config.data.sources), work / "cache", config.data.store_side)
 
         batches = iter(endless(store, config))
         next(batches)

@@ -23,11 +23,12 @@ import numpy as np
 import pyvips
 from PIL import Image
 
-from colorizegan.batch import Settings, run_jobs
-from colorizegan.color import rgb_to_lab
+from colorizegan.batch.plan import make_plan
+from colorizegan.batch.run import run_jobs
+from colorizegan.color.lab import rgb_to_lab
+from colorizegan.colorize_file import Settings
 from colorizegan.colorizer import Colorizer
-from colorizegan.jobs import make_plan
-from colorizegan.photo import read_photo
+from colorizegan.photo.read import read_photo
 
 HEIGHT, WIDTH, DPI = 240, 320, 300
 PER_MM = DPI / 25.4

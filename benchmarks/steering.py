@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan import Colorizer, Hint
-from colorizegan.bench.calibration import reliability, risk_curve
-from colorizegan.bench.photoset import PhotoSet
-from colorizegan.color import ciede2000, lightness_to_gray, linear_to_srgb, rgb_to_lab, srgb_to_linear
-from colorizegan.emulsion import FILMS, Emulsion
-from colorizegan.predict import Prediction
-from colorizegan.steering import Look, answer
+from colorizegan.bench.measures.calibration import reliability, risk_curve
+from colorizegan.color.difference import ciede2000
+from colorizegan.color.lab import lightness_to_gray, linear_to_srgb, rgb_to_lab, srgb_to_linear
+from colorizegan.data.photoset import PhotoSet
+from colorizegan.model.network import Prediction
+from colorizegan.steer.colors import answer
+from colorizegan.steer.film import FILMS, Emulsion
+from colorizegan.steer.look import Look
 
 SIDE = 256
 COUNTS = (0, 1, 5, 10)

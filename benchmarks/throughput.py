@@ -31,12 +31,14 @@ from typing import Any
 import numpy as np
 from memory import MIB, make_many, memory
 
-from colorizegan.batch import Settings, run_jobs, workers_for
+from colorizegan.batch.ledger import Ledger
+from colorizegan.batch.plan import make_plan
+from colorizegan.batch.run import run_jobs, workers_for
+from colorizegan.colorize_file import Settings
 from colorizegan.colorizer import Colorizer
-from colorizegan.jobs import make_plan
-from colorizegan.ledger import Ledger
-from colorizegan.photo import read_photo, write_photo
-from colorizegan.predict import cpu_threads
+from colorizegan.machine import cpu_threads
+from colorizegan.photo.read import read_photo
+from colorizegan.photo.write import write_photo
 
 
 @dataclass(frozen=True)

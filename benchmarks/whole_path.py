@@ -31,7 +31,8 @@ import pyvips
 from PIL import Image, ImageOps
 
 from colorizegan import Colorizer
-from colorizegan.photo import read_photo, write_photo
+from colorizegan.photo.read import read_photo
+from colorizegan.photo.write import write_photo
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "photos" / "original"
 WIDTH, HEIGHT = 4000, 3000

@@ -29,11 +29,13 @@ if TYPE_CHECKING:
         TooLargeError,
         UsageError,
     )
-    from colorizegan.hints import Hint
-    from colorizegan.palette import Palette
-    from colorizegan.photo import Photo, read_photo, write_photo
-    from colorizegan.predict import Prediction
-    from colorizegan.proposals import Proposal
+    from colorizegan.model.network import Prediction
+    from colorizegan.photo.photo import Photo
+    from colorizegan.photo.read import read_photo
+    from colorizegan.photo.write import write_photo
+    from colorizegan.steer.hints import Hint
+    from colorizegan.steer.palette import Palette
+    from colorizegan.steer.proposals import Proposal
 
 __version__ = "0.1.0"
 
@@ -66,14 +68,14 @@ __all__ = [
 
 HOMES = {
     "Colorizer": "colorizer",
-    "Hint": "hints",
-    "Palette": "palette",
-    "Photo": "photo",
-    "Prediction": "predict",
-    "Proposal": "proposals",
+    "Hint": "steer.hints",
+    "Palette": "steer.palette",
+    "Photo": "photo.photo",
+    "Prediction": "model.network",
+    "Proposal": "steer.proposals",
     "colorize": "colorizer",
-    "read_photo": "photo",
-    "write_photo": "photo",
+    "read_photo": "photo.read",
+    "write_photo": "photo.write",
 }
 
 

@@ -1,6 +1,6 @@
 """`python -m colorizegan`."""
 
-from colorizegan.cli import main
+from colorizegan.cli.main import main
 
 if __name__ == "__main__":
     main()

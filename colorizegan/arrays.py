@@ -16,20 +16,16 @@ last: a (3, H, W) array is three gray frames. Values are sRGB-encoded: uint8 0..
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.color import RGB_TO_NORMED_XYZ, linear_to_srgb, srgb_to_linear
+from colorizegan.color.lab import luminance
 from colorizegan.errors import DecodeError, UsageError
 
-__all__ = ["Frame", "array_like", "frame_from_array", "frame_from_image", "frames_of", "image_from_rgb", "luminance"]
-
 Pixels = NDArray[Any]
-STRIP = 1 << 18  # pixels converted at a time, so that the float copies stay small
 
 
 @dataclass(frozen=True)
@@ -130,24 +126,3 @@ def image_from_rgb(rgb: Pixels, alpha: Pixels | None) -> Image.Image:
     if pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
     return Image.fromarray(pixels)
-
-
-def luminance(rgb: Pixels) -> Pixels:
-    """sRGB-encoded (H, W, 3) uint8 or uint16 -> the neutral gray of the same luminance, (H, W), same dtype."""
-    red, green, blue = (rgb[:, :, i] for i in range(3))
-    if np.array_equal(red, green) and np.array_equal(green, blue):
-        return red  # exact, and the usual case
-    linear, top = linear_table(rgb.dtype.str), np.iinfo(rgb.dtype).max
-    gray = np.empty(rgb.shape[:2], rgb.dtype)
-    rows = max(1, STRIP // rgb.shape[1])
-    for at in range(0, len(rgb), rows):
-        light = linear[rgb[at : at + rows]] @ RGB_TO_NORMED_XYZ[1].astype(np.float32)
-        gray[at : at + rows] = np.rint(np.clip(linear_to_srgb(light), 0, 1) * np.float32(top))
-    return gray
-
-
-@lru_cache(maxsize=2)
-def linear_table(dtype: str) -> NDArray[np.float32]:
-    """Linear light of every value of uint8 or uint16."""
-    top = np.iinfo(np.dtype(dtype)).max
-    return srgb_to_linear(np.arange(top + 1) / top).astype(np.float32)

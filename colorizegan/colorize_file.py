@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from colorizegan import __version__
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import UsageError
-from colorizegan.formats import NEAREST
-from colorizegan.hints import Hint, hints_path, read_hints
-from colorizegan.photo import Photo, encode_pages
-from colorizegan.steering import Look
+from colorizegan.photo.formats import NEAREST
+from colorizegan.photo.photo import Photo
+from colorizegan.photo.reader import Reads
+from colorizegan.photo.write import encode_pages
+from colorizegan.steer.hints import Hint, hints_path, read_hints
+from colorizegan.steer.look import Look
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = ["Draw", "OnePhoto", "Reads", "Settings", "provenance"]
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,6 @@ class Settings:
             return self
         path = hints_path(source)
         return replace(self, look=replace(self.look, hints=read_hints(path))) if path.exists() else self
-
-
-class Reads(Protocol):
-    """What reads photos: a `colorizegan.reader.Reader`, or something in front of one."""
-
-    def read(
-        self,
-        source: Path | bytes,
-        *,
-        page: int = 0,
-        colors_too: bool = False,
-        admit: Callable[[int], None] | None = None,
-    ) -> Photo:
-        """As `Reader.read`."""
-        ...
 
 
 @dataclass

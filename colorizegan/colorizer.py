@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -15,32 +13,33 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 import numpy as np
 from PIL import Image
 
-from colorizegan.arrays import array_like, frame_from_array, frame_from_image, frames_of, image_from_rgb, luminance
-from colorizegan.bundle import open_bundle
-from colorizegan.color import gray_to_lightness, rgb_to_lab
-from colorizegan.confidence import confidence_map
-from colorizegan.emulsion import Emulsion
+from colorizegan.arrays import array_like, frame_from_array, frame_from_image, frames_of, image_from_rgb
+from colorizegan.color.lab import luminance
+from colorizegan.color.merge import merge
 from colorizegan.errors import UsageError
-from colorizegan.hints import Hint
-from colorizegan.merge import merge
-from colorizegan.palette import Palette, places
-from colorizegan.photo import Photo, encode_pages, read_photo
-from colorizegan.predict import Prediction, Predictor
-from colorizegan.proposals import Proposal, propose
-from colorizegan.spread import likeness
-from colorizegan.steering import Look, answer
+from colorizegan.model.bundle import open_bundle
+from colorizegan.model.network import Prediction
+from colorizegan.model.network_input import working_lightness
+from colorizegan.model.predictor import Predictor
+from colorizegan.photo.photo import Photo
+from colorizegan.photo.read import read_photo
+from colorizegan.photo.write import encode_pages
+from colorizegan.steer.colors import answer
+from colorizegan.steer.confidence import confidence_map
+from colorizegan.steer.film import Emulsion
+from colorizegan.steer.hints import Hint
+from colorizegan.steer.look import Look
+from colorizegan.steer.palette import Palette, palette_of
+from colorizegan.steer.proposals import Proposal, propose
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = ["Colorizer", "colorize", "working_lightness"]
 
 Pixels: TypeAlias = "NDArray[Any]"
 
 log = logging.getLogger(__name__)
 
-GRID = 4  # sides of the network's input are multiples of this: cells of ab and logits then divide the photo evenly
-LONGEST = 4  # longer side of the network's input at most this many shorter sides
+
 SIZES = (16, 4096)
 GRAYEST = 6 / 255  # of the whole range: channels that are no further apart anywhere are gray, and the noise of JPEG
 KEPT_INFO = ("dpi", "exif", "xmp")  # of a Pillow image; its ICC profile is a gray one and would be wrong
@@ -321,51 +320,6 @@ def colorize(
         return colorizer.colorize_as(x, look)
     found = colorizer.propose_as(gray_of(x), look, count=proposals, seed=seed)
     return [colorizer.colorize_as(x, replace(look, hints=one.hints)) for one in found]
-
-
-def working_shape(height: int, width: int, size: int) -> tuple[int, int]:
-    """Size (h, w) of the network's input for a photo (H, W): shorter side about `size`, aspect kept, never enlarged.
-
-    Very long photos are made smaller still, so that the longer side stays within 4 * size. Both sides are rounded to
-    the next multiple of 4, at least 4.
-    """
-    scale = min(1.0, size / min(height, width), LONGEST * size / max(height, width))
-    h, w = (max(GRID, math.floor(side * scale / GRID + 0.5) * GRID) for side in (height, width))
-    return h, w
-
-
-def working_lightness(gray: Pixels, size: int, detail: float = 1.0) -> NDArray[np.float32]:
-    """Lightness of a photo at the network's size: gray (H, W) uint8 or uint16 -> L (h, w) float32, 0..100.
-
-    Antialiased: box reduction to at least twice the size, then cubic (uint16: cubic all the way).
-
-    Args:
-        detail: share of the size that the photo is reduced to before it is brought to the size itself, 0..1. A network
-            that has learned from enlarged crops of small photos knows only soft pictures, and takes a sharp one for
-            something else.
-    """
-    h, w = working_shape(gray.shape[0], gray.shape[1], size)
-    image = Image.fromarray(gray)
-    # Pillow cannot reduce 16 bit, but resizes it.
-    gap = 2.0 if gray.dtype == np.uint8 else None
-    for share in (detail, 1.0):
-        shape = max(1, round(share * w)), max(1, round(share * h))
-        if image.size != shape:
-            image = image.resize(shape, Image.Resampling.BICUBIC, reducing_gap=gap)
-    small = np.asarray(image)
-    return gray_to_lightness(small.astype(np.float32) / np.float32(np.iinfo(gray.dtype).max)).astype(np.float32)
-
-
-def palette_of(predictor: Predictor, rgb: Pixels, small: NDArray[np.float32], name: str) -> Palette:
-    """The palette of a reference (H, W, 3) uint8 or uint16, of which the network sees `small`, L (h, w)."""
-    lab = rgb_to_lab(rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)).astype(np.float32)
-    logits = predictor.predict(small).logits
-    shape = (logits.shape[2], logits.shape[1])
-    ab = np.stack([np.asarray(Image.fromarray(lab[..., i]).resize(shape, Image.Resampling.BOX)) for i in (1, 2)])
-    seen, light, colors = places(likeness(logits), small, ab)
-    assert colors is not None
-    digest = hashlib.sha256(rgb.tobytes()).hexdigest()
-    return Palette(seen, light, colors.astype(np.float32), name, digest)
 
 
 def gray_of(x: Any) -> Pixels:

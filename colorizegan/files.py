@@ -1,4 +1,4 @@
-"""Files that appear under their name whole or not at all, and stay through a power cut once they are there."""
+"""Files on disk: whole or not at all, their SHA-256, what interrupted runs leave behind."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import re
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["is_disk_full", "remove_leftovers", "sync_folder", "whole_file", "write_whole"]
+from colorizegan.errors import ModelError, OutputError
 
 log = logging.getLogger(__name__)
 
@@ -90,3 +90,67 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 def _tag(name: str) -> str:
     return hashlib.sha256(os.fsencode(name)).hexdigest()[:12]
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file, hex; ModelError where it is missing."""
+    if not path.is_file():
+        raise ModelError("is missing, though card.json names it", path=path)
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+CHUNK = 1 << 20
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a regular file, hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def sha256_of(file: BinaryIO) -> str:
+    """SHA-256 of an open file from its beginning, hex."""
+    file.flush()
+    file.seek(0)
+    digest = hashlib.sha256()
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def file_identity(path: Path | bytes) -> tuple[int, int] | None:
+    """What is the same for every name of a file, links included; None where there is none."""
+    if isinstance(path, bytes):
+        return None
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file so that its name never stands for a partial one, even if the machine stops at any moment."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise OutputError(f"cannot be written ({error.strerror})", path=path) from None

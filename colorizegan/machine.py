@@ -1,11 +1,19 @@
-"""Memory for the photos that are under way at once, in a run over many and in the service."""
+"""What the machine has and how much of it to use: CPU threads, memory for photos under way, malloc, processes."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import logging
 import os
 import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import TypeVar
 
-__all__ = ["Place", "Room", "Stopped"]
+log = logging.getLogger(__name__)
 
 ROOM = 60_000_000  # pixels under way at once, at least; each takes up to 20 bytes, with 16 bits
 ROOM_SHARE = 1 / 4  # of the machine's memory that photos under way may take
@@ -68,3 +76,56 @@ class Place:
         if self.pixels:
             self.room.leave(self.pixels)
             self.pixels = 0
+
+
+# Blocks up to the first are taken from what is kept, at most the second of which is unused (for each arena of glibc).
+# Larger blocks, as those of a large scan, go back at once as ever.
+BLOCK = 32 << 20  # bytes; the most that glibc takes
+UNUSED = 128 << 20  # bytes
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+
+ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": str(BLOCK), "MALLOC_TRIM_THRESHOLD_": str(UNUSED)}
+"""The same for a process that is started with these variables."""
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep freed memory; nothing happens where the C library has no such setting."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, BLOCK)
+        mallopt(M_TRIM_THRESHOLD, UNUSED)
+
+
+def cpu_threads() -> int:
+    """CPUs that this process may use: its affinity, and on Linux the quota of its container."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as file:  # noqa: PTH123 (cgroup v2)
+            quota, period = file.read().split()
+        return max(1, min(count, -(-int(quota) // int(period))))
+    except (OSError, ValueError):  # no cgroup, or "max"
+        return count
+
+
+def give_back_memory() -> None:
+    """Return free memory to the system, where the C library can: it would keep what many photos took at once."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):  # another C library
+        log.debug("no malloc_trim here")
+
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+@contextmanager
+def in_order(work: Callable[[A], B], jobs: Iterable[A], count: int) -> Iterator[Iterator[B]]:
+    """work(job) for each of `count` jobs, in their order: on all cores, or in this process where there are few."""
+    if count <= 500:  # a small set is not worth a process
+        yield map(work, jobs)
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # "spawn" children would import the caller's main module again.
+    with ProcessPoolExecutor(cores, mp_context=get_context("forkserver")) as pool:
+        yield pool.map(work, jobs, chunksize=64)

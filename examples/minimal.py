@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from colorizegan import Colorizer
-from colorizegan.photo import read_photo, write_photo
+from colorizegan.photo.read import read_photo
+from colorizegan.photo.write import write_photo
 
 
 def main(source: Path, target: Path) -> None:

@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 from colorizegan import Colorizer
-from colorizegan.bench.photoset import PhotoSet
-from colorizegan.color import rgb_to_gray
+from colorizegan.color.lab import rgb_to_gray
+from colorizegan.data.photoset import PhotoSet
 
 GAP = 6  # px between photos
 

@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from colorizegan.training.efficientnet import STAGES, Recognizer
+from colorizegan.training.networks.efficientnet import STAGES, Recognizer
 
 EPSILON = 1e-3
 

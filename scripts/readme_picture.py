@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from colorizegan import Colorizer
-from colorizegan.photo import read_photo
+from colorizegan.photo.read import read_photo
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = ROOT / "examples" / "photos"

@@ -18,16 +18,16 @@ from torch import distributed, nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
+from colorizegan.data.cache import open_cache
+from colorizegan.data.layouts import list_photos
 from colorizegan.training import losses
 from colorizegan.training.augment import Batch, make_batch
-from colorizegan.training.bins import SoftLabels, rebalancing_weights
 from colorizegan.training.build import build_discriminator, build_generator, parameter_groups
 from colorizegan.training.config import from_dict
-from colorizegan.training.datasets import Crops, count_bins, split_holdout
-from colorizegan.training.layouts import list_photos
-from colorizegan.training.networks import ColorOutput
+from colorizegan.training.crops import Crops, count_bins, split_holdout
+from colorizegan.training.networks.bins import SoftLabels, rebalancing_weights
+from colorizegan.training.networks.units import ColorOutput
 from colorizegan.training.parallel import share_norms
-from colorizegan.training.photocache import open_cache
 from colorizegan.training.step import Answer, learning_rate
 
 
@@ -40,7 +40,7 @@ def main() -> None:
     rank, half = distributed.get_rank(), stage.batch // 2
     torch.set_num_threads(1)
     torch.manual_seed(config.seed)
-    store = open_cache(list_photos(config.data.sources), config.data, result.parent / f"cache-{rank}")
+    store = open_cache(list_photos(config.data.sources), result.parent / f"cache-{rank}", config.data.store_side)
     training, _ = split_holdout(store.keys, config.data.holdout)
     rebalance = torch.from_numpy(rebalancing_weights(count_bins(store, training), config.losses.rebalance))
     crops = Crops(store, training, np.ones(len(store)), stage.size, stage.crop, config.seed)

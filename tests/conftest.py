@@ -93,7 +93,7 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run as a bundle, made by the command; made once, because the exporter is slow."""
     from typer.testing import CliRunner
 
-    from colorizegan.cli import app
+    from colorizegan.cli.main import app
 
     folder = tmp_path_factory.mktemp("exported")
     extra = folder / "card.json"

@@ -78,8 +78,8 @@ class Client:
 def running(bundle: Path, limits: Any = None, **options: Any) -> Iterator[Client]:
     """A server of a bundle, until the block ends."""
     from colorizegan.colorizer import Colorizer
-    from colorizegan.server import make_server
-    from colorizegan.service import Service
+    from colorizegan.serve.queue import Service
+    from colorizegan.serve.server import make_server
 
     addresses: list[str] = []
     listening = threading.Event()

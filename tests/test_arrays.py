@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nst
 from PIL import Image
 
-from colorizegan.arrays import array_like, frame_from_array, frame_from_image, frames_of, image_from_rgb, luminance
-from colorizegan.color import rgb_to_lab
+from colorizegan.arrays import array_like, frame_from_array, frame_from_image, frames_of, image_from_rgb
+from colorizegan.color.lab import luminance, rgb_to_lab
 from colorizegan.errors import DecodeError, UsageError
 
 Array = np.ndarray[Any, Any]

@@ -20,8 +20,8 @@ from PIL import Image
 
 import colorizegan
 from colorizegan import Colorizer, DecodeError, InputError, ModelError, Photo, UsageError, read_photo
-from colorizegan.color import rgb_to_lab
-from colorizegan.colorizer import working_lightness, working_shape
+from colorizegan.color.lab import rgb_to_lab
+from colorizegan.model.network_input import working_lightness, working_shape
 
 Array = np.ndarray[Any, Any]
 TOPS: dict[str, float] = {"uint8": 255, "uint16": 65535, "float16": 1, "float32": 1, "float64": 1}

@@ -22,18 +22,23 @@ from http_client import running
 from PIL import Image
 from torch.nn import functional
 
-from colorizegan import bundle, cli, cli_colorize, decoders, errors
-from colorizegan.limits import Limits, ServiceLimits
-from colorizegan.options import Options
+from colorizegan import errors
+from colorizegan.cli import colorize as cli_colorize
+from colorizegan.cli import main as cli
+from colorizegan.model import bundle
+from colorizegan.photo import decode as decoders
+from colorizegan.photo.photo import Limits
+from colorizegan.serve.limits import ServiceLimits
+from colorizegan.serve.options import Options
 from colorizegan.training.config import PRESETS, Config, load_config
-from colorizegan.training.networks import SQUEEZENET_FIRES, Fire
-from colorizegan.training.squeezenet import SqueezeNetFeatures
+from colorizegan.training.networks.squeezenet import SqueezeNetFeatures
+from colorizegan.training.networks.unet import SQUEEZENET_FIRES, Fire
 
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
     "benchmarks/README.md",
-    *(f"docs/{name}.md" for name in ("bundle", "colorize")),
+    *(f"docs/{name}.md" for name in ("README", "bundle", "colorize")),
 ]
 PAGES += [f"docs/{name}.md" for name in ("evaluation", "library", "model-card", "training", "benchmark", "experiments")]
 PAGES += [f"docs/{name}.md" for name in ("formats", "page", "recipes", "reliability", "server", "steering")]

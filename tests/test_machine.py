@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 import colorizegan
-from colorizegan.heap import ENVIRONMENT
+from colorizegan.machine import ENVIRONMENT
 
 COUNT = """
 import resource, sys
 import numpy as np
 if sys.argv[1] == "kept":
-    from colorizegan.heap import keep_freed_memory
+    from colorizegan.machine import keep_freed_memory
     keep_freed_memory()
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

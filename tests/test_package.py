@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import re
 import subprocess
@@ -74,20 +75,22 @@ def test_version_agrees_everywhere(project: dict[str, Any], repository: Path):
 # Light imports
 
 
-@pytest.mark.parametrize("module", ["colorizegan", "colorizegan.cli", "colorizegan.errors"])
+@pytest.mark.parametrize("module", ["colorizegan", "colorizegan.cli.main", "colorizegan.errors"])
 def test_import_is_light(module: str):
     loaded = run_python(f"import sys, {module}; print(*(m for m in {HEAVY!r} if m in sys.modules))")
     assert loaded == ""
 
 
 def test_runtime_imports_without_the_training_extra(repository: Path):
-    names = sorted(p.stem for p in (repository / "colorizegan").glob("*.py") if p.stem not in {"__init__", "__main__"})
-    assert "photo" in names
+    files = [p.relative_to(repository).with_suffix("") for p in (repository / "colorizegan").rglob("*.py")]
+    files = [file for file in files if file.parts[1] not in ("training", "bench", "__main__")]
+    names = sorted(".".join(file.parts).removesuffix(".__init__") for file in files)
+    assert "colorizegan.photo.read" in names
     blocked = ("torch", "lightning_fabric", "onnx", "onnxscript", "safetensors", "matplotlib", "scipy")
     loaded = run_python(
         "import importlib, sys\n"
         f"for name in {blocked!r}: sys.modules[name] = None\n"  # any import of these now fails
-        f"for name in {names!r}: importlib.import_module('colorizegan.' + name)\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
         "print(*(m for m in sys.modules if m.startswith(('colorizegan.training', 'colorizegan.bench'))))"
     )
     assert loaded == ""
@@ -145,37 +148,40 @@ def test_every_direct_dependency_is_pinned(project: dict[str, Any], repository: 
     assert names - pinned == set()
 
 
-def readme_tree(repository: Path) -> dict[str, str]:
-    """The README's tree: path -> description. Lines are `name  description`, two spaces a level."""
+def readme_tree(repository: Path) -> set[str]:
+    """What the README's tree names, as paths from the repository; folders without the slash at their end."""
     block = re.search(r"```\n(README\.md .*?)```", (repository / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert block, "the README has no tree"
-    tree: dict[str, str] = {}
-    folders: list[str] = []
+    named: set[str] = set()
     for line in block[1].splitlines():
-        name, _, about = line.strip().partition("  ")
-        depth = (len(line) - len(line.lstrip())) // 2
-        folders = folders[:depth]
-        tree["".join(folders) + name] = about.strip()
-        if name.endswith("/"):
-            folders.append(name)
-    return tree
+        names, about = re.split(r"  +", line.strip(), maxsplit=1)
+        assert about
+        folder = "colorizegan/" if line.startswith("  ") else ""
+        named |= {folder + name.rstrip("/") for name in names.split(", ")}
+    return named
 
 
-def test_readme_tree_names_only_what_exists(repository: Path):
-    tree = readme_tree(repository)
-    assert len(tree) > 20
-    assert [name for name in tree if not (repository / name).exists()] == []
-    assert [name for name, about in tree.items() if not about] == []
+def test_the_readme_names_every_file_and_folder_of_the_top(repository: Path, tracked: list[Path]):
+    inside = [path.relative_to(repository) for path in tracked]
+    top = {path.parts[0] for path in inside} - {".gitignore", ".ci"} | {".ci/run"}
+    package = {"/".join(path.parts[:2]) for path in inside if path.parts[0] == "colorizegan"}
+    package -= {f"colorizegan/{name}" for name in ("__init__.py", "__main__.py", "py.typed")}
+    assert readme_tree(repository) == top | package
 
 
-def test_readme_tree_names_every_file(repository: Path, tracked: list[Path]):
-    """One line a file; a folder's own line stands for models, example photos and tests of single modules."""
-    tree = readme_tree(repository)
-    folders = ("colorizegan/weights/", "examples/photos/", "tests/test_")
-    names = {p.relative_to(repository).as_posix() for p in tracked if p.name != "__init__.py" or p.stat().st_size}
-    wanted = {name for name in names if not name.startswith(folders)} - {".gitignore"}
-    assert {"colorizegan/__init__.py", "colorizegan/bench/page.html", "docs/colorize.md", ".ci/run"} <= wanted
-    assert sorted(wanted - set(tree)) == []
+def test_every_folder_of_the_package_says_what_its_files_are(repository: Path, tracked: list[Path]):
+    folders = {
+        path.parent for path in tracked if path.is_relative_to(repository / "colorizegan") and path.suffix == ".py"
+    }
+    folders -= {repository / "colorizegan"}
+    assert len(folders) > 10
+    for folder in folders:
+        doc = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+        lines = [line for line in doc.splitlines()[2:] if re.match(r"\S.*  \S", line)]
+        named = {name.rstrip("/") for line in lines for name in re.split(r"  +", line)[0].split(", ")}
+        files = {path.stem for path in tracked if path.parent == folder and path.suffix == ".py"} - {"__init__"}
+        files |= {path.parent.name for path in tracked if path.parent.parent == folder and path.name == "__init__.py"}
+        assert named == files, folder
 
 
 def test_relative_links_in_documents_lead_somewhere(tracked: list[Path]):

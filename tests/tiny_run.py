@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -33,3 +35,10 @@ def draw_photos(
 def overrides(photos: Path, *more: str) -> list[str]:
     """The settings of such a run."""
     return [f"data.sources=['{photos}']", "data.holdout=2", "threads=1", STAGES, *more]
+
+
+def log_of(run: Path) -> list[dict[str, Any]]:
+    """The lines of a run's log without what depends on the clock."""
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    by_the_clock = ("images_per_s", "data_wait")
+    return [{name: value for name, value in line.items() if name not in by_the_clock} for line in lines]

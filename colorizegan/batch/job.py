@@ -11,20 +11,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
+from colorizegan.batch.ledger import Entry, Ledger
+from colorizegan.batch.plan import Job, shown
+from colorizegan.colorize_file import OnePhoto, Settings, provenance
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, OutputError, TooLargeError
-from colorizegan.formats import format_of_name
-from colorizegan.jobs import Job, shown
-from colorizegan.ledger import Entry, Ledger, file_sha256
-from colorizegan.onephoto import OnePhoto, Settings, provenance
-from colorizegan.reader import Reader
-from colorizegan.room import Place, Room, Stopped
-from colorizegan.sidecar import carry_sidecar
-from colorizegan.whole import whole_file
-
-__all__ = ["COLORED", "Result", "Run", "do_job", "file_identity", "named"]
+from colorizegan.files import file_identity, file_sha256, sha256_of, whole_file
+from colorizegan.machine import Place, Room, Stopped
+from colorizegan.photo.formats import format_of_name
+from colorizegan.photo.reader import Reader
+from colorizegan.photo.xmp import carry_sidecar
 
 COLORED = "in colour already, left alone; --force colorizes it anyway"
 EXISTS = "done already; --overwrite does it again"
@@ -149,16 +147,6 @@ def write_result(run: Run, job: Job, photo: OnePhoto, facts: dict[str, Any]) -> 
     note(run, Entry(**facts, status="done", message="; ".join(photo.remarks) or None))
 
 
-def sha256_of(file: BinaryIO) -> str:
-    """SHA-256 of an open file from its beginning, hex."""
-    file.flush()
-    file.seek(0)
-    digest = hashlib.sha256()
-    while chunk := file.read(CHUNK):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
 def named(open_photo: Callable[[], bool], source: Path | bytes) -> bool:
     """What `OnePhoto.open` says; its errors name the photo."""
     try:
@@ -238,17 +226,6 @@ def may_write(job: Job, settings: Settings, originals: set[tuple[int, int]]) -> 
     if target in originals:
         raise OutputError("is another input's original, which is never touched", path=job.target, remedy=other)
     return True
-
-
-def file_identity(path: Path | bytes) -> tuple[int, int] | None:
-    """What is the same for every name of a file, links included; None where there is none."""
-    if isinstance(path, bytes):
-        return None
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_dev, found.st_ino
 
 
 def fold(error: Exception, source: Path | bytes) -> ColorizeGANError:

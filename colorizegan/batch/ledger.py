@@ -7,7 +7,6 @@ next one knows the file as its own by the hash in that line.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import threading
@@ -17,11 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from colorizegan.errors import OutputError
-
-__all__ = ["Entry", "Ledger", "file_sha256"]
+from colorizegan.files import file_sha256
 
 NAME = "colorizegan"
-CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -156,12 +153,3 @@ def is_file_with(path: Path, digest: str) -> bool:
         return file_sha256(path) == digest
     except OSError:
         return False
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a regular file, hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from colorizegan.errors import InputError, UsageError
-from colorizegan.formats import PHOTO_SUFFIXES, RESULT_SUFFIXES, SUFFIXES
-
-__all__ = ["Job", "Plan", "file_target", "make_plan", "parse_shard", "shown", "split_list"]
+from colorizegan.photo.formats import PHOTO_SUFFIXES, RESULT_SUFFIXES, SUFFIXES
 
 SUFFIX = ".colorized"
 

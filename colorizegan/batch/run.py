@@ -2,7 +2,7 @@
 
 Each worker takes one photo the whole way, on one core: while one reads, another runs the network and a third writes.
 That keeps all cores busy without a queue of decoded photos between stages, and a photo's bytes depend on nothing else.
-Decoding is done by a process for each worker, see `colorizegan.reader`.
+Decoding is done by a process for each worker, see `colorizegan.photo.reader`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from colorizegan.batch.job import COLORED, Result, Run, do_job, named
+from colorizegan.batch.ledger import Ledger
+from colorizegan.batch.plan import Job
+from colorizegan.colorize_file import OnePhoto, Settings
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import OutputError
-from colorizegan.heap import keep_freed_memory
-from colorizegan.jobs import Job
-from colorizegan.ledger import Ledger
-from colorizegan.onejob import COLORED, Result, Run, do_job, file_identity, named
-from colorizegan.onephoto import OnePhoto, Settings
-from colorizegan.predict import cpu_threads
-from colorizegan.reader import Reader
-from colorizegan.room import Room
-from colorizegan.whole import is_disk_full, remove_leftovers
-
-__all__ = ["Result", "Settings", "colorize_stream", "needs_work", "run_jobs", "workers_for"]
+from colorizegan.files import file_identity, is_disk_full, remove_leftovers
+from colorizegan.machine import Room, cpu_threads, keep_freed_memory
+from colorizegan.photo.reader import Reader
 
 AHEAD = 256  # photos whose turn is settled; results wait here for the results before them
 LEAVE = 4.0  # seconds that photos under way get when a run is stopped

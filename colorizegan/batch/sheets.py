@@ -10,17 +10,15 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from colorizegan.colorizer import Colorizer
-from colorizegan.confidence import confidence_map, overlay
 from colorizegan.errors import OutputError
-from colorizegan.photo import Photo
-from colorizegan.proposals import Proposal
-from colorizegan.steering import Look
-from colorizegan.whole import write_whole
+from colorizegan.files import write_whole
+from colorizegan.photo.photo import Photo
+from colorizegan.steer.confidence import confidence_map, overlay
+from colorizegan.steer.look import Look
+from colorizegan.steer.proposals import Proposal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = ["confidence_paths", "proposal_sheet", "sheet_path", "write_confidence", "write_sheet"]
 
 SIDE = 420  # px, the longer side of a picture on the sheet
 GAP = 12

@@ -1,0 +1,16 @@
+"""Evaluation: colorizers and baselines scored on photos whose colours are known. Needs the extra `bench`.
+
+evaluate      evaluate(): score entrants and baselines
+scoring       one photo: everybody's picture of it, measured
+statistics    means, bootstrap intervals, paired differences
+metrics       all figures a report may hold: direction, unit, source
+measures/     how each of them is measured
+protocols     named protocols: which photos, cut how, turned gray how
+entrants      who takes part: bundles, folders of results, ONNX files, baselines
+onnx_entrant  ONNX colorizers of other projects
+report        JSON and Markdown tables, contact sheets
+page          the report as one HTML page (page.html is its template)
+charts        small charts as SVG
+human         the human test: trials, answers, the fooled rate with its interval
+human_server  serves its page (human.html) to this machine
+"""

@@ -9,8 +9,6 @@ from html import escape
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["Series", "chart"]
-
 # Okabe and Ito 2008: told apart with colour-vision deficiencies too.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#a0522d", "#6a3d9a")
 GRAYS = ("#555555", "#888888", "#aaaaaa", "#222222")

@@ -13,16 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.bench.metrics import lab_of
-from colorizegan.bench.onnx_layouts import OnnxColorizer
-from colorizegan.bench.photoset import PhotoSet
-from colorizegan.color import gray_to_lightness, in_gamut_scale, lab_to_rgb
+from colorizegan.bench.onnx_entrant import OnnxColorizer
+from colorizegan.color.gamut import in_gamut_scale
+from colorizegan.color.lab import gray_to_lightness, lab_of, lab_to_rgb
+from colorizegan.color.merge import merge
 from colorizegan.colorizer import Colorizer
+from colorizegan.data.photoset import PhotoSet
 from colorizegan.errors import DataError, InputError, UsageError
-from colorizegan.merge import merge
-from colorizegan.predict import Prediction
-
-__all__ = ["BASELINES", "Entrant", "Painting", "Spec", "colour_with", "open_entrant", "other_colours", "parse_entrants"]
+from colorizegan.model.network import Prediction
 
 BASELINES = ("gray", "mean colour", "another photo", "truth")
 

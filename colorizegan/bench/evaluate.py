@@ -16,17 +16,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.bench.entrants import BASELINES, open_entrant
-from colorizegan.bench.features import distances, open_networks
-from colorizegan.bench.judge import Finding, Judge, Survey, survey_part
-from colorizegan.bench.metrics import Curve, lab_of, palette_distance
+from colorizegan.bench.measures.features import distances, open_networks
+from colorizegan.bench.measures.pixels import Curve, palette_distance
+from colorizegan.bench.measures.regions import KINDS, Labels
 from colorizegan.bench.page import choose_photos, report_page
 from colorizegan.bench.protocols import find_protocol, gray_of, open_photos, prepare
 from colorizegan.bench.report import Report, photos_csv, report_json, report_markdown, write_files
-from colorizegan.bench.scores import Score, compare, score
-from colorizegan.bench.semantics import KINDS, Labels
+from colorizegan.bench.scoring import Finding, Judge, Survey, survey_part
+from colorizegan.bench.statistics import Score, compare, score
+from colorizegan.color.lab import lab_of
 from colorizegan.errors import OutputError, UsageError
-
-__all__ = ["RESAMPLES", "STABLE", "evaluate", "pair_up", "write_inputs"]
 
 RESAMPLES = 2000
 STABLE = 40

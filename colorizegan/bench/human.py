@@ -21,13 +21,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.bench.entrants import Entrant
-from colorizegan.bench.judge import other_colours_of
-from colorizegan.bench.metrics import lab_of
-from colorizegan.bench.photoset import PhotoSet
 from colorizegan.bench.protocols import Protocol, gray_of, prepare
+from colorizegan.bench.scoring import other_colours_of
+from colorizegan.color.lab import lab_of
+from colorizegan.data.photoset import PhotoSet
 from colorizegan.errors import DataError, OutputError, UsageError
-
-__all__ = ["CHECK", "Answer", "Rate", "Study", "Trial", "append_answer", "rates", "read_answers", "table", "wilson"]
 
 CHECK = "another photo"  # shows whether observers look: with the colours of another photo few are fooled
 CHECK_EVERY = 10  # trials

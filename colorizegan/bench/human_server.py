@@ -18,8 +18,6 @@ from colorizegan.bench.human import Answer, Study, Trial, append_answer, rates, 
 from colorizegan.bench.protocols import find_protocol, open_photos
 from colorizegan.errors import ColorizeGANError, UsageError
 
-__all__ = ["HumanServer", "open_human_test"]
-
 HOST = "127.0.0.1"
 LONGEST_BODY = 4096  # bytes
 SHOWN = 1000  # ms, as in the papers

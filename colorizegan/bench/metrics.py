@@ -9,11 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.bench.calibration import area, expected_calibration_error, saved
-from colorizegan.bench.semantics import KINDS, Kind
-from colorizegan.bench.stability import CHANGES
-
-__all__ = ["GROUPS", "METRICS", "Metric"]
+from colorizegan.bench.measures.calibration import area, expected_calibration_error, saved
+from colorizegan.bench.measures.regions import KINDS, Kind
+from colorizegan.bench.measures.stability import CHANGES
 
 Means = Mapping[str, NDArray[np.float64]]
 Formula = Callable[[Means], NDArray[np.float64]]

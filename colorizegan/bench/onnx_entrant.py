@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.color import gray_to_lightness, lab_to_rgb, rgb_to_lab
+from colorizegan.color.lab import gray_to_lightness, lab_to_rgb, rgb_to_lab
 from colorizegan.errors import InputError, ModelError, UsageError
-
-__all__ = ["LAYOUTS", "Layout", "OnnxColorizer"]
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.bench.calibration import risk_curve
 from colorizegan.bench.charts import Series, chart
 from colorizegan.bench.entrants import BASELINES
-from colorizegan.bench.figures import GROUPS, METRICS, Metric
-from colorizegan.bench.metrics import AB_BINS, AB_LIMIT
+from colorizegan.bench.measures.calibration import risk_curve
+from colorizegan.bench.measures.pixels import AB_BINS, AB_LIMIT
+from colorizegan.bench.metrics import GROUPS, METRICS, Metric
 from colorizegan.bench.report import ARROWS, Report, described
-from colorizegan.bench.scores import Score
-
-__all__ = ["Groups", "choose_photos", "report_page"]
+from colorizegan.bench.statistics import Score
 
 Groups = list[tuple[str, list[int]]]
 """Heading of a contact sheet and the photos on it, by their place in the report."""

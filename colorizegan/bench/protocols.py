@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.bench.photoset import PhotoSet
-from colorizegan.color import lightness_to_gray
+from colorizegan.color.lab import lightness_to_gray
+from colorizegan.data.photoset import PhotoSet
 from colorizegan.errors import DataError, UsageError
-
-__all__ = ["PROTOCOLS", "Protocol", "find_protocol", "gray_of", "open_photos", "prepare"]
 
 Fit = Literal["cover", "crop", "squash", "none"]
 

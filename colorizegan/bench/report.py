@@ -15,22 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from colorizegan.bench.entrants import BASELINES
-from colorizegan.bench.figures import GROUPS, METRICS, Metric
-from colorizegan.bench.metrics import Curve
+from colorizegan.bench.measures.pixels import Curve
+from colorizegan.bench.metrics import GROUPS, METRICS, Metric
 from colorizegan.bench.protocols import Protocol
-from colorizegan.bench.scores import Difference, Score
+from colorizegan.bench.statistics import Difference, Score
 from colorizegan.errors import OutputError
-
-__all__ = [
-    "ARROWS",
-    "Report",
-    "contact_sheet",
-    "described",
-    "photos_csv",
-    "report_json",
-    "report_markdown",
-    "write_files",
-]
 
 ARROWS = {"higher": "↑", "lower": "↓", "truth": "→ truth"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -11,17 +11,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.bench.calibration import reliability
 from colorizegan.bench.entrants import Entrant, colour_with, other_colours
-from colorizegan.bench.metrics import AB_BINS, Curve, Truth, ab_bin, bin_weights, lab_of, tally
-from colorizegan.bench.photoset import PhotoSet
+from colorizegan.bench.measures.calibration import reliability
+from colorizegan.bench.measures.features import Network
+from colorizegan.bench.measures.pixels import AB_BINS, Curve, Truth, ab_bin, bin_weights, tally
+from colorizegan.bench.measures.regions import Labels, find_regions, hits
+from colorizegan.bench.measures.stability import stability
 from colorizegan.bench.protocols import Protocol, gray_of, prepare
-from colorizegan.bench.semantics import Labels, find_regions, hits
-from colorizegan.bench.stability import stability
+from colorizegan.color.lab import lab_of
+from colorizegan.data.photoset import PhotoSet
 
-__all__ = ["Finding", "Judge", "Network", "Part", "Survey", "other_colours_of", "survey_part"]
-
-Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """A feature network: (H, W, 3) uint8 -> (d,) float32."""
 
 

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.bench.figures import METRICS
-
-__all__ = ["Difference", "Score", "compare", "interval", "resampled_means", "score"]
-
+from colorizegan.bench.metrics import METRICS
 
 FEWEST = 5  # photos; an interval over fewer would look surer than it is
 

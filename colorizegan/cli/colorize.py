@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
 import typer
 
-from colorizegan.cli_options import FAILED, Debug, Json, Model, Quiet
-from colorizegan.console import Voice, put, say, show_results, shown
+from colorizegan.batch.plan import shown
+from colorizegan.cli.console import Voice, put, say, show_results
+from colorizegan.cli.options import FAILED, Debug, Json, Model, Quiet
 from colorizegan.errors import ColorizeGANError, InputError, UsageError
 
 if TYPE_CHECKING:
-    from colorizegan.batch import Result, Settings
+    from colorizegan.batch.job import Result
+    from colorizegan.batch.plan import Job
+    from colorizegan.colorize_file import Settings
     from colorizegan.colorizer import Colorizer
-    from colorizegan.jobs import Job
-    from colorizegan.reader import Reader
-
-__all__ = ["colorize"]
+    from colorizegan.photo.reader import Reader
 
 NOTHING = 3  # the status where there was no photo
 
@@ -102,7 +102,7 @@ def colorize(
     debug: Debug = False,
 ) -> None:
     """Colorize photos. Originals are never touched; results that exist are left as they are."""
-    from colorizegan.jobs import Job, file_target, make_plan, parse_shard
+    from colorizegan.batch.plan import Job, file_target, make_plan, parse_shard
 
     voice = Voice(as_json, quiet, debug)
     names = inputs or []
@@ -139,10 +139,9 @@ def colorize(
         list_jobs(jobs, overwrite, as_json=as_json)
         raise typer.Exit(FAILED if problems else 0)
 
-    from colorizegan.batch import Settings
-    from colorizegan.hints import parse_hint, read_hints
-    from colorizegan.onephoto import Draw
-    from colorizegan.steering import Look
+    from colorizegan.colorize_file import Draw, Settings
+    from colorizegan.steer.hints import parse_hint, read_hints
+    from colorizegan.steer.look import Look
 
     if hint and hints:
         raise UsageError("--hint and --hints do not go together", remedy="write all hints into the file")
@@ -190,7 +189,7 @@ def show_proposals(
     jobs: Sequence[Job], colorizer: Colorizer, settings: Settings, reader: Reader, wishes: Wishes, voice: Voice
 ) -> int:
     """Write the sheet of each photo's proposals; how many failed."""
-    from colorizegan.sheets import sheet_path, write_sheet
+    from colorizegan.batch.sheets import sheet_path, write_sheet
 
     failed = 0
     assert wishes.sheet is not None
@@ -219,14 +218,14 @@ def show_proposals(
 
 def add_pictures(job: Job, colorizer: Colorizer, settings: Settings, reader: Reader) -> None:
     """Write how sure the colours of a photo are, beside its result."""
-    from colorizegan.sheets import write_confidence
+    from colorizegan.batch.sheets import write_confidence
 
     write_confidence(colorizer, reader.read(job.source), settings.of(job.source).look, job.target)
 
 
 def keep_hints(job: Job, settings: Settings, voice: Voice) -> None:
     """Write the hints that were given beside the photo, so that the next run finds them."""
-    from colorizegan.hints import hints_path, write_hints
+    from colorizegan.steer.hints import hints_path, write_hints
 
     if not settings.look.hints or isinstance(job.source, bytes):
         return
@@ -239,7 +238,7 @@ def keep_hints(job: Job, settings: Settings, voice: Voice) -> None:
 
 def read_list(path: str, *, nul: bool) -> list[str]:
     """The names in a list file, or on standard input."""
-    from colorizegan.jobs import split_list
+    from colorizegan.batch.plan import split_list
 
     try:
         raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
@@ -270,10 +269,10 @@ def run(
     shard: tuple[int, int] | None,
 ) -> int:
     """Do the jobs and say what became of them; how many failed. The ledger goes into `home`."""
-    from colorizegan.batch import needs_work, run_jobs, workers_for
+    from colorizegan.batch.ledger import Ledger
+    from colorizegan.batch.run import needs_work, run_jobs, workers_for
     from colorizegan.colorizer import Colorizer
-    from colorizegan.ledger import Ledger
-    from colorizegan.reader import Reader
+    from colorizegan.photo.reader import Reader
 
     workers, threads = workers_for(len(jobs))
     needed = needs_work(jobs, settings) or wishes.like is not None or wishes.sheet is not None
@@ -305,10 +304,10 @@ def run(
 
 def write_stdout(job: Job, model: str | None, settings: Settings, wishes: Wishes, voice: Voice) -> None:
     """Colorize one photo to standard output."""
-    from colorizegan.batch import colorize_stream
+    from colorizegan.batch.run import colorize_stream
     from colorizegan.colorizer import Colorizer
-    from colorizegan.predict import cpu_threads
-    from colorizegan.reader import Reader
+    from colorizegan.machine import cpu_threads
+    from colorizegan.photo.reader import Reader
 
     with Reader(allow_truncated=settings.allow_truncated, ready=1, threads=cpu_threads()) as reader:
         colorizer = Colorizer(model)

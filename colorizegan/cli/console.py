@@ -6,18 +6,17 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
+from colorizegan.batch.plan import shown
 from colorizegan.errors import ColorizeGANError, MissingExtraError
-from colorizegan.jobs import shown
+from colorizegan.progress import progress
 
 if TYPE_CHECKING:
-    from colorizegan.batch import Result
-
-__all__ = ["Summary", "Voice", "log_lines", "put", "require", "say", "show_results"]
+    from colorizegan.batch.job import Result
 
 
 @dataclass(frozen=True)
@@ -144,28 +143,3 @@ def describe(result: Result) -> dict[str, str | float | int | list[str] | None]:
 
 def counts(summary: Summary) -> str:
     return f"{summary.done} done, {summary.skipped} skipped, {summary.failed} failed"
-
-
-@contextmanager
-def progress(total: int) -> Iterator[Callable[[bool], None]]:
-    """A bar on standard error with rate and time left, and the function that moves it on; no bar where total is 0.
-
-    The function is told whether there was work to do: what is skipped counts for nothing in the rate.
-    """
-    if total == 0:
-        yield lambda worked: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:  # NO_COLOR is Rich's to heed
-        task, start, done, skipped = bar.add_task("", total=total, rate=""), time.perf_counter(), 0, 0
-
-        def advance(worked: bool) -> None:
-            nonlocal done, skipped
-            done, skipped = done + worked, skipped + (not worked)
-            rate = f"{done / (time.perf_counter() - start):.1f}/s" if done else ""
-            bar.update(task, completed=done + skipped, rate=rate)
-
-        yield advance

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from colorizegan import __version__
-from colorizegan.bundle import list_bundles
-from colorizegan.color import rgb_to_lab
+from colorizegan.color.lab import rgb_to_lab
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError
-from colorizegan.limits import Limits, ServiceLimits
-from colorizegan.predict import available_devices, cpu_threads
-
-__all__ = ["Checkup", "examine"]
+from colorizegan.machine import cpu_threads
+from colorizegan.model.bundle import list_bundles
+from colorizegan.model.predictor import available_devices
+from colorizegan.photo.photo import Limits
+from colorizegan.serve.limits import ServiceLimits
 
 PACKAGES = ("numpy", "onnxruntime", "pillow", "pyvips", "pyvips-binary", "torch")
 MEAN_BOUND, LARGE_BOUND, LARGE_SHARE = 0.5, 2.0, 0.001

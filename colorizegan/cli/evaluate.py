@@ -11,11 +11,10 @@ from typing import Annotated, Optional
 
 import typer
 
-from colorizegan.cli_options import Debug, Quiet
-from colorizegan.console import Voice, progress, put, require, say
+from colorizegan.cli.console import Voice, put, require, say
+from colorizegan.cli.options import Debug, Quiet
 from colorizegan.errors import UsageError
-
-__all__ = ["evaluate"]
+from colorizegan.progress import progress
 
 # Optional[...] and not X | None: Typer reads these at run time.
 # ruff: noqa: UP045
@@ -64,7 +63,7 @@ def evaluate(
 ) -> None:
     """Measure models against baselines; the table goes to standard output."""
     try:
-        from colorizegan.bench import run as bench
+        from colorizegan.bench import evaluate as bench
         from colorizegan.bench.entrants import parse_entrants
         from colorizegan.bench.human_server import open_human_test
         from colorizegan.bench.report import report_markdown

@@ -17,12 +17,14 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from colorizegan import __version__, cli_colorize, cli_evaluate, cli_serve, cli_training
-from colorizegan.cli_options import FAILED, Debug, Json, Model
-from colorizegan.console import put, say
+from colorizegan import __version__
+from colorizegan.cli import colorize as cli_colorize
+from colorizegan.cli import evaluate as cli_evaluate
+from colorizegan.cli import serve as cli_serve
+from colorizegan.cli import training as cli_training
+from colorizegan.cli.console import put, say
+from colorizegan.cli.options import FAILED, Debug, Json, Model
 from colorizegan.errors import ColorizeGANError, ConfigError, UsageError
-
-__all__ = ["app", "main"]
 
 USAGE, INTERRUPTED, TERMINATED = 2, 130, 143  # 130 is Typer's own
 
@@ -90,7 +92,7 @@ app.command()(cli_serve.serve)
 @app.command()
 def models(as_json: Json = False, debug: Debug = False) -> None:
     """List the models in this installation."""
-    from colorizegan.bundle import list_bundles, open_bundle
+    from colorizegan.model.bundle import list_bundles, open_bundle
 
     bundles = [(name, open_bundle(name)) for name in list_bundles()]
     for name, bundle in bundles:
@@ -113,7 +115,7 @@ def models(as_json: Json = False, debug: Debug = False) -> None:
 @app.command()
 def doctor(model: Model = None, as_json: Json = False, debug: Debug = False) -> None:
     """Print versions, limits and devices, and colorize a test picture; status 1 where that fails."""
-    from colorizegan.doctor import examine
+    from colorizegan.cli.doctor import examine
 
     checkup = examine(model)
     if as_json:

@@ -6,8 +6,6 @@ from typing import Annotated, Optional
 
 import typer
 
-__all__ = ["FAILED", "Debug", "Json", "Model", "Quiet"]
-
 FAILED = 1  # the status of a command of which some part failed
 
 # Optional[...] and not X | None: Typer reads these at run time.

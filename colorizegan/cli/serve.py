@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from colorizegan.cli_options import Debug, Model
-from colorizegan.console import Voice, log_lines, require
+from colorizegan.cli.console import Voice, log_lines, require
+from colorizegan.cli.options import Debug, Model
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from colorizegan.colorizer import Colorizer
-
-__all__ = ["serve"]
 
 # Optional[...] and not X | None: Typer reads these at run time.
 # ruff: noqa: UP045
@@ -39,7 +37,7 @@ def serve(
 ) -> None:
     """Colorize in a web page and over HTTP, until Ctrl-C or SIGTERM."""
     try:
-        from colorizegan.server import serve as serve_http
+        from colorizegan.serve.server import serve as serve_http
     except ModuleNotFoundError as error:
         require("serve", error)
     voice = Voice(quiet=quiet)
@@ -62,7 +60,7 @@ def page_of_server(voice: Voice) -> Callable[[FastAPI, Colorizer], Callable[[], 
     try:
         with warnings.catch_warnings():  # of the libraries that Gradio brings
             warnings.simplefilter("ignore")
-            from colorizegan.webui import mount
+            from colorizegan.serve.webui import mount
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("colorizegan"):
             raise

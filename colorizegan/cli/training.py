@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from colorizegan.cli_options import Debug
-from colorizegan.console import log_lines, progress, put, require, say
+from colorizegan.cli.console import log_lines, put, require, say
+from colorizegan.cli.options import Debug
 from colorizegan.errors import UsageError
+from colorizegan.progress import progress
 
 if TYPE_CHECKING:
     from colorizegan.training.config import Config
@@ -162,7 +163,7 @@ def inspect(
 ) -> None:
     """Count photos, sizes and kinds, gray, broken and nearly equal ones."""
     try:
-        from colorizegan.training.survey import survey
+        from colorizegan.data.survey import survey
     except ModuleNotFoundError as error:
         require("train", error)
     with listed(photos) as found, counted(len(found)) as show:
@@ -193,7 +194,7 @@ def pack(
 ) -> None:
     """Write photos into tar shards, without the broken ones."""
     try:
-        from colorizegan.training.shards import pack as write_shards
+        from colorizegan.data.shards import pack as write_shards
     except ModuleNotFoundError as error:
         require("train", error)
     with listed(photos) as found, counted(len(found)) as show:
@@ -204,7 +205,7 @@ def pack(
 @contextmanager
 def listed(sources: list[str]) -> Iterator[list[Any]]:
     """The photos of the sources; what comes from a URL or a pipe is kept for as long as this is open."""
-    from colorizegan.training.layouts import list_photos
+    from colorizegan.data.layouts import list_photos
 
     with TemporaryDirectory(prefix="colorizegan-") as downloads:
         yield list_photos(tuple(sources), Path(downloads))

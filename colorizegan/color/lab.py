@@ -10,26 +10,11 @@ units in the result).
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-__all__ = [
-    "ciede2000",
-    "colorfulness",
-    "gray_to_lightness",
-    "in_gamut_scale",
-    "lab_to_rgb",
-    "lightness_to_gray",
-    "linear_to_srgb",
-    "rgb_to_gray",
-    "rgb_to_lab",
-    "srgb_codes",
-    "srgb_to_linear",
-]
 
 Floats = NDArray[np.floating[Any]]
 
@@ -39,7 +24,6 @@ RGB_TO_NORMED_XYZ = RGB_TO_XYZ / WHITE[:, None]  # XYZ divided by the white poin
 NORMED_XYZ_TO_RGB = np.linalg.inv(RGB_TO_NORMED_XYZ)
 
 DELTA = 6.0 / 29.0  # CIE 15: where the cube root of Lab gives way to its tangent
-GAMUT_PIECE = 1 << 13  # colours whose place on the boundary is sought together: as many as a core's own cache holds
 
 
 def srgb_to_linear(x: ArrayLike) -> Floats:
@@ -117,150 +101,6 @@ def _luminance_tables(bits: int) -> NDArray[np.float32]:
     return (RGB_TO_NORMED_XYZ[1][:, None] * linear).astype(np.float32)
 
 
-def in_gamut_scale(lightness: ArrayLike, a: ArrayLike, b: ArrayLike) -> Floats:
-    """The largest factor t in 0..1 for which (L, t a, t b) is an sRGB colour: chroma falls, L and hue angle stay.
-
-    Args: L 0..100, a and b in Lab units, shapes that broadcast. Returns t in the broadcast shape; 1 where the colour is
-    in gamut already (to 2e-6 of linear light in float32, 1e-12 in float64), 0 where no chroma at all fits (L <= 0,
-    L >= 100). t lies on the gamut boundary to the same tolerance.
-
-    Beside pure yellow (L over 92, hue 98-103 degrees) the gamut is not star-shaped about the neutral axis: there a ray
-    may meet the boundary three times, and t is one of these points.
-    """
-    planes = np.broadcast_arrays(_as_float(lightness), _as_float(a), _as_float(b))
-    dtype = np.result_type(*planes)
-    L, a_, b_ = (np.ravel(v).astype(dtype) for v in planes)
-    neutral = (a_ == 0) & (b_ == 0)
-    has_room = (L > 0) & (L < 100)
-    t = np.where(neutral | has_room, 1.0, 0.0).astype(dtype)
-    todo = np.flatnonzero(has_room & ~neutral)
-    for start in range(0, len(todo), GAMUT_PIECE):
-        piece = todo[start : start + GAMUT_PIECE]
-        t[piece] = _gamut_boundary((L[piece] + 16) / 116, np.stack((a_[piece] / 500, b_[piece] / -200)))
-    return t.reshape(planes[0].shape)
-
-
-def _gamut_boundary(fy: Floats, away: Floats) -> Floats:
-    """The factor t of `in_gamut_scale` for colours f(Y) (n,), f(X) and f(Z) less f(Y) (2, n).
-
-    Newton on each channel, of which the nearest step counts, from the outside, kept inside the bracket [low in gamut,
-    high out of it]; where a step leaves that, it is halved. The channels are nearly linear in t, so four steps settle
-    almost every colour. No `np.where`: a plane's minimum or maximum takes a tenth of its time.
-    """
-    dtype = fy.dtype
-    tolerance = dtype.type(2e-6 if dtype.itemsize <= 4 else 1e-12)
-    half, tangent = dtype.type(0.5), dtype.type(3 * DELTA**2)
-    nothing = np.finfo(dtype).eps
-    from_y, from_xz = (NORMED_XYZ_TO_RGB[:, columns].astype(dtype) for columns in ([1], [0, 2]))
-    gray = from_y * _lab_f_inverse(fy) - half  # (3, n), its part in linear R, G, B, from their middle
-    low, high, at = np.zeros_like(fy), np.ones_like(fy), np.ones_like(fy)
-    result = np.zeros_like(fy)
-    where: NDArray[np.intp] = np.arange(len(fy))
-    floor, flat = np.full_like(away, DELTA), np.full_like(gray, 1e-9)
-    for _ in range(60):
-        f = at * away
-        f += fy
-        m = np.maximum(f, floor[:, : len(fy)])
-        square = m * m
-        f *= tangent
-        f += (square - tangent) * m
-        channels = from_xz @ f
-        channels += gray
-        square *= away
-        rates = (3 * from_xz) @ square
-        rates *= np.sign(channels)
-        over = np.abs(channels, out=channels)
-        over -= half
-        excess = np.maximum(np.maximum(over[0], over[1]), over[2])
-        inside = excess <= tolerance
-        low = np.maximum(low, at * inside)
-        high = np.minimum(high, at + inside)
-        left = (np.abs(excess) > tolerance) & ~(inside & (at >= 1)) & (high - low > nothing)
-        count = np.count_nonzero(left)
-        if count == 0:
-            break
-        over /= np.maximum(rates, flat[:, : len(fy)], out=rates)
-        step = at - np.maximum(np.maximum(over[0], over[1]), over[2])
-        step = np.minimum(step, high)
-        astray = np.flatnonzero(left & ((step <= low) | (step >= high)))
-        step[astray] = (low[astray] + high[astray]) / 2
-        at = step
-        if 2 * count < len(left):  # the others are settled
-            result[where] = low
-            where, away, gray = where[left], away[:, left], gray[:, left]
-            fy, low, high, at = fy[left], low[left], high[left], at[left]
-    result[where] = low
-    return result
-
-
-def colorfulness(rgb: ArrayLike) -> float:
-    """Colourfulness M of a picture, RGB (..., 3) in 0..255: 0 is gray, 15 slightly, 45 moderately, 82 very colourful.
-
-    Source: Hasler and Suesstrunk, Measuring colourfulness in natural images, 2003, equation 5 (there M-hat 3).
-    """
-    v = _with_channels(rgb, "rgb")
-    r, g, b = (v[..., i].astype(np.float64) for i in range(3))
-    rg, yb = r - g, 0.5 * (r + g) - b
-    return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
-
-
-def ciede2000(lab1: ArrayLike, lab2: ArrayLike) -> Floats:
-    """CIEDE2000 colour difference of Lab (..., 3) and Lab (..., 3), with kL = kC = kH = 1; shapes broadcast.
-
-    Source: Sharma, Wu and Dalal, The CIEDE2000 color-difference formula, 2005, equations 2-22.
-    """
-    first, second = _with_channels(lab1, "lab1"), _with_channels(lab2, "lab2")
-    dtype = np.result_type(first, second)
-    L1, a1, b1 = (first[..., i] for i in range(3))
-    L2, a2, b2 = (second[..., i] for i in range(3))
-
-    # Equations 2-7: a is stretched where the chroma is low.
-    stretch = 1.5 - 0.5 * _rotation((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2)
-    a1, a2 = a1 * stretch, a2 * stretch
-    c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
-    h1, h2 = np.arctan2(b1, a1), np.arctan2(b2, a2)
-    h1, h2 = np.where(h1 < 0, h1 + 2 * np.pi, h1), np.where(h2 < 0, h2 + 2 * np.pi, h2)
-
-    # Equations 8-14: differences and means, the hue by the shorter way round, and nothing where a chroma is 0.
-    colored = c1 * c2 != 0
-    turn = np.where(colored, h2 - h1, 0.0)
-    d_hue = turn - 2 * np.pi * np.round(turn / (2 * np.pi))
-    d_l, d_c, d_h = L2 - L1, c2 - c1, 2 * np.sqrt(c1 * c2) * np.sin(d_hue / 2)
-    l_mean, c_mean, h_sum = (L1 + L2) / 2, (c1 + c2) / 2, h1 + h2
-    wrapped = np.abs(h1 - h2) > np.pi
-    h_mean = np.where(wrapped, np.where(h_sum < 2 * np.pi, h_sum + 2 * np.pi, h_sum - 2 * np.pi), h_sum) / 2
-    h_mean = np.where(colored, h_mean, h_sum)
-
-    # Equations 15-22: weights and the rotation of the blue region. Sines and cosines of the multiples of the mean hue
-    # follow from those of the hue itself: a cosine costs as much as twenty products.
-    cos1, sin1 = np.cos(h_mean), np.sin(h_mean)
-    cos2, sin2 = 2 * cos1 * cos1 - 1, 2 * sin1 * cos1
-    cos3, sin3 = cos1 * cos2 - sin1 * sin2, sin1 * cos2 + cos1 * sin2
-    cos4, sin4 = 2 * cos2 * cos2 - 1, 2 * sin2 * cos2
-    tau = 1 - _turned(0.17, cos1, sin1, 30) + 0.24 * cos2
-    tau += _turned(0.32, cos3, sin3, -6) - _turned(0.20, cos4, sin4, 63)
-    bowed = (l_mean - 50) * (l_mean - 50)
-    s_l = 1 + 0.015 * bowed / np.sqrt(20 + bowed)
-    s_c, s_h = 1 + 0.045 * c_mean, 1 + 0.015 * c_mean * tau
-    off_blue = np.degrees(h_mean) / 25 - 11  # (hue - 275) / 25
-    d_theta = np.radians(30) * np.exp(-off_blue * off_blue)
-    r_t = -2 * _rotation(c_mean) * np.sin(2 * d_theta)
-    x, y, z = d_l / s_l, d_c / s_c, d_h / s_h
-    return np.sqrt(np.maximum(x * x + y * y + z * z + r_t * y * z, 0.0)).astype(dtype)
-
-
-def _rotation(chroma: Floats) -> Floats:
-    """sqrt(C^7 / (C^7 + 25^7)), in products: a power costs ten times as much."""
-    square = chroma * chroma
-    power = square * square * square * chroma
-    return np.sqrt(power / (power + 25.0**7))
-
-
-def _turned(weight: float, cos: Floats, sin: Floats, degrees: float) -> Floats:
-    """weight * cos(angle - degrees), from the angle's cosine and sine."""
-    return (weight * math.cos(math.radians(degrees))) * cos + (weight * math.sin(math.radians(degrees))) * sin
-
-
 def _as_float(x: ArrayLike) -> Floats:
     v = np.asarray(x)
     return v if np.issubdtype(v.dtype, np.floating) else v.astype(np.float64)
@@ -286,3 +126,32 @@ def _lab_to_linear(L: Floats, a: Floats, b: Floats) -> Floats:
     fy = (L + 16.0) / 116.0
     xyz = _lab_f_inverse(np.stack([fy + a / 500.0, fy, fy - b / 200.0], axis=-1))
     return xyz @ NORMED_XYZ_TO_RGB.T.astype(xyz.dtype)
+
+
+STRIP = 1 << 18  # pixels converted at a time, so that the float copies stay small
+
+
+def luminance(rgb: NDArray[Any]) -> NDArray[Any]:
+    """sRGB-encoded (H, W, 3) uint8 or uint16 -> the neutral gray of the same luminance, (H, W), same dtype."""
+    red, green, blue = (rgb[:, :, i] for i in range(3))
+    if np.array_equal(red, green) and np.array_equal(green, blue):
+        return red  # exact, and the usual case
+    linear, top = linear_table(rgb.dtype.str), np.iinfo(rgb.dtype).max
+    gray = np.empty(rgb.shape[:2], rgb.dtype)
+    rows = max(1, STRIP // rgb.shape[1])
+    for at in range(0, len(rgb), rows):
+        light = linear[rgb[at : at + rows]] @ RGB_TO_NORMED_XYZ[1].astype(np.float32)
+        gray[at : at + rows] = np.rint(np.clip(linear_to_srgb(light), 0, 1) * np.float32(top))
+    return gray
+
+
+@lru_cache(maxsize=2)
+def linear_table(dtype: str) -> NDArray[np.float32]:
+    """Linear light of every value of uint8 or uint16."""
+    top = np.iinfo(np.dtype(dtype)).max
+    return srgb_to_linear(np.arange(top + 1) / top).astype(np.float32)
+
+
+def lab_of(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(H, W, 3) uint8 sRGB -> (H, W, 3) float32 Lab."""
+    return rgb_to_lab(rgb.astype(np.float32) / 255).astype(np.float32, copy=False)

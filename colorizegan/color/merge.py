@@ -21,17 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.color import (
-    DELTA,
-    NORMED_XYZ_TO_RGB,
-    gray_to_lightness,
-    in_gamut_scale,
-    linear_to_srgb,
-    srgb_to_linear,
-)
-from colorizegan.gamut import gamut_scale
-
-__all__ = ["merge"]
+from colorizegan.color.gamut import gamut_scale, in_gamut_scale
+from colorizegan.color.lab import DELTA, NORMED_XYZ_TO_RGB, gray_to_lightness, linear_to_srgb, srgb_to_linear
 
 Plane = NDArray[np.float32]
 

@@ -3,57 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
-from colorizegan.color import colorfulness
+from colorizegan.color.difference import colorfulness
+from colorizegan.data.decode import MIN_COLORFULNESS, STORE_SIDE, decode
+from colorizegan.data.layouts import PhotoFile
 from colorizegan.errors import DataError
-from colorizegan.training.config import DataConfig
-from colorizegan.training.layouts import PhotoFile
-
-A = TypeVar("A")
-B = TypeVar("B")
-MIN_SIDE = 48  # px; smaller pictures are icons, not photos
-# By content, whatever the name says (ImageNet has a PNG named .JPEG); nothing that runs another program.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
-
-
-def read_bytes(photo: PhotoFile) -> bytes:
-    """The encoded photo. OSError where its file is gone."""
-    with Path(photo.path).open("rb") as file:
-        file.seek(photo.offset)
-        return file.read(photo.size)
-
-
-def decode(photo: PhotoFile, store_side: int) -> NDArray[np.uint8] | None:
-    """The photo, upright, as (H, W, 3) sRGB, its shorter side at most `store_side`; None if it is broken."""
-    try:
-        image = Image.open(io.BytesIO(read_bytes(photo)), formats=FORMATS)
-        image.draft("RGB", (store_side, store_side))
-        short = min(image.size)
-        if short < MIN_SIDE or max(image.size) > 20 * short:
-            return None
-        image = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, EOFError):
-        return None
-    short = min(image.size)
-    if short > store_side:
-        factor = store_side / short
-        size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return np.asarray(image)
+from colorizegan.machine import in_order
 
 
 def _decode_and_judge(job: tuple[PhotoFile, int, float]) -> NDArray[np.uint8] | str:
@@ -89,26 +52,32 @@ class PhotoCache:
         return self.pixels[start : start + height * width * 3].reshape(height, width, 3)
 
 
-def fingerprint(photos: list[PhotoFile], config: DataConfig) -> str:
+def fingerprint(
+    photos: list[PhotoFile], store_side: int = STORE_SIDE, min_colorfulness: float = MIN_COLORFULNESS
+) -> str:
     """A hash of the list of photos and of how they are stored; a resumed run must meet the same one."""
-    digest = hashlib.sha256(f"{config.store_side} {config.min_colorfulness}".encode())
+    digest = hashlib.sha256(f"{store_side} {min_colorfulness}".encode())
     for photo in photos:
         digest.update(f"{photo.key} {photo.size}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
 def open_cache(
-    photos: list[PhotoFile], config: DataConfig, folder: Path, progress: Callable[[int, int], None] | None = None
+    photos: list[PhotoFile],
+    folder: Path,
+    store_side: int = STORE_SIDE,
+    min_colorfulness: float = MIN_COLORFULNESS,
+    progress: Callable[[int, int], None] | None = None,
 ) -> PhotoCache:
     """The decoded photos, from `folder` if it holds these already, else decoded there on all cores.
 
     Gray and broken photos are left out and counted in `skipped`.
     """
-    name = fingerprint(photos, config)[:16]
+    name = fingerprint(photos, store_side, min_colorfulness)[:16]
     index_path, pixel_path = folder / f"photos-{name}.json", folder / f"photos-{name}.u8"
     if not index_path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _write_cache(photos, config, index_path, pixel_path, progress)
+        _write_cache(photos, store_side, min_colorfulness, index_path, pixel_path, progress)
     index = json.loads(index_path.read_text("utf-8"))
     shapes = np.asarray(index["shapes"], np.int64).reshape(-1, 2)
     sizes = shapes.prod(1) * 3
@@ -128,21 +97,10 @@ def _places(photos: list[PhotoFile], keys: list[str]) -> list[int]:
     return [next(number for number, photo in numbered if photo.key == key) for key in keys]
 
 
-@contextmanager
-def in_order(work: Callable[[A], B], jobs: Iterable[A], count: int) -> Iterator[Iterator[B]]:
-    """work(job) for each of `count` jobs, in their order: on all cores, or in this process where there are few."""
-    if count <= 500:  # a small set is not worth a process
-        yield map(work, jobs)
-        return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    # "spawn" children would import the caller's main module again.
-    with ProcessPoolExecutor(cores, mp_context=get_context("forkserver")) as pool:
-        yield pool.map(work, jobs, chunksize=64)
-
-
 def _write_cache(
     photos: list[PhotoFile],
-    config: DataConfig,
+    store_side: int,
+    min_colorfulness: float,
     index_path: Path,
     pixel_path: Path,
     progress: Callable[[int, int], None] | None,
@@ -151,7 +109,7 @@ def _write_cache(
     places: list[int] = []
     shapes: list[tuple[int, int]] = []
     skipped = {"broken": 0, "gray": 0}
-    jobs = ((photo, config.store_side, config.min_colorfulness) for photo in photos)
+    jobs = ((photo, store_side, min_colorfulness) for photo in photos)
     temporary = pixel_path.with_suffix(".part")
     with temporary.open("wb") as file, in_order(_decode_and_judge, jobs, len(photos)) as results:
         for done, (photo, result) in enumerate(zip(photos, results, strict=True), 1):

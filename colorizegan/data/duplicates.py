@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.color import rgb_to_lab
+from colorizegan.color.lab import rgb_to_lab
 
 NEAR = 8  # bits of 64 in which the hashes of two near-duplicates may differ; unlike photos differ in about 32
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from colorizegan.data.remote import fetch_shard, is_remote
 from colorizegan.errors import DataError
-from colorizegan.training.remote import fetch_shard, is_remote
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
 _KNOWN_ENDINGS = f"known endings: {', '.join(sorted(SUFFIXES))}"

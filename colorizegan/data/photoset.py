@@ -9,11 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image, ImageOps
 
+from colorizegan.data.decode import PICTURE_SUFFIXES
 from colorizegan.errors import DataError
-
-__all__ = ["PICTURE_SUFFIXES", "PhotoSet", "decode"]
-
-PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
 
 class PhotoSet:

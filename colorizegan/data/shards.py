@@ -12,9 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from colorizegan.data.decode import decode, read_bytes
+from colorizegan.data.layouts import SUFFIXES, PhotoFile
 from colorizegan.errors import DataError, OutputError
-from colorizegan.training.layouts import SUFFIXES, PhotoFile
-from colorizegan.training.photocache import decode, in_order, read_bytes
+from colorizegan.machine import in_order
 
 PER_SHARD = 1000  # photos
 _QUALITY = 92  # of JPEG, for photos that are made smaller

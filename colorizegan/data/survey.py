@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.color import colorfulness
+from colorizegan.color.difference import colorfulness
+from colorizegan.data.decode import FORMATS, MIN_COLORFULNESS, STORE_SIDE, decode, read_bytes
+from colorizegan.data.duplicates import difference_hash, group_near
+from colorizegan.data.layouts import PhotoFile
 from colorizegan.errors import OutputError
-from colorizegan.training.config import DataConfig
-from colorizegan.training.duplicates import difference_hash, group_near
-from colorizegan.training.layouts import PhotoFile
-from colorizegan.training.photocache import FORMATS, decode, in_order, read_bytes
+from colorizegan.machine import in_order
 
 _SIDE = 128  # px, shorter side at which photos are judged and shown
 _COLUMNS, _SHOWN = 12, 72  # thumbnails a row, and in all
@@ -53,7 +53,7 @@ class Survey:
         usable = [s for s in self.seen if s.verdict == "usable"]
         groups = group_near([s.code for s in usable[:_COMPARED]])
         sides = [min(s.size) for s in usable]
-        store = DataConfig().store_side
+        store = STORE_SIDE
         pixels = sum(w * h * min(1.0, store / min(w, h)) ** 2 for w, h in (s.size for s in usable))
         return {
             "photos": len(self.photos),
@@ -109,7 +109,7 @@ def look(photo: PhotoFile) -> Seen:
     with Image.open(io.BytesIO(read_bytes(photo)), formats=FORMATS) as image:
         kind, size = f"{image.format} {image.mode}", image.size
     colour = float(colorfulness(rgb))
-    verdict = "gray" if colour < DataConfig().min_colorfulness else "usable"
+    verdict = "gray" if colour < MIN_COLORFULNESS else "usable"
     height, width = rgb.shape[:2]
     top, left = (height - min(height, width)) // 2, (width - min(height, width)) // 2
     square = rgb[top : top + min(height, width), left : left + min(height, width)]

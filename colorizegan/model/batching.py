@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from colorizegan.errors import ModelError
-from colorizegan.predict import Predictor
+from colorizegan.model.predictor import Predictor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = ["MicroBatcher"]
 
 Feeds = dict[str, "NDArray[np.float32]"]
 Outputs = tuple["NDArray[np.float32]", "NDArray[np.float32]"]

@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
 
 from colorizegan.errors import ModelError, UsageError
+from colorizegan.machine import cpu_threads
+from colorizegan.model.network import Prediction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from colorizegan.bundle import Bundle
-
-__all__ = ["Prediction", "Predictor", "available_devices", "cpu_threads"]
+    from colorizegan.model.bundle import Bundle
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 INPUTS = {"L": 1, "hint_ab": 2, "hint_mask": 1}
 QUIET = 4  # ONNX Runtime's level for fatal errors: what goes wrong is raised, not printed
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the network says of one photo at its working size (H, W)."""
-
-    ab: NDArray[np.float32]
-    """Chroma, Lab units, (2, ceil(H/2), ceil(W/2))."""
-    logits: NDArray[np.float32]
-    """Unnormalised log-likelihood of every colour bin, (Q, ceil(H/4), ceil(W/4))."""
-    bins: NDArray[np.float32]
-    """Centres of the bins, Lab units, (Q, 2)."""
-
-    def confidence(self) -> NDArray[np.float32]:
-        """1 - entropy / log Q at each place, (h', w'): 0 where any colour may be, 1 where it can be only one."""
-        shifted = self.logits - self.logits.max(axis=0)
-        odds = np.exp(shifted)
-        total = odds.sum(axis=0)
-        entropy = np.log(total) - (odds * shifted).sum(axis=0) / total  # -sum p log p with p = odds / total
-        return np.clip(1 - entropy / np.log(max(len(self.bins), 2)), 0, 1).astype(np.float32)
 
 
 class Predictor:
@@ -169,17 +147,6 @@ def available_devices() -> list[str]:
     """The devices that networks can run on here: "cpu" and perhaps "cuda"."""
     found = onnxruntime.get_available_providers()
     return [device for device, provider in PROVIDERS.items() if provider in found]
-
-
-def cpu_threads() -> int:
-    """CPUs that this process may use: its affinity, and on Linux the quota of its container."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        with open("/sys/fs/cgroup/cpu.max") as file:  # noqa: PTH123 (cgroup v2)
-            quota, period = file.read().split()
-        return max(1, min(count, -(-int(quota) // int(period))))
-    except (OSError, ValueError):  # no cgroup, or "max"
-        return count
 
 
 def first_line(error: Exception) -> str:

@@ -15,8 +15,6 @@ from typing import Any
 
 from colorizegan.errors import ModelError
 
-__all__ = ["check_model_files"]
-
 MAX_GRAPH_BYTES = 4 << 20  # the weights lie beside the graph, so the graph alone is small
 MAX_GRAPH_FIELDS = 100_000  # a graph of 100 layers has some 5,000
 MAX_HEADER_BYTES = 4 << 20

@@ -9,15 +9,6 @@ import struct
 import zlib
 from typing import BinaryIO
 
-__all__ = [
-    "jpeg_with_metadata",
-    "photoshop_block",
-    "photoshop_iptc",
-    "png_density",
-    "png_with_metadata",
-    "webp_with_metadata",
-]
-
 PHOTOSHOP = b"Photoshop 3.0\0"
 XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 IPTC_RESOURCE = 0x0404

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pyvips
@@ -18,47 +18,15 @@ from PIL import BmpImagePlugin
 
 from colorizegan.errors import DecodeError, TooLargeError
 
-__all__ = ["FORMATS", "has_field", "open_image", "sniff"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-FORMATS = ("avif", "bmp", "gif", "heic", "jpeg", "png", "pnm", "tiff", "webp")
 
 # Blocks the loaders that libvips itself calls unsafe on hostile files, and drops its cache of operations: every photo
 # is read once, and a cache would only grow with them.
 pyvips.block_untrusted_set(True)
 pyvips.cache_set_max(0)
 
-STARTS = {
-    b"\xff\xd8\xff": "jpeg",
-    b"\x89PNG\r\n\x1a\n": "png",
-    b"II*\0": "tiff",
-    b"MM\0*": "tiff",
-    b"II+\0": "tiff",
-    b"MM\0+": "tiff",
-    b"GIF87a": "gif",
-    b"GIF89a": "gif",
-    b"BM": "bmp",
-}
-# Named in the refusal, so that the user knows what there is.
-OTHERS = {
-    b"%PDF": "a PDF document",
-    b"%!PS": "a PostScript file",
-    b"\xc5\xd0\xd3\xc6": "an EPS file",
-    b"8BPS": "a Photoshop document",
-    b"PK\x03\x04": "a zip archive",
-    b"\x1f\x8b": "a gzip archive",
-    b"\0\0\0\x0cjP": "a JPEG 2000 picture",
-    b"\xff\x4f\xff\x51": "a JPEG 2000 picture",
-    b"\0\0\0\x0cJXL ": "a JPEG XL picture",
-    b"\xff\x0a": "a JPEG XL picture",
-    b"SIMPLE  =": "a FITS file",
-    b"DDS ": "a DirectDraw texture",
-    b"\x76\x2f\x31\x01": "an OpenEXR picture",
-    b"<svg": "an SVG drawing",
-    b"<?xml": "an XML file",
-}
-READABLE = "use JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP or PNM"
-HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
-AVIF_BRANDS = {b"avif", b"avis"}
 
 # Warnings of libjpeg about bytes that do not belong there; all others mean missing or wrong pixels.
 HARMLESS_IN_JPEG = re.compile(
@@ -70,35 +38,6 @@ RLE_BMP_PIXELS = 25_000_000  # Pillow unpacks these in Python
 
 Check = Callable[[int, int, int], None]
 """check(width, height, pages) raises TooLargeError; called before any pixel is allocated."""
-
-
-def sniff(head: bytes) -> str:
-    """The format of a file by its first 64 bytes or more: one of FORMATS.
-
-    Raises:
-        DecodeError: none of these; says what it is, where that is plain.
-    """
-    for start, name in STARTS.items():
-        if head.startswith(start):
-            return name
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "webp"
-    if head[4:8] == b"ftyp":
-        brands = {
-            head[8:12],
-            *(head[i : i + 4] for i in range(16, min(len(head), int.from_bytes(head[:4], "big")) - 3, 4)),
-        }
-        if brands & AVIF_BRANDS:
-            return "avif"
-        if brands & HEIC_BRANDS:
-            return "heic"
-        raise DecodeError("is a video or an unknown kind of HEIF, not a photo", remedy=READABLE)
-    if re.match(rb"P[1-6][\s#]", head):
-        return "pnm"
-    what = next((what for start, what in OTHERS.items() if head.lstrip().startswith(start)), None)
-    if what is None:
-        what = "a text file" if _is_text(head) else "of no known picture format"
-    raise DecodeError(f"is {what}, not a photo" if what.startswith("a") else f"is {what}", remedy=READABLE)
 
 
 def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str, page: int = 0) -> pyvips.Image:
@@ -240,5 +179,22 @@ def _from_array(pixels: NDArray[Any]) -> pyvips.Image:
     return image.copy(interpretation=gray if bands < 3 else color)
 
 
-def _is_text(head: bytes) -> bool:
-    return bool(head) and all(byte >= 32 or byte in b"\t\n\r\f" for byte in head) and b"\x7f" not in head
+LONGEST_MESSAGE = 200  # characters of a decoder's own words
+
+
+def _is_harmless(error: pyvips.Error) -> bool:
+    lines = _lines(error.detail)
+    return bool(lines) and all(HARMLESS_IN_JPEG.search(line) for line in lines)
+
+
+def _words(error: Exception) -> str:
+    """The decoder's own words, as short as they say something: the last of its messages is what ended it."""
+    text = (error.detail or "its data are damaged") if isinstance(error, pyvips.Error) else str(error)
+    lines = _lines(text) or [type(error).__name__]
+    return re.sub(r"^\w+: ", "", lines[-1])[:LONGEST_MESSAGE]
+
+
+def _lines(text: str) -> list[str]:
+    """The messages of a decoder without the echoes of libvips."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return [line for line in lines if not line.startswith(("vips_", "source: bad seek"))] or lines[:1]

@@ -14,14 +14,12 @@ import numpy as np
 import pyvips
 from PIL import Image
 
-from colorizegan.containers import jpeg_with_metadata, photoshop_block, png_with_metadata, webp_with_metadata
-from colorizegan.metadata import Metadata
-from colorizegan.tiff import TiffWriter
+from colorizegan.photo.containers import jpeg_with_metadata, photoshop_block, png_with_metadata, webp_with_metadata
+from colorizegan.photo.metadata import Metadata
+from colorizegan.photo.tiff import TiffWriter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = ["Page", "encode"]
 
 DEEP = ("png", "tiff", "pnm")  # hold 16 bits
 OPAQUE = ("jpeg", "bmp", "pnm")  # hold no alpha
@@ -65,7 +63,7 @@ def encode(
 
     Args:
         page: the picture.
-        format: one of `colorizegan.formats.WRITABLE`.
+        format: one of `colorizegan.photo.formats.WRITABLE`.
         quality: 1 .. 100 of JPEG, WebP and AVIF.
         file: where to, open for reading and writing.
         tiff: writer of `file` where the format is TIFF, for one page after the other.

@@ -10,22 +10,6 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-__all__ = [
-    "EXIF",
-    "GPS",
-    "INTEROP",
-    "Block",
-    "Tag",
-    "Tags",
-    "byte_order",
-    "offset_in",
-    "read_directory",
-    "to_little",
-    "unpack",
-    "upright",
-    "write_directories",
-]
-
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 SWAPPED = {3: 2, 8: 2, 4: 4, 5: 4, 9: 4, 10: 4, 11: 4, 13: 4, 12: 8}
 SWAPPED |= {16: 8, 17: 8, 18: 8}  # how many bytes of a type turn round together

@@ -1,8 +1,10 @@
-"""Formats of photo files by the endings of their names. Opens nothing and imports nothing heavy."""
+"""Formats of photo files, by the endings of their names and by their first bytes. Imports nothing heavy."""
 
 from __future__ import annotations
 
-__all__ = ["NEAREST", "PHOTO_SUFFIXES", "RESULT_SUFFIXES", "SUFFIXES", "WRITABLE", "format_of_name"]
+import re
+
+from colorizegan.errors import DecodeError
 
 SUFFIXES = {
     "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -26,3 +28,86 @@ PHOTO_SUFFIXES = {suffix for suffixes in SUFFIXES.values() for suffix in suffixe
 def format_of_name(suffix: str) -> str | None:
     """The format that an ending (".JPG") means, one of WRITABLE, or None."""
     return next((name for name, suffixes in SUFFIXES.items() if suffix.lower() in suffixes), None)
+
+
+FORMATS = ("avif", "bmp", "gif", "heic", "jpeg", "png", "pnm", "tiff", "webp")
+
+
+STARTS = {
+    b"\xff\xd8\xff": "jpeg",
+    b"\x89PNG\r\n\x1a\n": "png",
+    b"II*\0": "tiff",
+    b"MM\0*": "tiff",
+    b"II+\0": "tiff",
+    b"MM\0+": "tiff",
+    b"GIF87a": "gif",
+    b"GIF89a": "gif",
+    b"BM": "bmp",
+}
+# Named in the refusal, so that the user knows what there is.
+OTHERS = {
+    b"%PDF": "a PDF document",
+    b"%!PS": "a PostScript file",
+    b"\xc5\xd0\xd3\xc6": "an EPS file",
+    b"8BPS": "a Photoshop document",
+    b"PK\x03\x04": "a zip archive",
+    b"\x1f\x8b": "a gzip archive",
+    b"\0\0\0\x0cjP": "a JPEG 2000 picture",
+    b"\xff\x4f\xff\x51": "a JPEG 2000 picture",
+    b"\0\0\0\x0cJXL ": "a JPEG XL picture",
+    b"\xff\x0a": "a JPEG XL picture",
+    b"SIMPLE  =": "a FITS file",
+    b"DDS ": "a DirectDraw texture",
+    b"\x76\x2f\x31\x01": "an OpenEXR picture",
+    b"<svg": "an SVG drawing",
+    b"<?xml": "an XML file",
+}
+READABLE = "use JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP or PNM"
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
+AVIF_BRANDS = {b"avif", b"avis"}
+
+
+def sniff(head: bytes) -> str:
+    """The format of a file by its first 64 bytes or more: one of FORMATS.
+
+    Raises:
+        DecodeError: none of these; says what it is, where that is plain.
+    """
+    for start, name in STARTS.items():
+        if head.startswith(start):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    if head[4:8] == b"ftyp":
+        brands = {
+            head[8:12],
+            *(head[i : i + 4] for i in range(16, min(len(head), int.from_bytes(head[:4], "big")) - 3, 4)),
+        }
+        if brands & AVIF_BRANDS:
+            return "avif"
+        if brands & HEIC_BRANDS:
+            return "heic"
+        raise DecodeError("is a video or an unknown kind of HEIF, not a photo", remedy=READABLE)
+    if re.match(rb"P[1-6][\s#]", head):
+        return "pnm"
+    what = next((what for start, what in OTHERS.items() if head.lstrip().startswith(start)), None)
+    if what is None:
+        what = "a text file" if _is_text(head) else "of no known picture format"
+    raise DecodeError(f"is {what}, not a photo" if what.startswith("a") else f"is {what}", remedy=READABLE)
+
+
+def _is_text(head: bytes) -> bool:
+    return bool(head) and all(byte >= 32 or byte in b"\t\n\r\f" for byte in head) and b"\x7f" not in head
+
+
+MEDIA_TYPES = {
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "tiff": "image/tiff",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "bmp": "image/bmp",
+    "pnm": "image/x-portable-anymap",
+    "gif": "image/gif",
+    "heic": "image/heic",
+}

@@ -16,11 +16,9 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from colorizegan.color import rgb_to_gray
-from colorizegan.decoders import has_field
+from colorizegan.color.lab import rgb_to_gray
 from colorizegan.errors import DecodeError
-
-__all__ = ["Light", "read_luminance"]
+from colorizegan.photo.decode import has_field
 
 Pixels = NDArray[Any]
 

@@ -1,25 +1,14 @@
-"""What a photo carries beside its pixels, and the note in XMP that says where the colour came from."""
+"""What a photo carries beside its pixels, as a decoder finds it in a file."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from xml.sax.saxutils import escape, quoteattr
+from typing import Any, BinaryIO
 
-__all__ = ["Metadata", "xmp_with_note"]
-
-NAMESPACE = "urn:x-colorizegan:ns:1.0:"
-# IPTC NewsCodes, "Algorithmically-altered media: modification or correction by algorithm".
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
-IPTC_EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-
-EMPTY = '""'
-LONGEST = 1 << 20  # bytes of a packet; longer ones hold no description of a photo
-PACKET = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n<x:xmpmeta xmlns:x="adobe:ns:meta/">\n'
-    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end="w"?>'
-)
+from colorizegan.photo.containers import photoshop_block, photoshop_iptc, png_density
+from colorizegan.photo.decode import has_field
+from colorizegan.photo.exif import upright
+from colorizegan.photo.tiff import TiffPages, read_exif
 
 
 @dataclass(frozen=True)
@@ -52,44 +41,64 @@ class Metadata:
         return replace(self, exif=b"", xmp=b"", iptc=b"", photoshop=b"", comments=())
 
 
-def xmp_with_note(xmp: bytes, note: Mapping[str, object]) -> bytes:
-    """An XMP packet (b"" = none yet) with the note that the picture was colorized, and how; an older note is replaced.
+LONGEST = 1 << 24  # bytes of a block; longer ones were made to fill memory and are left out
 
-    The note sets IPTC DigitalSourceType to "algorithmically-altered media" and each entry of `note` as a property of
-    the namespace of ColorizeGAN: names of letters, digits and "_". The packet is edited as text, not parsed as XML, so
-    everything else in it stays byte for byte and nothing in it is expanded. What is no UTF-8 RDF is replaced.
+
+def read_metadata(
+    image: Any, stream: BinaryIO, format: str, pages: TiffPages | None, page: int
+) -> tuple[Metadata, int]:
+    """What a photo carries beside its pixels, and its orientation, 1 .. 8.
+
+    Args:
+        image: as opened by `colorizegan.photo.decode.open_image`.
+        stream: the file.
+        format: one of `colorizegan.photo.formats.FORMATS`.
+        pages: what `find_pages` found, for a TIFF.
+        page: which of these pages.
     """
-    packet = xmp.decode("utf-8", "replace")
-    if "</rdf:RDF>" not in packet or "\ufffd" in packet or len(xmp) > LONGEST:
-        packet = PACKET
-    for pattern, by in OUTDATED:
-        packet = re.sub(pattern, by, packet)
-    properties = "".join(
-        f"  <colorizegan:{name}>{escape(_printable(value))}</colorizegan:{name}>\n" for name, value in note.items()
+    stored: Any = image.get("orientation") if has_field(image, "orientation") else 1
+    orientation = int(stored)
+
+    def blob(name: str) -> bytes:
+        raw = bytes(image.get(name)) if has_field(image, name) else b""
+        return raw if len(raw) <= LONGEST else b""
+
+    exif = blob("exif-data").removeprefix(b"Exif\0\0")
+    if format == "tiff":
+        exif = b"" if pages is None else read_exif(stream, pages, page)
+    iptc, photoshop = blob("iptc-data"), blob("photoshop-data")
+    if iptc.startswith(b"Photoshop 3.0\0"):  # JPEG keeps the records inside of Photoshop's resources
+        photoshop = iptc.removeprefix(b"Photoshop 3.0\0")
+        iptc = b""
+    elif iptc and not photoshop:
+        photoshop = photoshop_block(iptc)
+    density = (png_density(stream) if format == "png" else None) or (image.xres, image.yres)
+    if orientation in (5, 6, 7, 8):
+        density = (density[1], density[0])
+    found = Metadata(
+        exif=upright(exif) if exif else b"",
+        xmp=blob("xmp-data"),
+        iptc=iptc or photoshop_iptc(photoshop),
+        photoshop=photoshop,
+        comments=tuple(_comments(image)),
+        density=None if density == (1.0, 1.0) else density,  # 1 px per mm stands for "unknown" in libvips
+        profiled=has_field(image, "icc-profile-data"),
+        compression=str(image.get("compression")) if has_field(image, "compression") else "",
+        tile=None if pages is None else pages.tile,
+        big=pages is not None and pages.big,
     )
-    about = re.search(r"""<rdf:Description[^<>]*?rdf:about\s*=\s*(["'][^"'<>]*["'])""", packet)
-    description = (
-        f" <rdf:Description rdf:about={about[1] if about else EMPTY} xmlns:colorizegan={quoteattr(NAMESPACE)}"
-        f" xmlns:Iptc4xmpExt={quoteattr(IPTC_EXTENSION)}>\n"
-        f"  <Iptc4xmpExt:DigitalSourceType>{SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>\n{properties}"
-        " </rdf:Description>\n"
-    )
-    before, end, after = packet.rpartition("</rdf:RDF>")
-    return (before + description + end + after).encode()
+    return found, orientation
 
 
-# What the result makes untrue: an older note, another source type, the orientation before the photo was turned. None of
-# these patterns can take more than linear time, whatever the packet holds.
-CHILD = r"\s*<(?:colorizegan|Iptc4xmpExt):[^<>]*>[^<>]*</[^<>]*>"
-OUTDATED = [
-    (rf" ?<rdf:Description [^<>]*xmlns:colorizegan=[^<>]*>(?:{CHILD})*\s*</rdf:Description>\n?", ""),
-    (r"<Iptc4xmpExt:DigitalSourceType>[^<]*</Iptc4xmpExt:DigitalSourceType>", ""),
-    (r"""\s[Ii]ptc4xmpExt:DigitalSourceType\s*=\s*("[^"]*"|'[^']*')""", ""),
-    (r"<tiff:Orientation>[^<]*</tiff:Orientation>", "<tiff:Orientation>1</tiff:Orientation>"),
-    (r"""tiff:Orientation\s*=\s*("[^"]*"|'[^']*')""", 'tiff:Orientation="1"'),
-]
-
-
-def _printable(value: object) -> str:
-    """As XML 1.0 may hold it: no control characters."""
-    return "".join(c if c.isprintable() else " " for c in str(value))
+def _comments(image: Any) -> list[tuple[str, str]]:
+    """Texts of PNG (png-comment-<n>-<keyword>), comments of JPEG and GIF."""
+    found: list[tuple[str, str]] = []
+    for name in sorted(image.get_fields()):
+        if name.startswith("png-comment-"):
+            keyword = name.split("-", 3)[3]
+            if keyword != "XML:com.adobe.xmp":
+                found.append((keyword, str(image.get(name))))
+        elif name.startswith(("jpeg-comment", "gif-comment")):
+            value = image.get(name)
+            found.append(("Comment", value if isinstance(value, str) else bytes(value).decode("utf-8", "replace")))
+    return found

@@ -1,7 +1,6 @@
-"""Photo files in and out: path or bytes -> Photo -> bytes or file, within limits, with all that the photo carries.
+"""A photo file or bytes -> Photo, within limits, with all that it carries. Originals are opened for reading only.
 
-What every decoder raises is folded into the errors of `colorizegan.errors`; originals are opened for reading only, and
-a result appears under its name only when it is whole.
+What every decoder raises is folded into the errors of `colorizegan.errors`.
 """
 
 from __future__ import annotations
@@ -9,10 +8,8 @@ from __future__ import annotations
 import io
 import logging
 import os
-import re
 import stat
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -20,50 +17,21 @@ import numpy as np
 import pyvips
 from pyvips import vips_lib
 
-from colorizegan.carried import read_metadata
-from colorizegan.decoders import HARMLESS_IN_JPEG, open_image, sniff
-from colorizegan.encoders import Page, encode
-from colorizegan.errors import ColorizeGANError, DecodeError, InputError, OutputError, TooLargeError
-from colorizegan.formats import NEAREST, WRITABLE, format_of_name
-from colorizegan.limits import Limits
-from colorizegan.luminance import Light, read_luminance
-from colorizegan.metadata import Metadata, xmp_with_note
-from colorizegan.tiff import TiffWriter, find_pages
-from colorizegan.tone import Tone, judge_tone
-from colorizegan.whole import whole_file
+from colorizegan.errors import ColorizeGANError, DecodeError, InputError, TooLargeError
+from colorizegan.photo.decode import _is_harmless, _words, open_image
+from colorizegan.photo.formats import sniff
+from colorizegan.photo.luminance import Light, read_luminance
+from colorizegan.photo.metadata import read_metadata
+from colorizegan.photo.photo import Limits, Photo
+from colorizegan.photo.tiff import find_pages
+from colorizegan.photo.tone import Tone, judge_tone
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Limits", "Photo", "encode_pages", "encode_photo", "read_photo", "write_photo"]
-
 log = logging.getLogger(__name__)
 
 HEAD = 512  # bytes that `sniff` sees
-LONGEST_MESSAGE = 200  # characters of a decoder's own words
-CLASSIC_TIFF = 3_500_000_000  # bytes of pixels from which on a result is a BigTIFF
-
-
-@dataclass(frozen=True, eq=False)
-class Photo:
-    """A photo in memory, upright, as the network and the merge need it."""
-
-    gray: NDArray[Any]
-    """sRGB-encoded luminance (H, W), uint8 or, of a photo with 16 bits, uint16."""
-    alpha: NDArray[Any] | None = None
-    """Opacity (H, W) of the same dtype, or None."""
-    is_color: bool = False
-    """It has colours of its own; sepia and other tones do not count."""
-    format: str = "png"
-    """What the file was: a name in `colorizegan.decoders.FORMATS`."""
-    metadata: Metadata = field(default_factory=Metadata)
-    """What is carried over to the result."""
-    pages: int = 1
-    """How many photos a TIFF holds, or frames an animation; this is one of them."""
-    rgb: NDArray[Any] | None = None
-    """Its own colours (H, W, 3), where `read_photo` was asked for them."""
-    remarks: tuple[str, ...] = ()
-    """What the user should know: damage that was put up with, a tint, a profile that could not be used."""
 
 
 def read_photo(
@@ -77,7 +45,8 @@ def read_photo(
 ) -> Photo:
     """Read a photo; without `page`, of several pages or frames the first, with a warning in the log.
 
-    It is decoded in this process: a fault in a decoder's library would end it. `colorizegan.reader` decodes elsewhere.
+    It is decoded in this process: a fault in a decoder's library would end it. `colorizegan.photo.reader` decodes in
+    others.
 
     Args:
         source: a file, or the bytes of one. JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP or PNM, whatever its name.
@@ -110,114 +79,6 @@ def read_photo(
     for remark in photo.remarks:
         log.warning("the photo: %s", remark)
     return photo
-
-
-def encode_photo(
-    rgb: NDArray[Any],
-    photo: Photo,
-    *,
-    format: str | None = None,
-    quality: int = 95,
-    strip: bool = False,
-    note: Mapping[str, object] | None = None,
-) -> bytes:
-    """The file of a colorized photo, with what the original carried.
-
-    Args:
-        rgb: (H, W, 3), uint8 or uint16, sRGB; as large as `photo.gray`.
-        photo: the original.
-        format: a name in `colorizegan.formats.WRITABLE`; default that of the original, or the nearest that can be
-            written: JPEG for HEIC, PNG for GIF. JPEG, WebP, AVIF and BMP hold 8 bits, JPEG and BMP no transparency.
-        quality: 1 .. 100 of JPEG, WebP and AVIF.
-        strip: leave EXIF, XMP, IPTC and comments out.
-        note: how it was made, for the XMP packet (see `colorizegan.metadata.xmp_with_note`).
-
-    Raises:
-        OutputError: the format cannot hold the photo.
-    """
-    file = io.BytesIO()
-    alone = replace(photo, pages=1)
-    for loss in encode_pages(file, [(rgb, alone)], format=format, quality=quality, strip=strip, note=note):
-        log.warning("the photo: %s", loss)
-    return file.getvalue()
-
-
-def encode_pages(
-    file: BinaryIO,
-    pages: Iterable[tuple[NDArray[Any], Photo]],
-    *,
-    format: str | None = None,
-    quality: int = 95,
-    strip: bool = False,
-    note: Mapping[str, object] | None = None,
-) -> list[str]:
-    """Write the colorized photo, or all of a TIFF's, into a file; what the format cannot hold is returned in words.
-
-    Args:
-        file: empty, open for reading and writing.
-        pages: (rgb, original) of each page; they are taken one after the other, and only the first where the format
-            holds no more.
-        format, quality, strip, note: as for `encode_photo`.
-
-    Raises:
-        OutputError: the format cannot hold the photo.
-        OSError: the file cannot be written.
-    """
-    lost: list[str] = []
-    writer: TiffWriter | None = None
-    for rgb, photo in pages:
-        format = format or NEAREST.get(photo.format, photo.format)
-        if format not in WRITABLE:
-            raise OutputError(f"{format!r} cannot be written", remedy=f"use one of {', '.join(WRITABLE)}")
-        height, width = rgb.shape[:2]
-        kept = photo.metadata.stripped() if strip else photo.metadata
-        xmp = xmp_with_note(kept.xmp, note) if note is not None else kept.xmp
-        if format == "tiff" and writer is None:
-            count = photo.pages if photo.format == "tiff" else 1
-            size = (3 + (photo.alpha is not None)) * rgb.dtype.itemsize * height * width * count
-            writer = TiffWriter(file, count, big=kept.big or size > CLASSIC_TIFF)
-        try:
-            encode(Page(rgb, photo.alpha, kept, xmp), format, quality, file, tiff=writer, lost=lost)
-        except pyvips.Error as error:
-            what = f"{width} x {height} px cannot be written as {format} ({_words(error)})"
-            raise OutputError(what, remedy="use --format png or tiff") from None
-        if photo.pages > 1 and (format != "tiff" or photo.format != "tiff"):
-            what = "pages" if photo.format == "tiff" else "frames"
-            lost.append(f"it has {photo.pages} {what}, of which {format} gets the first")
-            break
-    return lost
-
-
-def write_photo(
-    rgb: NDArray[Any],
-    photo: Photo,
-    target: str | os.PathLike[str],
-    *,
-    format: str | None = None,
-    quality: int = 95,
-    strip: bool = False,
-    note: Mapping[str, object] | None = None,
-) -> None:
-    """Write a colorized photo to a file; it appears whole or not at all, and replaces one of that name.
-
-    Arguments as for `encode_photo`; without `format` the target's name decides, else the original's format.
-
-    Raises:
-        OutputError: the target cannot be written; nothing is left behind.
-    """
-    target = Path(target)
-    format = format or format_of_name(target.suffix)
-    try:
-        with whole_file(target) as file:
-            alone = replace(photo, pages=1)
-            lost = encode_pages(file, [(rgb, alone)], format=format, quality=quality, strip=strip, note=note)
-        for loss in lost:
-            log.warning("%s: %s", target, loss)
-    except OutputError as error:
-        error.path = str(target)
-        raise
-    except OSError as error:
-        raise OutputError(f"cannot be written ({error.strerror})", path=target) from None
 
 
 _REMEDY = "the file may be damaged; --allow-truncated takes what can be read"
@@ -328,21 +189,3 @@ def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     rows = slice(None, None, -1 if orientation in (3, 4, 7, 8) else 1)
     columns = slice(None, None, -1 if orientation in (2, 3, 6, 7) else 1)
     return np.ascontiguousarray(pixels[rows, columns])
-
-
-def _is_harmless(error: pyvips.Error) -> bool:
-    lines = _lines(error.detail)
-    return bool(lines) and all(HARMLESS_IN_JPEG.search(line) for line in lines)
-
-
-def _words(error: Exception) -> str:
-    """The decoder's own words, as short as they say something: the last of its messages is what ended it."""
-    text = (error.detail or "its data are damaged") if isinstance(error, pyvips.Error) else str(error)
-    lines = _lines(text) or [type(error).__name__]
-    return re.sub(r"^\w+: ", "", lines[-1])[:LONGEST_MESSAGE]
-
-
-def _lines(text: str) -> list[str]:
-    """The messages of a decoder without the echoes of libvips."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return [line for line in lines if not line.startswith(("vips_", "source: bad seek"))] or lines[:1]

@@ -18,17 +18,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
-from colorizegan import errors, heap
+from colorizegan import errors
+from colorizegan import machine as heap
 from colorizegan.errors import ColorizeGANError, DecodeError
-from colorizegan.photo import Limits, Photo
-from colorizegan.reader_process import Request, receive, send, take_photo
+from colorizegan.photo.photo import Limits, Photo
+from colorizegan.photo.reader_process import Request, receive, send, take_photo
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-__all__ = ["Reader"]
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +161,7 @@ class Decoder:
 
     def __init__(self, threads: int) -> None:
         # Isolated, so that no module in the working folder is taken for one of ours; with the path of this process.
-        code = f"import sys; sys.path[:] = {sys.path!r}; from colorizegan.reader_process import main; main()"
+        code = f"import sys; sys.path[:] = {sys.path!r}; from colorizegan.photo.reader_process import main; main()"
         environment = {**os.environ, **heap.ENVIRONMENT, "VIPS_CONCURRENCY": str(threads)}
         self.process = subprocess.Popen(  # noqa: S603 (nothing here comes from a photo)
             [sys.executable, "-I", "-c", code],
@@ -277,3 +276,18 @@ def widen(pipe: Any) -> None:
         import fcntl
 
         fcntl.fcntl(pipe.fileno(), F_SETPIPE_SZ, PIPE)
+
+
+class Reads(Protocol):
+    """What reads photos: a `colorizegan.photo.reader.Reader`, or something in front of one."""
+
+    def read(
+        self,
+        source: Path | bytes,
+        *,
+        page: int = 0,
+        colors_too: bool = False,
+        admit: Callable[[int], None] | None = None,
+    ) -> Photo:
+        """As `Reader.read`."""
+        ...

@@ -1,4 +1,4 @@
-"""The process that decodes photos for `colorizegan.reader`, so that a fault in a decoder's library costs one photo.
+"""The process that decodes photos for `reader.py`, so that a fault in a decoder's library costs one photo.
 
 It reads requests from standard input and answers on standard output: frames of a JSON header, whose length stands
 before it, and blocks of bytes, whose sizes stand in it. Nothing in a frame is ever executed or unpickled.
@@ -22,15 +22,14 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from colorizegan.errors import ColorizeGANError
-from colorizegan.metadata import Metadata
-from colorizegan.photo import Limits, Photo, read_photo
+from colorizegan.photo.metadata import Metadata
+from colorizegan.photo.photo import Limits, Photo
+from colorizegan.photo.read import read_photo
 
 try:
     import resource
 except ImportError:  # Windows: there the time that the reader allows is the only limit
     resource = None
-
-__all__ = ["LONGEST_HEADER", "Request", "main", "receive", "send", "take_photo"]
 
 BLOBS = ("exif", "xmp", "iptc", "photoshop")
 LONGEST_HEADER = 1 << 26  # bytes
@@ -231,4 +230,4 @@ def fill(view: memoryview, stream: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit("this is started by colorizegan.reader")
+    sys.exit("this is started by colorizegan.photo.reader")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from colorizegan.errors import OutputError, TooLargeError
-from colorizegan.exif import (
+from colorizegan.photo.exif import (
     EXIF,
     GPS,
     INTEROP,
@@ -26,8 +26,6 @@ from colorizegan.exif import (
     unpack,
     write_directories,
 )
-
-__all__ = ["TiffPages", "TiffWriter", "find_pages", "read_exif"]
 
 # Tags of a TIFF file that tell how its pixels are stored, or that travel by another way (XMP, IPTC, ICC, Photoshop):
 # they would be wrong or double in the result.

@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.color import rgb_to_lab
-
-__all__ = ["Tone", "judge_tone"]
+from colorizegan.color.lab import rgb_to_lab
 
 GROUPS = 20  # of lightness, 5 units of L each
 BLOCK = 4  # samples a side, averaged against grain and the noise of JPEG

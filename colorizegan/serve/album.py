@@ -11,26 +11,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from colorizegan.colorize_file import OnePhoto, Settings
 from colorizegan.colorizer import Colorizer
-from colorizegan.confidence import confidence_map, overlay
-from colorizegan.emulsion import Emulsion
 from colorizegan.errors import ColorizeGANError, UsageError
-from colorizegan.formats import format_of_name
-from colorizegan.hints import Hint
-from colorizegan.limits import Limits
-from colorizegan.onephoto import OnePhoto, Settings
-from colorizegan.photo import Photo
-from colorizegan.predict import cpu_threads
-from colorizegan.proposals import Proposal
-from colorizegan.reader import Reader
-from colorizegan.stage import preview, stage
-from colorizegan.steering import Look
+from colorizegan.machine import cpu_threads
+from colorizegan.photo.formats import format_of_name
+from colorizegan.photo.photo import Limits, Photo
+from colorizegan.photo.reader import Reader
+from colorizegan.serve.stage import preview, stage
+from colorizegan.steer.confidence import confidence_map, overlay
+from colorizegan.steer.film import Emulsion
+from colorizegan.steer.hints import Hint
+from colorizegan.steer.look import Look
+from colorizegan.steer.proposals import Proposal
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-__all__ = ["LIMITS", "Album", "Desk", "Shot", "hex_color", "write_result"]
 
 LIMITS = Limits(pixels=50_000_000, bytes=50_000_000)
 MOST_PHOTOS = 50  # of one visitor

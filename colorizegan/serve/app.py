@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
-import gc
+import base64
+import io
+import json
 import logging
 import shutil
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import uvicorn
+import numpy as np
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
+from PIL import Image
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
 
 from colorizegan import __version__
-from colorizegan.answers import PROBLEMS, Photo, answer_error, answer_http_error, answer_nobody, answer_unknown
+from colorizegan.colorize_file import OnePhoto
 from colorizegan.colorizer import Colorizer
-from colorizegan.connection import connection_class
 from colorizegan.errors import ColorizeGANError, UsageError
-from colorizegan.formats import NEAREST
-from colorizegan.gate import LOCAL, Gate
-from colorizegan.limits import ServiceLimits
-from colorizegan.onephoto import OnePhoto
-from colorizegan.options import MEDIA_TYPES, Options, best_format, preference, read_options, schema_of_request
-from colorizegan.prediction import describe_file
-from colorizegan.room import Stopped
-from colorizegan.service import Service, Turn
-from colorizegan.telemetry import Counter, Gauge, Histogram, exposition, process_gauges
-from colorizegan.upload import Upload, receive_upload
+from colorizegan.machine import Stopped
+from colorizegan.photo.formats import MEDIA_TYPES, NEAREST
+from colorizegan.serve.metrics import Counter, Gauge, Histogram, exposition, process_gauges
+from colorizegan.serve.middleware import LOCAL, Gate
+from colorizegan.serve.options import Options, best_format, preference, read_options, schema_of_request
+from colorizegan.serve.problems import (
+    PROBLEMS,
+    answer_error,
+    answer_http_error,
+    answer_nobody,
+    answer_unknown,
+)
+from colorizegan.serve.queue import Service, Turn
+from colorizegan.serve.upload import Upload, receive_upload
 
-__all__ = ["create_app", "make_server", "serve"]
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 
-GRACE = 4  # seconds that requests under way get when the service is to end
+
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-SWITCH = 0.0005  # seconds between two turns of Python's threads
+
+
 COLORED = "in colour already, left alone; the option force colorizes it anyway"
 
 
@@ -221,89 +228,72 @@ def colorize_file(turn: Turn, path: Path, options: Options, accept: str) -> tupl
         raise
 
 
-class Server(uvicorn.Server):
-    """uvicorn's, which tells where it listens once it does."""
-
-    def __init__(self, config: uvicorn.Config, listening: Callable[[str], None], service: Service) -> None:
-        super().__init__(config)
-        self.listening, self.service = listening, service
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            self.listening(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
-
-    async def shutdown(self, sockets: Any = None) -> None:
-        self.service.closing = True  # those who wait are sent away; those under way get their answer
-        await super().shutdown(sockets)
+CHUNK = 1 << 18  # bytes of an answer sent at a time
 
 
-def make_server(
-    service: Service,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    hosts: Iterable[str] = (),
-    mount: Callable[[FastAPI, Colorizer], Callable[[], None]] | None = None,
-    listening: Callable[[str], None] = lambda address: None,
-) -> Server:
-    """A server that is ready to run; arguments as for `serve`."""
-    config = uvicorn.Config(
-        create_app(service, hosts=(*LOCAL, host, *hosts), mount=mount),
-        host=host,
-        port=port,
-        http=connection_class(service.limits),
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=GRACE,
-    )
-    return Server(config, listening, service)
+class Photo(Response):
+    """A photo as the answer, sent piece by piece from an open file, which is closed in any case."""
+
+    def __init__(self, file: BinaryIO, format: str, remarks: Sequence[str]) -> None:
+        self.file = file
+        size = file.seek(0, 2)
+        file.seek(0)
+        headers = {"content-length": str(size), "cache-control": "no-store", "vary": "Accept"}
+        if remarks:
+            headers["x-colorizegan-remarks"] = json.dumps(list(remarks))[:4000]
+        self.status_code, self.media_type, self.background = 200, MEDIA_TYPES[format], None
+        self.init_headers(headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            while chunk := self.file.read(CHUNK):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self.file.close()
 
 
-def serve(
-    model: str | Path | None = None,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    hosts: Iterable[str] = (),
-    limits: ServiceLimits | None = None,
-    mount: Callable[[FastAPI, Colorizer], Callable[[], None]] | None = None,
-    listening: Callable[[str], None] = lambda address: None,
-) -> None:
-    """Serve until SIGTERM or SIGINT, which are passed on once all is closed.
+def describe_file(turn: Turn, path: Path, options: Options) -> dict[str, Any]:
+    """Read an upload and ask the network.
 
-    Args:
-        model: as for `Colorizer`.
-        host, port: where to listen; port 0 is any free one.
-        hosts: more names that the server goes by; those of this machine, and `host`, always are.
-        limits: default `ServiceLimits()`.
-        mount: puts the page into the application.
-        listening: called with the address, once requests are taken.
-
-    Raises:
-        ModelError: the model is missing or damaged.
-        UsageError: it cannot listen there.
+    Returns:
+        width, height; is_color; model; confidence: mean, width, height, and png, an 8-bit gray picture as base64 in
+        which 255 is sure (see `Prediction.confidence`); proposals, where they are asked for, the likeliest first: their
+        likelihood and the hints that make them.
     """
-    logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # what there is to say, `Gate` says
-    service = Service(Colorizer(model), limits)
-    server = make_server(service, host=host, port=port, hosts=hosts, mount=mount, listening=listening)
-    # Requests are answered while photos are worked on. A thread that computes lets that of the requests in after this
-    # time, not after 5 ms; and the garbage collector does not go through all that was loaded, for 120 ms, again and
-    # again.
-    sys.setswitchinterval(SWITCH)
-    gc.collect()
-    gc.freeze()
-    try:
-        server.run()
-    except SystemExit as end:
-        if server.started:  # it was a signal's handler
-            raise
-        raise UsageError(f"cannot listen on {host}:{port}", remedy="another program may: give another --port") from end
-    finally:
-        service.close()
+    turn.allow_truncated = options.allow_truncated
+    service = turn.service
+    photo = turn.read(path)
+    look = options.look()
+    _, confidence = service.colorizer.colors_of(photo.gray, look)
+    turn.check()
+    proposals = []
+    if options.proposals is not None:
+        found = service.colorizer.propose_as(photo.gray, look, count=options.proposals, seed=options.seed)
+        proposals = [{"likelihood": round(one.likelihood, 4), "hints": list(map(vars, one.hints))} for one in found]
+        turn.check()
+    height, width = photo.gray.shape
+    card = service.colorizer.bundle.card
+    return {
+        "width": width,
+        "height": height,
+        "is_color": photo.is_color,
+        "model": f"{card.name} {service.colorizer.bundle.digest}",
+        "remarks": list(photo.remarks),
+        "confidence": {
+            "mean": round(float(confidence.mean()), 4),
+            "width": confidence.shape[1],
+            "height": confidence.shape[0],
+            "png": png_text(confidence),
+        },
+        "proposals": proposals,
+    }
+
+
+def png_text(values: np.ndarray[Any, np.dtype[np.float32]]) -> str:
+    """Values 0..1 (h, w) as a PNG of 8 bits, base64."""
+    file = io.BytesIO()
+    Image.fromarray(np.rint(values * 255).astype(np.uint8)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()

@@ -1,24 +1,10 @@
-"""Every limit in one place: what a photo may ask for, on the command line and of the service. `doctor` prints them."""
+"""Limits of the HTTP service."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Limits", "ServiceLimits"]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a photo may ask for before anything is allocated for it."""
-
-    pixels: int = 300_000_000
-    """Width times height."""
-    bytes: int | None = None
-    """Size of the file; None = any."""
-    pages: int = 1_000
-    """Pages of a TIFF file."""
-    frames: int = 10_000
-    """Frames of an animation."""
+from colorizegan.photo.photo import Limits
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-__all__ = ["Counter", "Gauge", "Histogram", "exposition", "process_gauges"]
-
 
 class Counter:
     """How often something happened, by its labels."""

@@ -17,19 +17,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from colorizegan.errors import (
-    BusyError,
     ColorizeGANError,
-    DecodeError,
-    InputError,
-    LateError,
-    OutputError,
     RefusedError,
-    TooLargeError,
-    UsageError,
 )
-from colorizegan.telemetry import Counter, Histogram
-
-__all__ = ["Gate", "Pace", "problem_of"]
+from colorizegan.serve.metrics import Counter, Histogram
+from colorizegan.serve.problems import problem_of
 
 log = logging.getLogger(__name__)
 
@@ -42,20 +34,13 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 SAFE = ("GET", "HEAD", "OPTIONS")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-FIELDS = re.compile("--(allow-truncated|force|format|size)")
+
+
 SPEED = 125e6  # bytes a second of all bodies together: a network of 1 Gbit/s
 # A body that nobody wants is read for so many seconds, longer while it comes at so many bytes a second, up to so many.
 LINGER_SECONDS, LINGER_SPEED, LINGER_BYTES = 2.0, 1_000_000, 60_000_000
-STATUS: tuple[tuple[type[Exception], int], ...] = (
-    (TooLargeError, 413),
-    (DecodeError, 422),
-    (InputError, 422),
-    (UsageError, 400),
-    (BusyError, 503),
-    (LateError, 504),
-    (RefusedError, 403),
-    (OutputError, 422),
-)
+
+
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60)
 # A page of this server may use nothing that is not on it: nothing goes out to other servers.
 POLICY = (
@@ -196,27 +181,6 @@ class Exchange:
         self.gate.seconds.add(seconds)
         method, path = self.scope["method"], self.scope["path"][:100]
         log.info("%s %s %s %.3f s %s", method, path, self.status or "gone", seconds, self.id)
-
-
-def problem_of(error: Exception, request_id: str) -> tuple[int, dict[str, str], dict[str, object]]:
-    """An error as (status, headers, the object of application/problem+json, RFC 9457)."""
-    if not isinstance(error, ColorizeGANError):
-        error = ColorizeGANError(f"unexpected {type(error).__name__}", remedy="please report this")
-    status = error.status or next((code for kind, code in STATUS if isinstance(error, kind)), 500)
-    # The command line's options are fields here; its file names are our own, and nobody else's business.
-    detail = "; ".join(filter(None, (error.reason, error.remedy)))
-    detail = FIELDS.sub(lambda found: found[1].replace("-", "_"), detail)
-    headers = {"Retry-After": str(error.seconds)} if isinstance(error, BusyError) else {}
-    title = (type(error).__doc__ or "").split(":")[0].split(";")[0].split(".")[0].strip()
-    problem: dict[str, object] = {
-        "type": f"urn:colorizegan:{error.code}",
-        "title": title if type(error) is not ColorizeGANError else "Something went wrong in the service",
-        "status": status,
-        "detail": detail,
-        "code": error.code,
-        "request_id": request_id,
-    }
-    return status, headers, problem
 
 
 async def send_problem(exchange: Exchange, error: Exception) -> None:

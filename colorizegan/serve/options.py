@@ -9,27 +9,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from colorizegan.emulsion import Emulsion
+from colorizegan.colorize_file import Draw, Settings
 from colorizegan.errors import UsageError
-from colorizegan.formats import WRITABLE
-from colorizegan.hints import Hint, parse_hint
-from colorizegan.limits import ServiceLimits
-from colorizegan.onephoto import Draw, Settings
-from colorizegan.steering import Look
+from colorizegan.photo.formats import MEDIA_TYPES, WRITABLE
+from colorizegan.serve.limits import ServiceLimits
+from colorizegan.steer.film import Emulsion
+from colorizegan.steer.hints import Hint, parse_hint
+from colorizegan.steer.look import Look
 
-__all__ = ["MEDIA_TYPES", "Options", "best_format", "preference", "read_options", "schema_of_request"]
-
-MEDIA_TYPES = {
-    "jpeg": "image/jpeg",
-    "png": "image/png",
-    "tiff": "image/tiff",
-    "webp": "image/webp",
-    "avif": "image/avif",
-    "bmp": "image/bmp",
-    "pnm": "image/x-portable-anymap",
-    "gif": "image/gif",
-    "heic": "image/heic",
-}
 """Of all formats that are read; gif and heic are only sent back as they came."""
 
 WEIGHT = re.compile(r"[01](\.\d{0,3})?")
@@ -156,7 +143,7 @@ def preference(accept: str, format: str) -> float:
 
 
 def schema_of_request() -> dict[str, Any]:
-    """The request's part of OpenAPI: the body is read by `colorizegan.upload`, piece by piece."""
+    """The request's part of OpenAPI: the body is read by `colorizegan.serve.upload`, piece by piece."""
     schema = Options.model_json_schema()
     photo = {"type": "string", "format": "binary", "description": "The file of a photo."}
     form = {"photo": photo, "options": {"type": "string", "description": "All options as one JSON object."}}

@@ -1,51 +1,26 @@
-"""How the HTTP service answers: a photo piece by piece, and every error as problem+json."""
+"""Errors as problem+json (RFC 9457)."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+import re
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from colorizegan.errors import UsageError
-from colorizegan.gate import problem_of
-from colorizegan.options import MEDIA_TYPES
-
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
-__all__ = ["PROBLEMS", "Photo", "answer_error", "answer_http_error", "answer_nobody", "answer_unknown"]
-
-CHUNK = 1 << 18  # bytes of an answer sent at a time
-GONE = 499  # what a client that went away would have got
-
-
-class Photo(Response):
-    """A photo as the answer, sent piece by piece from an open file, which is closed in any case."""
-
-    def __init__(self, file: BinaryIO, format: str, remarks: Sequence[str]) -> None:
-        self.file = file
-        size = file.seek(0, 2)
-        file.seek(0)
-        headers = {"content-length": str(size), "cache-control": "no-store", "vary": "Accept"}
-        if remarks:
-            headers["x-colorizegan-remarks"] = json.dumps(list(remarks))[:4000]
-        self.status_code, self.media_type, self.background = 200, MEDIA_TYPES[format], None
-        self.init_headers(headers)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            while chunk := self.file.read(CHUNK):
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        finally:
-            self.file.close()
+from colorizegan.errors import (
+    BusyError,
+    ColorizeGANError,
+    DecodeError,
+    InputError,
+    LateError,
+    OutputError,
+    RefusedError,
+    TooLargeError,
+    UsageError,
+)
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
@@ -79,6 +54,8 @@ async def answer_nobody(request: Request, error: Exception) -> Response:
     return Response(status_code=GONE)
 
 
+GONE = 499  # what a client that went away would have got
+
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": text, "content": {"application/problem+json": {}}}
     for status, text in (
@@ -93,3 +70,40 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (504, "The answer took too long (E_TIMEOUT)"),
     )
 }
+
+
+# An option of the command line in an error's words -> a field of the request.
+FIELDS = re.compile("--(allow-truncated|force|format|size)")
+
+
+STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (TooLargeError, 413),
+    (DecodeError, 422),
+    (InputError, 422),
+    (UsageError, 400),
+    (BusyError, 503),
+    (LateError, 504),
+    (RefusedError, 403),
+    (OutputError, 422),
+)
+
+
+def problem_of(error: Exception, request_id: str) -> tuple[int, dict[str, str], dict[str, object]]:
+    """An error as (status, headers, the object of application/problem+json, RFC 9457)."""
+    if not isinstance(error, ColorizeGANError):
+        error = ColorizeGANError(f"unexpected {type(error).__name__}", remedy="please report this")
+    status = error.status or next((code for kind, code in STATUS if isinstance(error, kind)), 500)
+    # The command line's options are fields here; its file names are our own, and nobody else's business.
+    detail = "; ".join(filter(None, (error.reason, error.remedy)))
+    detail = FIELDS.sub(lambda found: found[1].replace("-", "_"), detail)
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, BusyError) else {}
+    title = (type(error).__doc__ or "").split(":")[0].split(";")[0].split(".")[0].strip()
+    problem: dict[str, object] = {
+        "type": f"urn:colorizegan:{error.code}",
+        "title": title if type(error) is not ColorizeGANError else "Something went wrong in the service",
+        "status": status,
+        "detail": detail,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    return status, headers, problem

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import ctypes
 import logging
 import tempfile
 import threading
@@ -21,16 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from colorizegan.errors import BusyError, LateError
-from colorizegan.limits import ServiceLimits
-from colorizegan.microbatch import MicroBatcher
-from colorizegan.reader import Reader
-from colorizegan.room import Room, Stopped
+from colorizegan.machine import Room, Stopped, give_back_memory
+from colorizegan.model.batching import MicroBatcher
+from colorizegan.photo.reader import Reader
+from colorizegan.serve.limits import ServiceLimits
 
 if TYPE_CHECKING:
     from colorizegan.colorizer import Colorizer
-    from colorizegan.photo import Photo
-
-__all__ = ["Service", "Turn"]
+    from colorizegan.photo.photo import Photo
 
 log = logging.getLogger(__name__)
 
@@ -227,11 +224,3 @@ class Turn:
         if self.pixels:
             self.service.room.leave(self.pixels)
             self.pixels = 0
-
-
-def give_back_memory() -> None:
-    """Return free memory to the system, where the C library can: it would keep what many photos took at once."""
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError, TypeError):  # another C library
-        log.debug("no malloc_trim here")

@@ -1,15 +1,25 @@
-"""HTTP connections that end when the other side does nothing: slow headers, answers that nobody reads, padding."""
+"""The server process: uvicorn with our limits, and connections that end when the other side does nothing."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
+import uvicorn
+from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from colorizegan.limits import ServiceLimits
-
-__all__ = ["connection_class"]
+from colorizegan.colorizer import Colorizer
+from colorizegan.errors import UsageError
+from colorizegan.serve.app import create_app
+from colorizegan.serve.limits import ServiceLimits
+from colorizegan.serve.middleware import LOCAL
+from colorizegan.serve.queue import Service
 
 HEADER_BYTES = 65_536  # of a request before its body
 HEADERS = 100
@@ -89,3 +99,97 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
             super().resume_writing()
 
     return Connection
+
+
+GRACE = 4  # seconds that requests under way get when the service is to end
+
+
+SWITCH = 0.0005  # seconds between two turns of Python's threads
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, which tells where it listens once it does."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[str], None], service: Service) -> None:
+        super().__init__(config)
+        self.listening, self.service = listening, service
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self.listening(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        self.service.closing = True  # those who wait are sent away; those under way get their answer
+        await super().shutdown(sockets)
+
+
+def make_server(
+    service: Service,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    hosts: Iterable[str] = (),
+    mount: Callable[[FastAPI, Colorizer], Callable[[], None]] | None = None,
+    listening: Callable[[str], None] = lambda address: None,
+) -> Server:
+    """A server that is ready to run; arguments as for `serve`."""
+    config = uvicorn.Config(
+        create_app(service, hosts=(*LOCAL, host, *hosts), mount=mount),
+        host=host,
+        port=port,
+        http=connection_class(service.limits),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=GRACE,
+    )
+    return Server(config, listening, service)
+
+
+def serve(
+    model: str | Path | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    hosts: Iterable[str] = (),
+    limits: ServiceLimits | None = None,
+    mount: Callable[[FastAPI, Colorizer], Callable[[], None]] | None = None,
+    listening: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, which are passed on once all is closed.
+
+    Args:
+        model: as for `Colorizer`.
+        host, port: where to listen; port 0 is any free one.
+        hosts: more names that the server goes by; those of this machine, and `host`, always are.
+        limits: default `ServiceLimits()`.
+        mount: puts the page into the application.
+        listening: called with the address, once requests are taken.
+
+    Raises:
+        ModelError: the model is missing or damaged.
+        UsageError: it cannot listen there.
+    """
+    logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # what there is to say, `Gate` says
+    service = Service(Colorizer(model), limits)
+    server = make_server(service, host=host, port=port, hosts=hosts, mount=mount, listening=listening)
+    # Requests are answered while photos are worked on. A thread that computes lets that of the requests in after this
+    # time, not after 5 ms; and the garbage collector does not go through all that was loaded, for 120 ms, again and
+    # again.
+    sys.setswitchinterval(SWITCH)
+    gc.collect()
+    gc.freeze()
+    try:
+        server.run()
+    except SystemExit as end:
+        if server.started:  # it was a signal's handler
+            raise
+        raise UsageError(f"cannot listen on {host}:{port}", remedy="another program may: give another --port") from end
+    finally:
+        service.close()

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from colorizegan.hints import Hint
+from colorizegan.steer.hints import Hint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = ["EMPTY", "STAGE_CSS", "STAGE_JS", "TABLE_CSS", "TABLE_JS", "preview", "stage", "table"]
 
 EMPTY = '<p class="empty">Drop photos above, or take an example: their colours appear here.</p>'
 KEYS = "Picture: arrow keys move a cross, with Shift in large steps; Enter gives the colour to its place"

@@ -16,10 +16,8 @@ from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 
 from colorizegan.errors import BusyError, LateError, TooLargeError, UsageError
-from colorizegan.room import Stopped
-from colorizegan.service import Service
-
-__all__ = ["Upload", "receive_upload"]
+from colorizegan.machine import Stopped
+from colorizegan.serve.queue import Service
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 

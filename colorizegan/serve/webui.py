@@ -1,4 +1,4 @@
-"""The web page: photos in, colours steered, results out. A thin shell over `colorizegan.album`.
+"""The web page: photos in, colours steered, results out. A thin shell over `colorizegan.serve.album`.
 
 Everything stays on the machine that serves it: the page loads nothing from elsewhere. What a visitor uploads lies in a
 folder of theirs, which goes when their session does.
@@ -17,19 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from colorizegan.album import LIMITS, Album, Desk, hex_color
 from colorizegan.colorizer import Colorizer
-from colorizegan.emulsion import Emulsion
 from colorizegan.errors import ColorizeGANError, UsageError
-from colorizegan.stage import EMPTY, STAGE_CSS, STAGE_JS, TABLE_CSS, TABLE_JS, table
+from colorizegan.serve.album import LIMITS, Album, Desk, hex_color
+from colorizegan.serve.stage import EMPTY, STAGE_CSS, STAGE_JS, TABLE_CSS, TABLE_JS, table
+from colorizegan.steer.film import Emulsion
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-__all__ = ["build", "launch", "mount"]
-
 CACHE = (600, 3600)  # every so many seconds, files that Gradio keeps for downloads and that are older go
-EXAMPLES = (Path(__file__).parent / "examples", Path(__file__).parents[1] / "examples" / "photos" / "gray")
+EXAMPLES = (Path(__file__).parents[1] / "examples", Path(__file__).parents[2] / "examples" / "photos" / "gray")
 HELP = (
     "Choose a colour, then click or tap the picture where it belongs; it spreads over what it is on. "
     "With the keyboard: arrow keys and Enter in the picture, or type the place."

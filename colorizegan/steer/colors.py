@@ -3,69 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.emulsion import EMULSIONS, Emulsion, as_the_eye_sees
-from colorizegan.errors import UsageError
-from colorizegan.hints import Hint, Point, hint_planes, points_of
-from colorizegan.palette import Palette, matched
-from colorizegan.predict import Prediction, Predictor
-from colorizegan.spread import contrast, double, likeness, reach, spread
-
-__all__ = ["Look", "annealed_mean", "answer", "first_sight"]
+from colorizegan.model.network import Prediction
+from colorizegan.model.predictor import Predictor
+from colorizegan.steer.film import as_the_eye_sees
+from colorizegan.steer.hints import Point, hint_planes, points_of
+from colorizegan.steer.look import Look
+from colorizegan.steer.palette import matched
+from colorizegan.steer.spread import contrast, double, likeness, reach, spread
 
 Plane = NDArray[np.float32]
 
 DULLEST = 0.25  # factor on the chroma where anything is possible
 SURE = 0.5  # confidence from which on the chroma is left as it is
 BUMP = 1.5  # cells of ab; what a hint still lacks at its own place is added in a spot of this size
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a person asks of the colours of a photo. UsageError where a value is out of range."""
-
-    saturation: float = 1.0
-    """Factor on the chroma, 0 (gray) .. 4; reduced where the colour would leave sRGB."""
-    size: int | None = None
-    """Shorter side of the network's input, px; None = the model's own."""
-    temperature: float | None = None
-    """0.05 .. 2: how the colour is taken from the distribution, low = the likeliest one, vivid, high = the mean of all
-    that are possible, dull; None = as the model was tuned (Zhang et al. 2016, eq. 5)."""
-    emulsion: Emulsion = "auto"
-    """The film that the photo was taken on; "auto" leaves it to the network."""
-    hints: tuple[Hint, ...] = ()
-    """Points whose colour is known."""
-    tone_down_unsure: bool = False
-    """Less chroma where the network is unsure."""
-    like: Palette | None = None
-    """Colours taken over from another photo."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.saturation <= 4:
-            raise UsageError(f"saturation is {self.saturation}", remedy="use 0 to 4; 1 is what the network saw")
-        if self.temperature is not None and not 0.05 <= self.temperature <= 2:
-            raise UsageError(f"temperature is {self.temperature}", remedy="use 0.05 (vivid) to 2 (dull)")
-        if self.emulsion not in EMULSIONS:
-            raise UsageError(f"no emulsion {self.emulsion!r}", remedy=f"use one of {', '.join(EMULSIONS)}")
-
-    def facts(self) -> dict[str, object]:
-        """What is asked beyond saturation and size, for provenance and ledger; empty where nothing is."""
-        facts: dict[str, object] = {}
-        if self.temperature is not None:
-            facts["temperature"] = self.temperature
-        if self.emulsion != "auto":
-            facts["emulsion"] = self.emulsion
-        if self.hints:
-            facts["hints"] = " ".join(map(str, self.hints))
-        if self.tone_down_unsure:
-            facts["tone_down_unsure"] = True
-        if self.like is not None:
-            facts["like"] = f"{self.like.name} {self.like.digest}"
-        return facts
 
 
 def first_sight(predictor: Predictor, L: Plane, look: Look) -> tuple[Plane, Prediction]:

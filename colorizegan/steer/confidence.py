@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["confidence_map", "overlay"]
-
 MARK = np.array([255, 0, 128], np.float32)  # no colour of nature
 STRONGEST = 0.7  # how much of the mark covers a place where anything is possible
 SURE = 0.5  # confidence from which on nothing is marked; a map of probabilities over 313 colours seldom gets near 1

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.color import (
+from colorizegan.color.lab import (
     RGB_TO_NORMED_XYZ,
     gray_to_lightness,
     lab_to_rgb,
@@ -19,8 +19,6 @@ from colorizegan.color import (
     linear_to_srgb,
     srgb_to_linear,
 )
-
-__all__ = ["EMULSIONS", "FILMS", "Emulsion", "as_the_eye_sees"]
 
 Emulsion = Literal["auto", "panchromatic", "orthochromatic", "blue"]
 EMULSIONS: tuple[Emulsion, ...] = ("auto", "panchromatic", "orthochromatic", "blue")

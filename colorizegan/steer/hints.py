@@ -12,11 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.color import rgb_to_lab
+from colorizegan.color.lab import rgb_to_lab
 from colorizegan.errors import InputError, UsageError
-from colorizegan.whole import write_whole
-
-__all__ = ["Hint", "Point", "hint_planes", "hints_path", "parse_hint", "points_of", "read_hints", "write_hints"]
+from colorizegan.files import write_whole
 
 ENDING = ".hints.json"
 SCHEMA = 1

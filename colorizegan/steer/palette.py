@@ -7,14 +7,20 @@ idea of He et al., Deep exemplar-based colorization, 2018; here the network's ow
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from colorizegan.spread import cells_of
+from colorizegan.color.lab import rgb_to_lab
+from colorizegan.model.predictor import Predictor
+from colorizegan.steer.spread import cells_of, likeness
 
-__all__ = ["Palette", "matched"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
 
@@ -76,3 +82,15 @@ def matched(palette: Palette, seen: Plane, L: Plane) -> tuple[Plane, Plane]:
         ab[:, part] = palette.ab @ weight.T
         trust[part] = np.clip((best - ALIKE) / (SAME - ALIKE), 0, 1)
     return ab.reshape(2, height, width), trust.reshape(height, width)
+
+
+def palette_of(predictor: Predictor, rgb: NDArray[Any], small: NDArray[np.float32], name: str) -> Palette:
+    """The palette of a reference (H, W, 3) uint8 or uint16, of which the network sees `small`, L (h, w)."""
+    lab = rgb_to_lab(rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)).astype(np.float32)
+    logits = predictor.predict(small).logits
+    shape = (logits.shape[2], logits.shape[1])
+    ab = np.stack([np.asarray(Image.fromarray(lab[..., i]).resize(shape, Image.Resampling.BOX)) for i in (1, 2)])
+    seen, light, colors = places(likeness(logits), small, ab)
+    assert colors is not None
+    digest = hashlib.sha256(rgb.tobytes()).hexdigest()
+    return Palette(seen, light, colors.astype(np.float32), name, digest)

@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.color import in_gamut_scale, lab_to_rgb
+from colorizegan.color.gamut import in_gamut_scale
+from colorizegan.color.lab import lab_to_rgb
 from colorizegan.errors import UsageError
-from colorizegan.hints import Hint, Point, points_of
-from colorizegan.predict import Prediction, Predictor
-from colorizegan.spread import CELL, cells_of, likeness, reach
-from colorizegan.steering import Look, answer, first_sight
-
-__all__ = ["MOST", "Proposal", "propose"]
+from colorizegan.model.network import Prediction
+from colorizegan.model.predictor import Predictor
+from colorizegan.steer.colors import answer, first_sight
+from colorizegan.steer.hints import Hint, Point, points_of
+from colorizegan.steer.look import Look
+from colorizegan.steer.spread import CELL, cells_of, likeness, reach
 
 Plane = NDArray[np.float32]
 

@@ -15,9 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.hints import Point
-
-__all__ = ["contrast", "double", "hold", "likeness", "reach", "spread"]
+from colorizegan.steer.hints import Point
 
 Plane = NDArray[np.float32]
 

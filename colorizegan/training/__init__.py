@@ -1,0 +1,22 @@
+"""Training: photos -> a network -> a bundle. Needs the extra `train`; only here and in bench/ is torch imported.
+
+loop        train(config, out): one function read top to bottom
+config      settings, presets in one table
+build       settings -> networks and optimizers
+networks/   the networks
+crops       photos -> batches of crops, and which photos are held out
+augment     crops -> what the network sees and what it must answer
+lab         sRGB <-> Lab on tensors
+step        the pieces of one training step
+losses      adversarial, L1, rebalanced cross-entropy, perceptual
+parallel    several processes that train one network
+validate    scores, sample pictures and curves while it runs
+stopping    when an adversarial stage has done enough
+checkpoint  training state on disk: atomic, resumable, no pickle
+runlog      the run's log, signals, lock
+estimate    what a run would take: operations, memory, time
+finetune      a folder of photos -> a tuned bundle and its report
+tuning_score  what "better" means while it tunes
+export      checkpoint -> model bundle, checked against torch
+restore     a bundle -> the network that it was made of
+"""

@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from colorizegan.bundle import open_bundle
 from colorizegan.errors import CheckpointError, ConfigError
+from colorizegan.model.bundle import open_bundle
 from colorizegan.training.checkpoint import load_checkpoint
 from colorizegan.training.config import Config, NetworkConfig, Stage
-from colorizegan.training.efficientnet import EfficientNetFeatures, start_recognizer
-from colorizegan.training.networks import ColorUNet, PatchDiscriminator, Pix2PixUNet, init_pix2pix
+from colorizegan.training.networks.efficientnet import EfficientNetFeatures, start_recognizer
+from colorizegan.training.networks.pix2pix import PatchDiscriminator, Pix2PixUNet, init_pix2pix
+from colorizegan.training.networks.squeezenet import SqueezeNetFeatures, start_encoder
+from colorizegan.training.networks.unet import ColorUNet
+from colorizegan.training.networks.zhang16 import Zhang16
 from colorizegan.training.restore import restore
-from colorizegan.training.squeezenet import SqueezeNetFeatures, start_encoder
-from colorizegan.training.zhang16 import Zhang16
 
 
 def build_generator(config: Config) -> nn.Module:
@@ -78,16 +78,6 @@ def open_features(path: Path) -> SqueezeNetFeatures | EfficientNetFeatures:
     except (SafetensorError, OSError):
         squeezenet = True  # says what is wrong with the file
     return SqueezeNetFeatures(path) if squeezenet else EfficientNetFeatures(path)
-
-
-def best_precision(asked: str) -> str:
-    """What "auto" stands for: "bf16-mixed" where the hardware computes in it; emulated, it is slower than float32."""
-    if asked != "auto":
-        return asked
-    if torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    flags = Path("/proc/cpuinfo").read_text("ascii", "replace") if Path("/proc/cpuinfo").exists() else ""
-    return "bf16-mixed" if "amx_bf16" in flags or "avx512_bf16" in flags else "32-true"
 
 
 def build_discriminator(config: Config) -> PatchDiscriminator:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from colorizegan.errors import CheckpointError, OutputError
-from colorizegan.training.split import like, whole
+from colorizegan.errors import CheckpointError
+from colorizegan.files import write_atomic
+from colorizegan.training.parallel import like, whole
 
 _NAME = re.compile(r"step-(\d+)\.safetensors")
 KEPT = 2  # the newest one, and one to fall back on
@@ -63,26 +62,6 @@ def _read_facts(text: str, path: Path) -> _Facts:
     if "state" in facts:
         facts["state"] = _Facts(facts["state"], path)
     return _Facts(facts, path)
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file so that its name never stands for a partial one, even if the machine stops at any moment."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise OutputError(f"cannot be written ({error.strerror})", path=path) from None
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:

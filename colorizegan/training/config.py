@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from colorizegan.data.decode import MIN_COLORFULNESS, STORE_SIDE
 from colorizegan.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -34,9 +35,9 @@ class DataConfig:
     """A text file of `key<TAB>share`: the share (0..1) of epochs in which that photo is seen; absent keys count 1."""
     holdout: int = 512
     """Photos set aside from training, chosen by a hash of their key, to steer the run by."""
-    store_side: int = 288
+    store_side: int = STORE_SIDE
     """Shorter side in px to which larger photos are reduced when they are decoded into the cache."""
-    min_colorfulness: float = 8.0
+    min_colorfulness: float = MIN_COLORFULNESS
     """Photos below this colourfulness (Hasler & Suesstrunk 2003) are skipped: gray prints teach gray."""
     workers: int = 1
     """Loader processes; 0 loads in the training process."""

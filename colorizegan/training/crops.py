@@ -19,10 +19,10 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from colorizegan.color import rgb_to_lab
+from colorizegan.color.lab import rgb_to_lab
+from colorizegan.data.cache import PhotoCache
 from colorizegan.errors import DataError
-from colorizegan.training.bins import SoftLabels, ab_bin_centres
-from colorizegan.training.photocache import PhotoCache
+from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres
 
 
 def split_holdout(keys: list[str], holdout: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -12,10 +12,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from colorizegan.training import losses
 from colorizegan.training.augment import make_batch
-from colorizegan.training.bins import SoftLabels, ab_bin_centres
-from colorizegan.training.build import best_precision, build_discriminator, build_generator
+from colorizegan.training.build import build_discriminator, build_generator
 from colorizegan.training.config import Config, Stage
-from colorizegan.training.networks import count_parameters
+from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres
+from colorizegan.training.networks.units import count_parameters
+from colorizegan.training.parallel import best_precision
 from colorizegan.training.step import answer_to_judge, generate
 
 

@@ -25,15 +25,16 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from colorizegan import __version__
-from colorizegan.bundle import open_bundle
-from colorizegan.color import lab_to_rgb
+from colorizegan.color.lab import lab_to_rgb
 from colorizegan.errors import CheckpointError, ConfigError, ModelError, OutputError
-from colorizegan.predict import Predictor
-from colorizegan.training.bins import ab_bin_centres
+from colorizegan.model.bundle import open_bundle
+from colorizegan.model.predictor import Predictor
 from colorizegan.training.build import build_unet
 from colorizegan.training.checkpoint import Checkpoint, load_checkpoint, load_newest
 from colorizegan.training.config import Config, from_dict, to_dict
-from colorizegan.training.networks import ColorUNet, count_parameters
+from colorizegan.training.networks.bins import ab_bin_centres
+from colorizegan.training.networks.unet import ColorUNet
+from colorizegan.training.networks.units import count_parameters
 
 logger = logging.getLogger("colorizegan.training")
 

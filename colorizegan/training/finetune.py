@@ -25,28 +25,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from colorizegan.bench.photoset import PICTURE_SUFFIXES
+from colorizegan.bench.evaluate import evaluate
 from colorizegan.bench.report import Report
-from colorizegan.bench.run import evaluate
-from colorizegan.bundle import open_bundle
+from colorizegan.data.cache import PhotoCache, open_cache
+from colorizegan.data.decode import PICTURE_SUFFIXES, read_bytes
+from colorizegan.data.duplicates import difference_hash, group_near, split_groups
+from colorizegan.data.layouts import PhotoFile, list_photos, split_source
 from colorizegan.errors import DataError, OutputError, UsageError
+from colorizegan.model.bundle import open_bundle
+from colorizegan.progress import progress_bar
 from colorizegan.training.augment import make_batch
-from colorizegan.training.bins import SoftLabels, rebalancing_weights
-from colorizegan.training.build import best_precision
 from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
-from colorizegan.training.config import AugmentConfig, Config, DataConfig, Stage, to_dict
-from colorizegan.training.datasets import Crops, count_bins, crop_batches
-from colorizegan.training.duplicates import difference_hash, group_near, split_groups
+from colorizegan.training.config import AugmentConfig, Config, Stage, to_dict
+from colorizegan.training.crops import Crops, count_bins, crop_batches
 from colorizegan.training.export import export_bundle
-from colorizegan.training.layouts import PhotoFile, list_photos, split_source
 from colorizegan.training.losses import generator_losses
-from colorizegan.training.mixing import mix_states
-from colorizegan.training.networks import ColorUNet
-from colorizegan.training.photocache import PhotoCache, open_cache, read_bytes
+from colorizegan.training.networks.bins import SoftLabels, rebalancing_weights
+from colorizegan.training.networks.unet import ColorUNet
+from colorizegan.training.parallel import best_precision
 from colorizegan.training.restore import Restored, restore
-from colorizegan.training.runlog import progress_bar
 from colorizegan.training.step import generate, learning_rate, update_average
-from colorizegan.training.tuning_score import Steered, answer, best_chroma
+from colorizegan.training.tuning_score import Steered, answer, best_chroma, mix_states
 from colorizegan.training.validate import holdout_squares, score_squares
 
 logger = logging.getLogger("colorizegan.training")
@@ -120,7 +119,7 @@ def finetune(
         # --- photos: decoded, grouped, split ---
         photos = list_photos(sources, work / "shards")
         with progress_bar("decoding photos", len(photos)) as tick:
-            store = open_cache(photos, DataConfig(), work, lambda done, _: tick(done))
+            store = open_cache(photos, work, progress=lambda done, _: tick(done))
         if len(store) < FEWEST:
             what = f"{len(store)} usable photos of {len(photos)}; left out: {store.skipped}"
             raise DataError(what, remedy=f"give at least {FEWEST} photos in colour")

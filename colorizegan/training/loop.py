@@ -16,10 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from colorizegan.data.cache import PhotoCache, fingerprint, open_cache
+from colorizegan.data.layouts import list_photos
 from colorizegan.errors import CheckpointError, DataError
+from colorizegan.files import write_atomic
+from colorizegan.progress import progress_bar
 from colorizegan.training import losses, stopping
 from colorizegan.training.augment import Batch, make_batch
-from colorizegan.training.bins import SoftLabels, rebalancing_weights
 from colorizegan.training.build import build_discriminator, build_generator, open_features, parameter_groups
 from colorizegan.training.checkpoint import (
     Checkpoint,
@@ -30,16 +33,13 @@ from colorizegan.training.checkpoint import (
     load_weights,
     optimizer_tensors,
     save_checkpoint,
-    write_atomic,
 )
 from colorizegan.training.config import Config, Stage, check, to_dict
-from colorizegan.training.datasets import Crops, Waiting, count_bins, crop_batches, read_weights, split_holdout
-from colorizegan.training.layouts import list_photos
-from colorizegan.training.networks import count_parameters
-from colorizegan.training.parallel import add_up, in_turn, is_split, share_norms, start_fabric
-from colorizegan.training.photocache import PhotoCache, fingerprint, open_cache
-from colorizegan.training.runlog import RunLog, StopSignals, progress_bar, sole_writer
-from colorizegan.training.split import load_whole, whole
+from colorizegan.training.crops import Crops, Waiting, count_bins, crop_batches, read_weights, split_holdout
+from colorizegan.training.networks.bins import SoftLabels, rebalancing_weights
+from colorizegan.training.networks.units import count_parameters
+from colorizegan.training.parallel import add_up, in_turn, is_split, load_whole, share_norms, start_fabric, whole
+from colorizegan.training.runlog import RunLog, StopSignals, sole_writer
 from colorizegan.training.step import (
     Answer,
     add_to,
@@ -83,9 +83,10 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
     def open_photos() -> tuple[str, PhotoCache, np.ndarray[Any, Any]]:
         photos = list_photos(config.data.sources, (cache or out / "cache") / "shards")
         with progress_bar("decoding photos", len(photos), shown=first) as tick:
-            store = open_cache(photos, config.data, cache or out / "cache", lambda done, _: tick(done))
+            kept = (config.data.store_side, config.data.min_colorfulness)
+            store = open_cache(photos, cache or out / "cache", *kept, progress=lambda done, _: tick(done))
         shares = read_weights(config.data.weights, store.keys) * [photos[place].share for place in store.places]
-        return fingerprint(photos, config.data), store, shares
+        return fingerprint(photos, *kept), store, shares
 
     data_hash, store, shares = in_turn(fabric, open_photos)
     if fabric.broadcast(data_hash) != data_hash:

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorizegan.training.augment import Batch, lab_to_rgb
-from colorizegan.training.bins import SoftLabels
+from colorizegan.training.augment import Batch
 from colorizegan.training.config import Stage
+from colorizegan.training.lab import lab_to_rgb
+from colorizegan.training.networks.bins import SoftLabels
 from colorizegan.training.step import Answer
 
 Features = Callable[[Tensor], list[Tensor]]  # sRGB 0..1 (B, 3, H, W) -> feature maps, shallow to deep

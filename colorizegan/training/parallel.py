@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
@@ -18,9 +19,9 @@ from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from colorizegan.errors import ConfigError
-from colorizegan.training.build import best_precision
 from colorizegan.training.config import Config
 
 T = TypeVar("T")
@@ -98,9 +99,6 @@ def add_up(fabric: Fabric, values: list[float]) -> list[float]:
     return cast(Tensor, fabric.all_reduce(total, reduce_op="sum")).tolist()
 
 
-# --- norms ---
-
-
 def share_norms(net: nn.Module, device: torch.device) -> None:
     """Batch norms take mean and variance over the crops of all processes, in place."""
     if not distributed.is_initialized() or distributed.get_world_size() == 1:
@@ -155,3 +153,37 @@ class _Sum(torch.autograd.Function):
 
 def _sum_over_processes(x: Tensor) -> Tensor:
     return cast(Tensor, _Sum.apply(x))
+
+
+def best_precision(asked: str) -> str:
+    """What "auto" stands for: "bf16-mixed" where the hardware computes in it; emulated, it is slower than float32."""
+    if asked != "auto":
+        return asked
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    flags = Path("/proc/cpuinfo").read_text("ascii", "replace") if Path("/proc/cpuinfo").exists() else ""
+    return "bf16-mixed" if "amx_bf16" in flags or "avx512_bf16" in flags else "32-true"
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """The tensor itself, or all of one that is split. All processes must ask together."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def own_part(tensor: Tensor) -> Tensor:
+    """The tensor itself, or what this process holds of one that is split; a view."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def like(tensor: Tensor, model: Tensor) -> Tensor:
+    """A copy of a whole tensor, of the dtype that it has, split and laid out in memory as `model` is."""
+    if isinstance(model, DTensor):
+        return distribute_tensor(tensor.to(model.device), model.device_mesh, model.placements)
+    return torch.empty_like(model, dtype=tensor.dtype).copy_(tensor)
+
+
+@torch.no_grad()
+def load_whole(net: nn.Module, weights: dict[str, Tensor]) -> None:
+    """`load_state_dict` for a network that may be split."""
+    for name, tensor in net.state_dict().items():
+        tensor.copy_(like(weights[name], tensor))

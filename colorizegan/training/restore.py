@@ -10,10 +10,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from colorizegan.bundle import Bundle
 from colorizegan.errors import ModelError
+from colorizegan.model.bundle import Bundle
 from colorizegan.training.config import NetworkConfig
-from colorizegan.training.networks import ColorUNet
+from colorizegan.training.networks.unet import ColorUNet
 
 _TIED = ("ab_last.",)  # second names of weights that are stored under their first
 _UNUSED = (".num_batches_tracked",)  # counters that inference does not need

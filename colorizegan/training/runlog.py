@@ -6,8 +6,7 @@ import fcntl
 import json
 import os
 import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,9 @@ from typing import Any
 import numpy as np
 from lightning_fabric.loggers import TensorBoardLogger
 from PIL import Image
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from colorizegan.errors import CheckpointError
-from colorizegan.training.checkpoint import write_atomic
+from colorizegan.files import write_atomic
 
 
 @contextmanager
@@ -88,15 +85,6 @@ def cut_log(path: Path, step: int) -> None:
         except (ValueError, KeyError):
             break  # a line cut off by a crash; nothing after it can be older
     write_atomic(path, "".join(kept).encode())
-
-
-@contextmanager
-def progress_bar(label: str, total: int, shown: bool = True) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal, nothing elsewhere; yields `tick(done)`."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not (shown and sys.stderr.isatty())) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda done: bar.update(task, completed=done)
 
 
 class StopSignals:

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorizegan.training.answer import BothHeads
 from colorizegan.training.augment import Batch
 from colorizegan.training.config import Stage
-from colorizegan.training.networks import ColorOutput, ColorUNet
-from colorizegan.training.split import own_part
+from colorizegan.training.networks.unet import BothHeads, ColorUNet
+from colorizegan.training.networks.units import ColorOutput
+from colorizegan.training.parallel import own_part
 
 
 class Answer(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from colorizegan.bench.semantics import KINDS
+from colorizegan.bench.measures.regions import KINDS
 from colorizegan.training.config import StoppingConfig
 from colorizegan.training.validate import predict_squares, score_squares
 

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from colorizegan.training.answer import BothHeads
-from colorizegan.training.networks import ColorUNet
+from colorizegan.training.networks.unet import BothHeads, ColorUNet
 from colorizegan.training.restore import Restored
 from colorizegan.training.validate import predict_squares, score_squares
 
@@ -60,3 +59,11 @@ def answer(net: ColorUNet, base: Restored, squares: Tensor, device: torch.device
         BothHeads(net, base.correction, base.temperature, base.chroma), squares, device
     )
     return L, truth[..., ::2, ::2], predicted[..., ::2, ::2]
+
+
+def mix_states(base: dict[str, Tensor], tuned: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """`(1 - share) * base + share * tuned`, for floats; counters are those of `tuned`. Neither is changed."""
+    return {
+        name: torch.lerp(base[name], tensor, share) if tensor.is_floating_point() else tensor
+        for name, tensor in tuned.items()
+    }

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from colorizegan.color import ciede2000, colorfulness
-from colorizegan.training.augment import lab_to_rgb, plain_batch
-from colorizegan.training.datasets import cut_square
-from colorizegan.training.networks import ColorOutput, ColorUNet, annealed_mean
-from colorizegan.training.photocache import PhotoCache
+from colorizegan.color.difference import ciede2000, colorfulness
+from colorizegan.data.cache import PhotoCache
+from colorizegan.training.augment import plain_batch
+from colorizegan.training.crops import cut_square
+from colorizegan.training.lab import lab_to_rgb
+from colorizegan.training.networks.unet import ColorUNet
+from colorizegan.training.networks.units import ColorOutput, annealed_mean
 
 SIZE = 128  # px, of the held-out squares
 _MAX_ERROR = 150  # Lab units, the end of the AuC's range

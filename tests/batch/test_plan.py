@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from colorizegan.batch.plan import make_plan, split_list
 from colorizegan.errors import UsageError
-from colorizegan.jobs import make_plan, split_list
 
 
 @pytest.fixture

@@ -22,13 +22,16 @@ import pytest
 from PIL import Image
 
 import colorizegan
-from colorizegan import whole
-from colorizegan.batch import Result, Settings, run_jobs, workers_for
+from colorizegan import files as whole
+from colorizegan.batch.job import Result
+from colorizegan.batch.ledger import Ledger
+from colorizegan.batch.plan import make_plan, parse_shard
+from colorizegan.batch.run import run_jobs, workers_for
+from colorizegan.colorize_file import Settings
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import OutputError, UsageError
-from colorizegan.jobs import make_plan, parse_shard
-from colorizegan.ledger import Ledger, file_sha256
-from colorizegan.steering import Look
+from colorizegan.files import file_sha256
+from colorizegan.steer.look import Look
 
 
 def put_photos(folder: Path, count: int, height: int = 60, width: int = 80, suffix: str = ".png") -> list[Path]:
@@ -130,7 +133,7 @@ def test_photos_known_to_be_in_colour_are_not_read_again(
         raise AssertionError("read again")
 
     with monkeypatch.context() as patch:
-        patch.setattr("colorizegan.reader.Reader.read", read)
+        patch.setattr("colorizegan.photo.reader.Reader.read", read)
         assert "in colour already" in run(colorizer, album, out)[0].reason
     assert run(colorizer, album, out, Settings(force=True))[0].status == "done"
 
@@ -314,7 +317,7 @@ def test_a_ledger_that_cannot_be_written_ends_the_run(tmp_path: Path, colorizer:
 def test_cores_are_shared_among_the_photos_under_way(
     monkeypatch: pytest.MonkeyPatch, cores: int, jobs: int, expected: tuple[int, int]
 ) -> None:
-    monkeypatch.setattr("colorizegan.batch.cpu_threads", lambda: cores)
+    monkeypatch.setattr("colorizegan.batch.run.cpu_threads", lambda: cores)
     assert workers_for(jobs) == expected
 
 
@@ -392,8 +395,8 @@ def test_bad_files_among_many_cost_only_themselves(tmp_path: Path, colorizer: Co
 def test_large_photos_wait_for_room(tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
     album, out = tmp_path / "album", tmp_path / "out"
     put_photos(album, 10, 200, 300)
-    monkeypatch.setattr("colorizegan.room.ROOM", 100_000)  # a photo and a half
-    monkeypatch.setattr("colorizegan.room.ROOM_SHARE", 0)
+    monkeypatch.setattr("colorizegan.machine.ROOM", 100_000)  # a photo and a half
+    monkeypatch.setattr("colorizegan.machine.ROOM_SHARE", 0)
     under_way, most = 0, 0
     real = Colorizer.colorize_photo
 

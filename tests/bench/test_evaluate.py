@@ -15,10 +15,10 @@ from PIL import Image
 from tiny_bundle import make_tiny_bundle
 
 from colorizegan.bench.entrants import BASELINES, parse_entrants
-from colorizegan.bench.photoset import PhotoSet
+from colorizegan.bench.evaluate import evaluate, write_inputs
 from colorizegan.bench.protocols import PROTOCOLS, find_protocol, open_photos, prepare
 from colorizegan.bench.report import contact_sheet
-from colorizegan.bench.run import evaluate, write_inputs
+from colorizegan.data.photoset import PhotoSet
 from colorizegan.errors import ColorizeGANError, DataError, InputError, ModelError, UsageError
 
 
@@ -155,7 +155,7 @@ def test_cover_keeps_the_centre_and_the_aspect():
 
 
 def test_onnx_layouts_scale_in_and_out(tmp_path: Path):
-    from colorizegan.bench.onnx_layouts import OnnxColorizer
+    from colorizegan.bench.onnx_entrant import OnnxColorizer
 
     gray = np.full((20, 30), 128, np.uint8)  # L 53.585
     ab = 0.2 * 53.585

@@ -21,8 +21,8 @@ from scipy.stats import binomtest
 from colorizegan.bench.entrants import Painting
 from colorizegan.bench.human import CHECK, Answer, Study, rates, read_answers, table, wilson
 from colorizegan.bench.human_server import HumanServer, open_human_test
-from colorizegan.bench.photoset import PhotoSet
 from colorizegan.bench.protocols import PROTOCOLS
+from colorizegan.data.photoset import PhotoSet
 from colorizegan.errors import DataError, OutputError, UsageError
 
 

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from colorizegan.bench.entrants import BASELINES
-from colorizegan.bench.figures import METRICS
 from colorizegan.bench.human import wilson
-from colorizegan.bench.onnx_layouts import LAYOUTS
+from colorizegan.bench.measures.regions import KINDS, Labels
+from colorizegan.bench.metrics import METRICS
+from colorizegan.bench.onnx_entrant import LAYOUTS
 from colorizegan.bench.protocols import PROTOCOLS
 from colorizegan.bench.report import ARROWS
-from colorizegan.bench.semantics import KINDS, Labels
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from colorizegan.bench.charts import Series, chart
-from colorizegan.bench.run import evaluate, write_inputs
+from colorizegan.bench.evaluate import evaluate, write_inputs
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from colorizegan.bench.figures import METRICS
-from colorizegan.bench.scores import compare, resampled_means, score
+from colorizegan.bench.metrics import METRICS
+from colorizegan.bench.statistics import compare, resampled_means, score
 
 
 def columns(photos: int, seed: int = 0) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 
 import colorizegan
 from colorizegan.bench.human import read_answers
-from colorizegan.cli import app
+from colorizegan.cli.main import app
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,9 @@ from tiny_bundle import make_tiny_bundle
 from typer.testing import CliRunner
 
 import colorizegan
-from colorizegan import bundle
-from colorizegan.cli import app
+from colorizegan.cli.main import app
 from colorizegan.colorizer import Colorizer
+from colorizegan.model import bundle
 
 LEDGER = "colorizegan.jsonl"
 
@@ -58,7 +58,7 @@ def command(*args: str | Path) -> list[str]:
 @pytest.fixture
 def folder(tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder; the tiny model is what the installation ships."""
-    monkeypatch.setattr("colorizegan.bundle.WEIGHTS", tiny_bundle.parent / "shipped")
+    monkeypatch.setattr("colorizegan.model.bundle.WEIGHTS", tiny_bundle.parent / "shipped")
     if not (tiny_bundle.parent / "shipped").exists():
         shutil.copytree(tiny_bundle, tiny_bundle.parent / "shipped" / "default")
     # Processes started elsewhere find the package as this one did.
@@ -444,7 +444,7 @@ def test_traceback_only_with_debug(folder: Path, monkeypatch: pytest.MonkeyPatch
         raise RuntimeError("two\nlines")
 
     put_photo("good.jpg")
-    monkeypatch.setattr("colorizegan.reader.Reader.read", explode)
+    monkeypatch.setattr("colorizegan.photo.reader.Reader.read", explode)
     done = cli("colorize", "good.jpg")
     assert (done.status, len(done.lines)) == (1, 1)
     assert "good.jpg: unexpected RuntimeError: two lines; please report" in done.err
@@ -596,7 +596,7 @@ def test_models_where_one_is_damaged(
 ) -> None:
     shutil.copytree(tiny_bundle, tmp_path / "weights/default")
     (tmp_path / "weights/default/model.onnx").write_bytes(b"")
-    monkeypatch.setattr("colorizegan.bundle.WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr("colorizegan.model.bundle.WEIGHTS", tmp_path / "weights")
     done = cli("models")
     assert done.status == 1
     assert "[E_MODEL]" in done.err
@@ -633,7 +633,8 @@ def test_doctor_finds_what_is_wrong(folder: Path, monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_missing_extra(folder: Path, args: list[str], module: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = f"import sys; sys.modules[{module!r}] = None; import colorizegan.cli as c; sys.argv[1:] = {args!r}; c.main()"
+    code = f"import sys; sys.modules[{module!r}] = None; import colorizegan.cli.main as c"
+    code += f"; sys.argv[1:] = {args!r}; c.main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from colorizegan.cli import app
-from colorizegan.color import rgb_to_lab
-from colorizegan.hints import read_hints
+from colorizegan.cli.main import app
+from colorizegan.color.lab import rgb_to_lab
+from colorizegan.steer.hints import read_hints
 
 
 @pytest.fixture

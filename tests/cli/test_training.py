@@ -11,27 +11,29 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_run import CHROMA, CORRECTION, STAGES, TEMPERATURE, overrides
+from tiny_run import CHROMA, CORRECTION, STAGES, TEMPERATURE, log_of, overrides
 from torch.nn import functional as F
 from typer.testing import CliRunner
 
-from colorizegan.bundle import open_bundle
-from colorizegan.cli import app
+from colorizegan.cli.main import app
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import CheckpointError, ConfigError, OutputError
-from colorizegan.predict import Predictor
-from colorizegan.training.build import best_precision, build_discriminator, build_generator
+from colorizegan.model.bundle import open_bundle
+from colorizegan.model.predictor import Predictor
+from colorizegan.training.build import build_discriminator, build_generator
 from colorizegan.training.checkpoint import list_checkpoints, load_checkpoint, load_newest
 from colorizegan.training.config import from_dict, load_config
 from colorizegan.training.export import export_bundle
 from colorizegan.training.loop import train
-from colorizegan.training.networks import ColorUNet, annealed_mean
+from colorizegan.training.networks.unet import ColorUNet
+from colorizegan.training.networks.units import annealed_mean
+from colorizegan.training.parallel import best_precision
 from colorizegan.training.step import learning_rate
 from colorizegan.training.validate import auc
 
@@ -137,13 +139,6 @@ def test_a_run_starts_from_another_ones_average(run: Path, photos: Path, tmp_pat
         train(wider, tmp_path / "b")
     with pytest.raises(CheckpointError, match=r"none\.safetensors: no such file"):
         build_generator(load_config("tiny", None, overrides(photos, f"network.start={tmp_path}/none.safetensors")))
-
-
-def log_of(run: Path) -> list[dict[str, Any]]:
-    """The lines of a run's log without what depends on the clock."""
-    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    by_the_clock = ("images_per_s", "data_wait")
-    return [{name: value for name, value in line.items() if name not in by_the_clock} for line in lines]
 
 
 def test_sigterm_saves_and_exits_143(photos: Path, tmp_path: Path) -> None:

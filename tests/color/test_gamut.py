@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from colorizegan.color import gray_to_lightness, in_gamut_scale, lab_to_rgb, rgb_to_lab
-from colorizegan.gamut import gamut_scale
+from colorizegan.color.gamut import gamut_scale, in_gamut_scale
+from colorizegan.color.lab import gray_to_lightness, lab_to_rgb, rgb_to_lab
 
 
 def cases(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

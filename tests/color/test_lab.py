@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from skimage import color as sk
 
-from colorizegan.color import (
-    ciede2000,
-    colorfulness,
+from colorizegan.color.difference import ciede2000, colorfulness
+from colorizegan.color.gamut import in_gamut_scale
+from colorizegan.color.lab import (
     gray_to_lightness,
-    in_gamut_scale,
     lab_to_rgb,
     lightness_to_gray,
     linear_to_srgb,

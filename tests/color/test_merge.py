@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from colorizegan import color
-from colorizegan.color import gray_to_lightness, rgb_to_lab
-from colorizegan.merge import EPSILON, GAMUT_SLACK, merge
+from colorizegan.color import gamut
+from colorizegan.color import lab as color
+from colorizegan.color.lab import gray_to_lightness, rgb_to_lab
+from colorizegan.color.merge import EPSILON, GAMUT_SLACK, merge
 
 
 def lightness(rgb: np.ndarray) -> np.ndarray:
@@ -57,7 +58,7 @@ def plain_join(gray: np.ndarray, ab: np.ndarray) -> tuple[np.ndarray, np.ndarray
     # What rounds to a colour of sRGB is one, and is cut.
     low, high = (max(GAMUT_SLACK / (slope * top), 2e-6) for slope in (12.92, 0.44))
     least, most = linear.min(axis=-1), linear.max(axis=-1)
-    scale = np.where((least >= -low) & (most <= 1 + high), 1.0, color.in_gamut_scale(light, *full))
+    scale = np.where((least >= -low) & (most <= 1 + high), 1.0, gamut.in_gamut_scale(light, *full))
     rgb = color.lab_to_rgb(np.stack((light, full[0] * scale, full[1] * scale), axis=-1))
     lab = rgb_to_lab(rgb)
     # Beside pure yellow the gamut has several boundaries along a ray, any of which may be taken.

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from colorizegan.training.duplicates import NEAR, difference_hash, group_near, split_groups
+from colorizegan.data.duplicates import NEAR, difference_hash, group_near, split_groups
 
 
 def scene(seed: int) -> Image.Image:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colorizegan.data.cache import open_cache
+from colorizegan.data.decode import decode
+from colorizegan.data.layouts import LAYOUTS, expand, list_photos, split_source
 from colorizegan.errors import DataError
-from colorizegan.training.config import DataConfig
-from colorizegan.training.layouts import LAYOUTS, expand, list_photos, split_source
-from colorizegan.training.photocache import decode, open_cache
 
 
 def put(path: Path, kind: str = "JPEG", mode: str = "RGB", seed: int = 0) -> Path:
@@ -45,7 +45,7 @@ def test_imagenet_wherever_it_was_unpacked(tmp_path: Path, place: str) -> None:
     imagenet(tmp_path / "ilsvrc" / place)
     photos = list_photos((f"imagenet:{tmp_path / 'ilsvrc'}",))
     assert [p.key for p in photos][:2] == ["n01440764/n01440764_18.JPEG", "n01440764/n01440764_19.JPEG"]
-    cache = open_cache(photos, DataConfig(), tmp_path / "cache")
+    cache = open_cache(photos, tmp_path / "cache")
     assert cache.skipped == {"broken": 1, "gray": 1}
     assert [Path(key).name for key in cache.keys] == ["n01440764_18.JPEG", "n01440764_19.JPEG", "n02105855_2933.JPEG"]
     assert [photos[place].key for place in cache.places] == cache.keys
@@ -115,7 +115,7 @@ def test_a_list_counts_what_is_not_there(tmp_path: Path) -> None:
     elsewhere = put(tmp_path / "elsewhere" / "two words.jpg")
     names = tmp_path / "names.txt"
     names.write_text(f"album/one.png\n\n{elsewhere}\nalbum/gone.jpg\n")
-    cache = open_cache(list_photos((f"list:{names}",)), DataConfig(), tmp_path / "cache")
+    cache = open_cache(list_photos((f"list:{names}",)), tmp_path / "cache")
     assert cache.keys == ["album/one.png", str(elsewhere).lstrip("/")]
     assert cache.skipped == {"broken": 1, "gray": 0}
 

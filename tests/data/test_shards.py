@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colorizegan.data.decode import decode, read_bytes
+from colorizegan.data.layouts import list_photos
+from colorizegan.data.shards import pack, pack_dataset
 from colorizegan.errors import DataError, OutputError
-from colorizegan.training.layouts import list_photos
-from colorizegan.training.photocache import decode, read_bytes
-from colorizegan.training.shards import pack, pack_dataset
 
 
 def picture(seed: int, width: int = 80, height: int = 60) -> Image.Image:

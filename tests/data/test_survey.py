@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from colorizegan.cli import app
-from colorizegan.training.layouts import list_photos
+from colorizegan.cli.main import app
+from colorizegan.data.layouts import list_photos
 
 
 @pytest.fixture

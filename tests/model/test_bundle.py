@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from tiny_bundle import MULTIPLE, make_tiny_bundle, sha256, write_card, write_safetensors
 
-import colorizegan.bundle
-from colorizegan.bundle import list_bundles, open_bundle
+import colorizegan.model.bundle
 from colorizegan.errors import ModelError
-from colorizegan.predict import Predictor
+from colorizegan.model.bundle import list_bundles, open_bundle
+from colorizegan.model.predictor import Predictor
 
 FILES = ("card.json", "model.onnx", "model.safetensors")
 
@@ -100,7 +100,7 @@ def test_zip_unpacks_privately_and_is_cleaned_up(
 
 
 def test_bundled_names(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(colorizegan.bundle, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(colorizegan.model.bundle, "WEIGHTS", tmp_path)
     assert list_bundles() == []
     assert "no bundled model" in refusal_of_none()
     for name in ("other", "default"):

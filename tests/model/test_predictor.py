@@ -18,9 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_bundle import BINS, MULTIPLE, make_tiny_bundle, write_card
 
-from colorizegan.bundle import Bundle, open_bundle
 from colorizegan.errors import ModelError, UsageError
-from colorizegan.predict import Prediction, Predictor, cpu_threads
+from colorizegan.machine import cpu_threads
+from colorizegan.model.bundle import Bundle, open_bundle
+from colorizegan.model.network import Prediction
+from colorizegan.model.predictor import Predictor
 
 Array = np.ndarray[Any, Any]
 
@@ -160,6 +162,8 @@ def test_network_of_another_multiple_fails_in_one_line(bundle: Bundle, capfd: py
 
 def test_threads_follow_the_affinity() -> None:
     assert cpu_threads() >= 1
-    code = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); import colorizegan.predict as p; "
+    code = (
+        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); import colorizegan.model.predictor as p; "
+    )
     done = subprocess.run([sys.executable, "-c", code + "print(p.cpu_threads())"], capture_output=True, text=True)
     assert done.stdout.strip() == "1", done.stderr

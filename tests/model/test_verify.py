@@ -23,7 +23,7 @@ from colorizegan.training.checkpoint import checkpoint_path, load_checkpoint
 from colorizegan.training.config import load_config
 from colorizegan.training.export import export_bundle
 from colorizegan.training.loop import train
-from colorizegan.training.squeezenet import SqueezeNetFeatures
+from colorizegan.training.networks.squeezenet import SqueezeNetFeatures
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 

@@ -12,9 +12,11 @@ import pytest
 import pyvips
 from PIL import Image, TiffImagePlugin
 
-from colorizegan.batch import Result, Settings, run_jobs
+from colorizegan.batch.job import Result
+from colorizegan.batch.plan import make_plan
+from colorizegan.batch.run import run_jobs
+from colorizegan.colorize_file import Settings
 from colorizegan.colorizer import Colorizer
-from colorizegan.jobs import make_plan
 
 
 def scene(height: int, width: int, seed: int, top: int = 255) -> np.ndarray[Any, Any]:

@@ -21,10 +21,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
-from colorizegan.color import rgb_to_gray
+from colorizegan.color.lab import rgb_to_gray
 from colorizegan.errors import ColorizeGANError, DecodeError, InputError, OutputError, TooLargeError
-from colorizegan.metadata import Metadata
-from colorizegan.photo import Limits, Photo, encode_photo, read_photo, write_photo
+from colorizegan.photo.metadata import Metadata
+from colorizegan.photo.photo import Limits, Photo
+from colorizegan.photo.read import read_photo
+from colorizegan.photo.write import encode_photo, write_photo
 
 HEIGHT, WIDTH = 37, 53
 

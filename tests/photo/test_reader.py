@@ -17,15 +17,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorizegan import reader as reader_module
-from colorizegan.batch import Settings, run_jobs
+from colorizegan.batch.ledger import Ledger
+from colorizegan.batch.plan import make_plan
+from colorizegan.batch.run import run_jobs
+from colorizegan.colorize_file import Settings
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, DecodeError, InputError, TooLargeError
-from colorizegan.jobs import make_plan
-from colorizegan.ledger import Ledger
-from colorizegan.photo import Limits, read_photo
-from colorizegan.reader import Reader
-from colorizegan.reader_process import receive, send, take_photo
+from colorizegan.photo import reader as reader_module
+from colorizegan.photo.photo import Limits
+from colorizegan.photo.read import read_photo
+from colorizegan.photo.reader import Reader
+from colorizegan.photo.reader_process import receive, send, take_photo
 
 # Stands in for faults in the libraries of decoders: what a process does with a photo is decided by its name.
 FAULTS = """
@@ -217,9 +219,9 @@ def test_closing_ends_a_read_and_every_process(tmp_path: Path, faulty: None) -> 
 
 
 def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
-    code = "from colorizegan.reader import Reader; r = Reader(ready=2)\n"
+    code = "from colorizegan.photo.reader import Reader; r = Reader(ready=2)\n"
     code += "print(*(d.process.pid for d in r.idle), flush=True); import time; time.sleep(100)"
-    environment = {**os.environ, "PYTHONPATH": str(Path(reader_module.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(reader_module.__file__).parents[2])}
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
     assert parent.stdout is not None
     children = [int(pid) for pid in parent.stdout.readline().split()]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorizegan.tone import judge_tone
+from colorizegan.photo.tone import judge_tone
 
 
 def print_of(warm: tuple[float, float, float], dtype: type[np.unsignedinteger[Any]] = np.uint8) -> np.ndarray[Any, Any]:

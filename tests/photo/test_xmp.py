@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from colorizegan.metadata import LONGEST
-from colorizegan.sidecar import carry_sidecar
+from colorizegan.photo.xmp import LONGEST, carry_sidecar
 
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'

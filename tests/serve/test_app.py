@@ -31,14 +31,16 @@ pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 
 from colorizegan import errors
+from colorizegan.colorize_file import Settings, provenance
 from colorizegan.colorizer import Colorizer
-from colorizegan.gate import Pace, problem_of
-from colorizegan.hints import Hint
-from colorizegan.limits import ServiceLimits
-from colorizegan.onephoto import Settings, provenance
-from colorizegan.options import best_format, read_options
-from colorizegan.photo import encode_photo, read_photo
-from colorizegan.steering import Look
+from colorizegan.photo.read import read_photo
+from colorizegan.photo.write import encode_photo
+from colorizegan.serve.limits import ServiceLimits
+from colorizegan.serve.middleware import Pace
+from colorizegan.serve.options import best_format, read_options
+from colorizegan.serve.problems import problem_of
+from colorizegan.steer.hints import Hint
+from colorizegan.steer.look import Look
 
 TIGHT = ServiceLimits(pixels=1_000_000, bytes=300_000, queue=3, seconds=4, silence=1, options=5_000, size=256)
 

@@ -19,18 +19,18 @@ from http_client import Client, running
 from PIL import Image
 from typer.testing import CliRunner
 
-from colorizegan.album import Album, Desk, Shot, free_name, hex_color, write_result
-from colorizegan.cli import app
+from colorizegan.cli.main import app
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import UsageError
-from colorizegan.hints import Hint
-from colorizegan.limits import Limits
-from colorizegan.stage import stage, table
-from colorizegan.steering import Look
+from colorizegan.photo.photo import Limits
+from colorizegan.serve.album import Album, Desk, Shot, free_name, hex_color, write_result
+from colorizegan.serve.stage import stage, table
+from colorizegan.steer.hints import Hint
+from colorizegan.steer.look import Look
 
 with warnings.catch_warnings():  # of the libraries that Gradio brings
     warnings.simplefilter("ignore")
-    webui = pytest.importorskip("colorizegan.webui", reason="missing package: gradio (the extra ui)")
+    webui = pytest.importorskip("colorizegan.serve.webui", reason="missing package: gradio (the extra ui)")
 
 # Gradio's own use of what it brings is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -482,11 +482,11 @@ def test_results_are_named_by_their_format(desk: Desk, tmp_path: Path):
 
 
 def test_limits_of_a_visitor(desk: Desk, photos: list[Path], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("colorizegan.album.MOST_PHOTOS", 1)
+    monkeypatch.setattr("colorizegan.serve.album.MOST_PHOTOS", 1)
     album, problems = desk.add(None, photos)
     assert [shot.name for shot in album.shots] == ["grand mother.jpg"]
     assert problems == ["group.png: more than 1 photos; use the command line for folders [E_USAGE]"]
-    monkeypatch.setattr("colorizegan.album.MOST_HINTS", 1)
+    monkeypatch.setattr("colorizegan.serve.album.MOST_HINTS", 1)
     shot = Shot(photos[0], "a.jpg", hints=desk.hint(album.shot, 1, 2, "#112233"))
     with pytest.raises(UsageError, match="more than 1 hints; remove some"):
         desk.hint(shot, 3, 4, "#112233")

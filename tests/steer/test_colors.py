@@ -10,11 +10,14 @@ import pytest
 from PIL import Image
 
 from colorizegan import Colorizer, Hint, UsageError
-from colorizegan.color import ciede2000, rgb_to_lab
-from colorizegan.confidence import confidence_map, overlay
-from colorizegan.emulsion import FILMS, Emulsion, as_the_eye_sees
-from colorizegan.predict import Prediction, Predictor
-from colorizegan.steering import Look, annealed_mean
+from colorizegan.color.difference import ciede2000
+from colorizegan.color.lab import rgb_to_lab
+from colorizegan.model.network import Prediction
+from colorizegan.model.predictor import Predictor
+from colorizegan.steer.colors import annealed_mean
+from colorizegan.steer.confidence import confidence_map, overlay
+from colorizegan.steer.film import FILMS, Emulsion, as_the_eye_sees
+from colorizegan.steer.look import Look
 
 Array = np.ndarray[Any, Any]
 
@@ -146,7 +149,7 @@ def test_the_overlay_marks_doubt_only() -> None:
 @pytest.mark.parametrize("film", list(FILMS))
 def test_the_eyes_brightness_is_found_again(film: Emulsion) -> None:
     """Known colours: what the film recorded of them, turned back, is their lightness."""
-    from colorizegan.color import gray_to_lightness, linear_to_srgb, srgb_to_linear
+    from colorizegan.color.lab import gray_to_lightness, linear_to_srgb, srgb_to_linear
 
     rng = np.random.default_rng(0)
     rgb = rng.uniform(0.3, 0.7, (20, 20, 3))

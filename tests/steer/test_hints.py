@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colorizegan import Hint, InputError, UsageError
-from colorizegan.color import lab_to_rgb
-from colorizegan.hints import hint_planes, hints_path, parse_hint, points_of, read_hints, write_hints
+from colorizegan.color.lab import lab_to_rgb
+from colorizegan.steer.hints import hint_planes, hints_path, parse_hint, points_of, read_hints, write_hints
 
 colors = st.integers(0, 0xFFFFFF).map(lambda code: f"#{code:06x}")
 some_hints = st.builds(Hint, st.integers(0, 99_999), st.integers(0, 99_999), colors)

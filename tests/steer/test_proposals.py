@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from colorizegan import Colorizer, Hint, UsageError, colorize
-from colorizegan.predict import Prediction
-from colorizegan.proposals import APART, Proposal, _distance, _likelihood, _nucleus
+from colorizegan.model.network import Prediction
+from colorizegan.steer.proposals import APART, Proposal, _distance, _likelihood, _nucleus
 
 Array = np.ndarray[Any, Any]
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from colorizegan.hints import Point
-from colorizegan.spread import OTHER, _steps, cells_of, contrast, double, hold, likeness, reach, spread
+from colorizegan.steer.hints import Point
+from colorizegan.steer.spread import OTHER, _steps, cells_of, contrast, double, hold, likeness, reach, spread
 
 Array = np.ndarray[Any, Any]
 

@@ -9,15 +9,14 @@ from safetensors.torch import save_file
 from tiny_run import overrides
 
 from colorizegan.errors import ConfigError, DataError
-from colorizegan.training.answer import BothHeads
 from colorizegan.training.augment import make_batch
-from colorizegan.training.bins import SoftLabels, ab_bin_centres
 from colorizegan.training.build import open_features
 from colorizegan.training.config import AugmentConfig, Stage, load_config
-from colorizegan.training.efficientnet import Recognizer
 from colorizegan.training.loop import train
 from colorizegan.training.losses import generator_losses
-from colorizegan.training.networks import ColorUNet
+from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres
+from colorizegan.training.networks.efficientnet import Recognizer
+from colorizegan.training.networks.unet import BothHeads, ColorUNet
 from colorizegan.training.step import answer_to_judge, generate
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -7,18 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from colorizegan.color import lab_to_rgb as numpy_lab_to_rgb
-from colorizegan.color import rgb_to_lab
-from colorizegan.training.augment import (
-    _grain,
-    _jpeg,
-    lab_to_rgb,
-    linear_to_lab,
-    make_batch,
-    plain_batch,
-    srgb_to_linear,
-)
+from colorizegan.color.lab import lab_to_rgb as numpy_lab_to_rgb
+from colorizegan.color.lab import rgb_to_lab
+from colorizegan.training.augment import _grain, _jpeg, make_batch, plain_batch
 from colorizegan.training.config import AugmentConfig
+from colorizegan.training.lab import lab_to_rgb, linear_to_lab, srgb_to_linear
 
 
 def crops(seed: int = 0) -> torch.Tensor:

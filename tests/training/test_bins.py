@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colorizegan.color import rgb_to_lab
-from colorizegan.training.bins import NEIGHBOURS, SIGMA, SoftLabels, ab_bin_centres, rebalancing_weights
+from colorizegan.color.lab import rgb_to_lab
+from colorizegan.training.networks.bins import NEIGHBOURS, SIGMA, SoftLabels, ab_bin_centres, rebalancing_weights
 
 CENTRES = ab_bin_centres()
 LABELS = SoftLabels()

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from colorizegan.errors import CheckpointError, OutputError
+from colorizegan.files import write_atomic
 from colorizegan.training.checkpoint import (
     KEPT,
     Checkpoint,
@@ -15,7 +16,6 @@ from colorizegan.training.checkpoint import (
     load_optimizer,
     optimizer_tensors,
     save_checkpoint,
-    write_atomic,
 )
 
 

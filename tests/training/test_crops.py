@@ -9,11 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
+from colorizegan.data.cache import PhotoCache, fingerprint, open_cache
+from colorizegan.data.layouts import list_photos
 from colorizegan.errors import DataError
-from colorizegan.training.config import DataConfig
-from colorizegan.training.datasets import Crops, crop_batches, cut_square, read_weights, split_holdout
-from colorizegan.training.layouts import list_photos
-from colorizegan.training.photocache import PhotoCache, fingerprint, open_cache
+from colorizegan.training.crops import Crops, crop_batches, cut_square, read_weights, split_holdout
 
 
 def colourful(seed: int, height: int = 60, width: int = 80) -> Image.Image:
@@ -40,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 def test_folder_is_read_and_bad_photos_are_counted(folder: Path, tmp_path: Path) -> None:
     photos = list_photos((str(folder),))
     assert [p.key for p in photos] == ["b/one.jpg", "b/two.JPEG", "broken.jpg", "gray.png", "icon.png", "one.png"]
-    cache = open_cache(photos, DataConfig(store_side=100), tmp_path / "cache")
+    cache = open_cache(photos, tmp_path / "cache", store_side=100)
     assert cache.keys == ["b/one.jpg", "b/two.JPEG", "one.png"]
     assert cache.skipped == {"broken": 2, "gray": 1}
     assert min(cache[0].shape[:2]) == 100  # reduced
@@ -49,16 +48,16 @@ def test_folder_is_read_and_bad_photos_are_counted(folder: Path, tmp_path: Path)
 
 def test_second_opening_reads_the_cache_and_damage_is_seen(folder: Path, tmp_path: Path) -> None:
     photos = list_photos((str(folder),))
-    first = open_cache(photos, DataConfig(), tmp_path / "cache")
+    first = open_cache(photos, tmp_path / "cache")
     (pixels,) = (tmp_path / "cache").glob("*.u8")
     before = pixels.stat().st_mtime_ns
-    again = open_cache(photos, DataConfig(), tmp_path / "cache")
+    again = open_cache(photos, tmp_path / "cache")
     assert pixels.stat().st_mtime_ns == before
     assert np.array_equal(first[1], again[1])
     del first, again
     pixels.write_bytes(pixels.read_bytes()[:-1])
     with pytest.raises(DataError, match="damaged"):
-        open_cache(photos, DataConfig(), tmp_path / "cache")
+        open_cache(photos, tmp_path / "cache")
 
 
 def test_shard_gives_the_same_photos_as_the_folder(folder: Path, tmp_path: Path) -> None:
@@ -68,7 +67,7 @@ def test_shard_gives_the_same_photos_as_the_folder(folder: Path, tmp_path: Path)
             tar.add(folder / name, arcname=name.replace("b/one", "second"))
     photos = list_photos((str(shard),))
     assert [p.key for p in photos] == ["one", "second"]
-    cache = open_cache(photos, DataConfig(), tmp_path / "cache")
+    cache = open_cache(photos, tmp_path / "cache")
     assert np.array_equal(cache[0], np.asarray(Image.open(folder / "one.png")))
 
 
@@ -93,18 +92,18 @@ def test_sources_that_are_none_are_named(folder: Path, tmp_path: Path) -> None:
         list_photos(())
     colourful(0).convert("L").save(empty / "gray.png")
     with pytest.raises(DataError, match="no usable photo"):
-        open_cache(list_photos((str(empty),)), DataConfig(), tmp_path / "cache")
+        open_cache(list_photos((str(empty),)), tmp_path / "cache")
 
 
 def test_fingerprint_sees_a_changed_photo(folder: Path) -> None:
     photos = list_photos((str(folder),))
-    before = fingerprint(photos, DataConfig())
-    assert before == fingerprint(list_photos((str(folder),)), DataConfig())
+    before = fingerprint(photos)
+    assert before == fingerprint(list_photos((str(folder),)))
     colourful(5).save(folder / "one.png")  # another photo under the same name
-    assert before != fingerprint(list_photos((str(folder),)), DataConfig())
+    assert before != fingerprint(list_photos((str(folder),)))
     (folder / "one.png").unlink()
-    assert before != fingerprint(list_photos((str(folder),)), DataConfig())
-    assert before != fingerprint(photos, DataConfig(store_side=64))
+    assert before != fingerprint(list_photos((str(folder),)))
+    assert before != fingerprint(photos, store_side=64)
 
 
 def cache_of(count: int) -> PhotoCache:
@@ -190,6 +189,6 @@ def test_photo_bytes_of_a_shard_never_run_over_their_end(tmp_path: Path) -> None
             info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
-    cache = open_cache(list_photos((str(shard),)), DataConfig(), tmp_path / "cache")
+    cache = open_cache(list_photos((str(shard),)), tmp_path / "cache")
     assert cache.keys == ["b"]
     assert cache.skipped["broken"] == 1

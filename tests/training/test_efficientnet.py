@@ -13,7 +13,7 @@ from colorizegan.errors import CheckpointError, ConfigError, DataError
 from colorizegan.training.build import build_generator, build_unet, parameter_groups
 from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
 from colorizegan.training.config import NetworkConfig, load_config
-from colorizegan.training.efficientnet import (
+from colorizegan.training.networks.efficientnet import (
     STAGES,
     WIDTHS,
     EfficientNetFeatures,
@@ -22,7 +22,7 @@ from colorizegan.training.efficientnet import (
     SamePad,
     start_recognizer,
 )
-from colorizegan.training.networks import ColorUNet
+from colorizegan.training.networks.unet import ColorUNet
 
 SMALL = NetworkConfig(widths=(32, 32, 24, 16, 16), deep_blocks=0)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from colorizegan.cli import app
+from colorizegan.cli.main import app
 from colorizegan.training.config import load_config
 from colorizegan.training.estimate import estimate
 

@@ -15,15 +15,14 @@ from PIL import Image
 from tiny_run import BLUE_AND_RED, draw_photos
 from typer.testing import CliRunner
 
-from colorizegan.bundle import open_bundle
-from colorizegan.cli import app
+from colorizegan.cli.main import app
 from colorizegan.errors import DataError, ModelError, OutputError, UsageError
+from colorizegan.model.bundle import open_bundle
 from colorizegan.training import finetune as module
 from colorizegan.training.checkpoint import load_newest
 from colorizegan.training.finetune import finetune
-from colorizegan.training.mixing import mix_states
 from colorizegan.training.restore import restore
-from colorizegan.training.tuning_score import CHROMAS, best_chroma, steering_score
+from colorizegan.training.tuning_score import CHROMAS, best_chroma, mix_states, steering_score
 from colorizegan.training.validate import score_squares
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

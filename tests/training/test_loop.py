@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from colorizegan.training import loop
 from colorizegan.training.checkpoint import Checkpoint, list_checkpoints, load_newest
 from colorizegan.training.config import Config, load_config
-from colorizegan.training.networks import ColorOutput
+from colorizegan.training.networks.units import ColorOutput
 
 STAGES = (
     "stages=[{kind='pretrain_generator',images=16,size=48,batch=8,lr=1e-2},"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from colorizegan.bundle import open_bundle
+from colorizegan.model.bundle import open_bundle
 from colorizegan.training.checkpoint import Checkpoint, load_checkpoint, load_newest, save_checkpoint
 from colorizegan.training.restore import restore
 

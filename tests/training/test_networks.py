@@ -3,15 +3,9 @@
 import pytest
 import torch
 
-from colorizegan.training.networks import (
-    ColorUNet,
-    PatchDiscriminator,
-    Pix2PixUNet,
-    SceneContext,
-    annealed_mean,
-    count_parameters,
-    init_pix2pix,
-)
+from colorizegan.training.networks.pix2pix import PatchDiscriminator, Pix2PixUNet, init_pix2pix
+from colorizegan.training.networks.unet import ColorUNet, SceneContext
+from colorizegan.training.networks.units import annealed_mean, count_parameters
 
 SMALL = (32, 32, 24, 16, 16)
 

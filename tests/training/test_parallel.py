@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from test_train import log_of
-from tiny_run import STAGES, overrides
+from tiny_run import STAGES, log_of, overrides
 
 from colorizegan.errors import CheckpointError, ConfigError
 from colorizegan.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint, load_newest
@@ -149,7 +148,7 @@ def alone(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_processes_equal_bare_ddp(adversarial: Path, photos: Path, tmp_path: Path) -> None:
     settings = tmp_path / "settings.json"
     settings.write_text(json.dumps(to_dict(load_config("tiny", None, overrides(photos, *ADVERSARIAL)))))
-    finish(torchrun(Path(__file__).with_name("bare_ddp.py"), settings, tmp_path / "weights.safetensors"))
+    finish(torchrun(Path(__file__).parents[1] / "bare_ddp.py", settings, tmp_path / "weights.safetensors"))
     expected, got = load_file(tmp_path / "weights.safetensors"), newest(adversarial).tensors
     assert expected.keys() <= got.keys()
     assert [name for name, tensor in expected.items() if not torch.equal(tensor, got[name])] == []

@@ -12,8 +12,8 @@ from PIL import Image
 
 from colorizegan.training.config import PRESETS, Stage, load_config
 from colorizegan.training.loop import train
-from colorizegan.training.networks import count_parameters
-from colorizegan.training.zhang16 import Zhang16
+from colorizegan.training.networks.units import count_parameters
+from colorizegan.training.networks.zhang16 import Zhang16
 
 
 @pytest.fixture(scope="module")

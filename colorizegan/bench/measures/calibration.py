@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.predict import Prediction
-
-__all__ = ["STEPS", "area", "expected_calibration_error", "reliability", "risk_curve", "saved"]
+from colorizegan.model.network import Prediction
 
 RELIABILITY_BINS = 15  # Guo 2017
 STEPS = 50  # of confidence 0..1

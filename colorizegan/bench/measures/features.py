@@ -6,16 +6,14 @@ distance on it is never an FID: FID proper needs Inception weights (`Inception`)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.bench.judge import Network
 from colorizegan.errors import DataError, InputError, MissingExtraError, UsageError
-
-__all__ = ["Inception", "SqueezeNet", "distances", "frechet_distance", "kernel_distance", "open_networks"]
 
 _BLOCK = 4000  # pictures per block of the kernel distance: bounds its memory
 _POOLED_AFTER = (-1, 2, 6)  # max pooling after conv1 (-1) and after these fire modules
@@ -190,3 +188,6 @@ def _torch() -> tuple[Any, Any]:
     except ImportError:
         raise MissingExtraError("feature distances need torch", remedy="pip install 'colorizegan[train]'") from None
     return torch, safetensors.torch
+
+
+Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]

@@ -1,7 +1,7 @@
 """Measures of one colour picture against the truth: numpy in, numbers out, no files.
 
 Pictures are (H, W, 3) uint8 sRGB or (H, W, 3) float32 Lab (L 0..100, a and b in Lab units, D65). `tally` runs all of
-them on one picture; `scores.py` turns the tallies of many pictures into the figures of a table.
+them on one picture; `statistics.py` turns the tallies of many pictures into the figures of a table.
 """
 
 from __future__ import annotations
@@ -11,26 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.color import ciede2000, colorfulness, rgb_to_lab
+from colorizegan.color.difference import ciede2000, colorfulness
+from colorizegan.color.lab import lab_of
 from colorizegan.errors import UsageError
-
-__all__ = [
-    "AB_BINS",
-    "AB_LIMIT",
-    "PSNR_CAP",
-    "Curve",
-    "Truth",
-    "ab_bin",
-    "ab_error",
-    "auc",
-    "bin_weights",
-    "gradient",
-    "lab_of",
-    "palette_distance",
-    "psnr",
-    "ssim",
-    "tally",
-]
 
 AB_LIMIT = 150  # the largest threshold of the AuC sweep, Lab units (Zhang 2016, section 3.1)
 PSNR_CAP = 60.0  # dB; an exact picture has no finite PSNR, and one such picture must not rule a mean
@@ -112,11 +95,6 @@ def auc(error: NDArray[np.float32], weight: NDArray[np.float64] | None = None) -
     integral is exact, mean(1 - min(error, 150) / 150); a sweep in steps of 1 differs by less than 0.34.
     """
     return float(100 * (1 - np.average(np.minimum(error, AB_LIMIT), weights=weight) / AB_LIMIT))
-
-
-def lab_of(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(H, W, 3) uint8 sRGB -> (H, W, 3) float32 Lab."""
-    return rgb_to_lab(rgb.astype(np.float32) / 255).astype(np.float32, copy=False)
 
 
 class Truth:

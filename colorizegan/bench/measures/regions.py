@@ -18,10 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.bench.metrics import gradient
+from colorizegan.bench.measures.pixels import gradient
 from colorizegan.errors import DataError
-
-__all__ = ["KINDS", "Box", "Kind", "Labels", "find_regions", "hits"]
 
 SMALLEST = 0.002  # share of the photo that a marked region must have; less says nothing
 _COLUMNS = ["photo", "kind", "left", "top", "right", "bottom"]

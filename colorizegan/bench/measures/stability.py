@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.bench.entrants import Entrant
-from colorizegan.bench.metrics import lab_of
 from colorizegan.bench.protocols import gray_of
+from colorizegan.color.lab import lab_of
 from colorizegan.errors import ModelError
-
-__all__ = ["CHANGES", "Change", "changed", "stability"]
 
 SIDE = 256  # px, shorter side of the picture that the others are compared with
 OTHER_SIDES = (192, 384)

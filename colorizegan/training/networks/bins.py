@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colorizegan.color import rgb_to_lab
+from colorizegan.color.lab import rgb_to_lab
 
 GRID = 10  # bin size in Lab units
 NEIGHBOURS = 5  # soft labels go to this many nearest bins

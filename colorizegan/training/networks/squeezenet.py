@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorizegan.errors import DataError
-from colorizegan.training.networks import SQUEEZENET_FIRES, ColorUNet, Fire
+from colorizegan.training.networks.unet import SQUEEZENET_FIRES, ColorUNet, Fire
 
 _MEAN_BGR = (104.0, 117.0, 123.0)  # 0..255, what the published weights subtract
 _UNIT = 127.5  # 0..255 codes per unit of the generator's scaled input; activations shrink by the same factor

@@ -1,38 +1,25 @@
-"""Networks: the default generator, the published pix2pix U-Net 256, and PatchGAN discriminators.
+"""The default generator: a U-Net from lightness and hints to a distribution over colours and to ab.
 
-Physical units at every border: L in 0..100, ab in Lab units (CIE 1976, D65). The constants that scale them live
-here and nowhere else.
+Physical units at every border: L in 0..100, ab in Lab units (CIE 1976, D65).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import spectral_norm
 
-from colorizegan.training.bins import ab_bin_centres
-from colorizegan.training.efficientnet import WIDTHS as RECOGNIZER_WIDTHS
-from colorizegan.training.efficientnet import Recognizer
+from colorizegan.training.networks.bins import ab_bin_centres
+from colorizegan.training.networks.efficientnet import WIDTHS as RECOGNIZER_WIDTHS
+from colorizegan.training.networks.efficientnet import Recognizer
+from colorizegan.training.networks.units import AB_SCALE, L_CENTRE, L_SCALE, ColorOutput, annealed_mean
 
-L_CENTRE, L_SCALE = 50.0, 50.0  # L 0..100 -> -1..1
-AB_SCALE = 20.0  # about one standard deviation of ab in photographs; keeps the regression head's output near 1
-AB_RANGE = 110.0  # every sRGB colour has |a|, |b| < 110
 RECOGNIZER_SCALE = 5.0  # about one standard deviation of the recognizer's features
 # Input, squeeze and expand channels of SqueezeNet 1.0's fire modules (Iandola et al. 2016, table 1).
 SQUEEZENET_FIRES = (
     (96, 16, 64), (128, 16, 64), (128, 32, 128), (256, 32, 128),
     (256, 48, 192), (384, 48, 192), (384, 64, 256), (512, 64, 256),
 )  # fmt: skip
-
-
-class ColorOutput(NamedTuple):
-    """What a generator returns: `ab` (B, 2, h, w) in Lab units and, if it has that head, `logits` (B, Q, h', w')."""
-
-    ab: Tensor
-    logits: Tensor | None
 
 
 def conv_norm(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -243,96 +230,34 @@ class ColorUNet(nn.Module):
         return F.interpolate(mean, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
-def annealed_mean(logits: Tensor, centres: Tensor, temperature: float) -> Tensor:
-    """Mean colour of the distribution sharpened by T (Zhang et al. 2016, eq. 5): (B, Q, h, w) -> (B, 2, h, w)."""
-    return torch.einsum("bqhw,qc->bchw", torch.softmax(logits / temperature, dim=1), centres)
-
-
-class Pix2PixUNet(nn.Module):
-    """The published pix2pix generator "U-Net 256" (Isola et al. 2017, appendix 6.1), L to ab instead of RGB to RGB.
-
-    Eight halvings from 256 px to 1 px, 64-512 channels, dropout 0.5 in the three inner decoder steps, tanh at the end.
-    Sides must be multiples of 256.
-    """
-
-    multiple = 256
-
-    def __init__(self, width: int = 64, dropout: float = 0.5) -> None:
-        super().__init__()
-        w = [width * f for f in (1, 2, 4, 8, 8, 8, 8, 8)]
-        self.down = nn.ModuleList()
-        self.up = nn.ModuleList()
-        for i, outputs in enumerate(w):
-            layers: list[nn.Module] = [] if i == 0 else [nn.LeakyReLU(0.2)]
-            layers.append(nn.Conv2d(w[i - 1] if i else 1, outputs, 4, 2, 1, bias=False))
-            # The first and the innermost layer carry no norm: at 1x1 px a batch of one would be normed to zero.
-            if 0 < i < len(w) - 1:
-                layers.append(nn.BatchNorm2d(outputs))
-            self.down.append(nn.Sequential(*layers))
-        for i in range(len(w) - 1, 0, -1):
-            inputs = w[i] if i == len(w) - 1 else 2 * w[i]
-            layers = [nn.ReLU(), nn.ConvTranspose2d(inputs, w[i - 1], 4, 2, 1, bias=False), nn.BatchNorm2d(w[i - 1])]
-            if 4 <= i <= 6:
-                layers.append(nn.Dropout(dropout))
-            self.up.append(nn.Sequential(*layers))
-        self.head = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * w[0], 2, 4, 2, 1), nn.Tanh())
-
-    def forward(self, L: Tensor, hint_ab: Tensor | None = None, hint_mask: Tensor | None = None) -> ColorOutput:
-        """(B, 1, H, W) L -> ab (B, 2, H, W) in Lab units; the published network takes no hints and ignores them."""
-        x = (L - L_CENTRE) / L_SCALE
-        skips: list[Tensor] = []
-        for down in self.down:
-            x = down(x)
-            skips.append(x)
-        for i, up in enumerate(self.up):
-            x = up(x if i == 0 else torch.cat((x, skips[-1 - i]), dim=1))
-        x = self.head(torch.cat((x, skips[0]), dim=1))
-        return ColorOutput(x.float() * AB_RANGE, None)
-
-
-class PatchDiscriminator(nn.Module):
-    """PatchGAN on (L, ab) pairs: one logit a patch, 70x70 px with three layers (Isola et al. 2017, appendix 6.1).
+class BothHeads(nn.Module):
+    """A ColorUNet as its bundle answers: a share of the ab head's correction on the distribution's annealed mean.
 
     Args:
-        norm: "batch" as published, or "spectral" (Miyato et al. 2018) for steadier training.
-        width: channels of the first layer.
-        layers: layers of stride 2.
+        net: the generator; it is held, not copied.
+        correction: share of the ab head's correction, 0..1; see `ColorUNet.predict_padded`.
+        temperature: T of the annealed mean, above 0.
+        chroma: factor on ab.
     """
 
-    def __init__(self, norm: str = "spectral", width: int = 64, layers: int = 3) -> None:
+    def __init__(self, net: ColorUNet, correction: float, temperature: float, chroma: float = 1.0) -> None:
         super().__init__()
-        if norm not in ("batch", "spectral"):
-            raise ValueError(f"norm must be 'batch' or 'spectral', not {norm!r}")
-        widths = [3] + [width * min(2**i, 8) for i in range(layers + 1)]
-        modules: list[nn.Module] = []
-        for i in range(layers + 1):
-            normed = norm == "batch" and i > 0
-            conv = nn.Conv2d(widths[i], widths[i + 1], 4, 2 if i < layers else 1, 1, bias=not normed)
-            modules.append(spectral_norm(conv) if norm == "spectral" else conv)
-            if normed:
-                modules.append(nn.BatchNorm2d(widths[i + 1]))
-            modules.append(nn.LeakyReLU(0.2))
-        last = nn.Conv2d(widths[-1], 1, 4, 1, 1)
-        modules.append(spectral_norm(last) if norm == "spectral" else last)
-        self.net = nn.Sequential(*modules)
+        self.net, self.correction, self.temperature, self.chroma = net, correction, temperature, chroma
 
-    def forward(self, L: Tensor, ab: Tensor) -> Tensor:
-        """Logits (B, 1, h, w), above 0 for real, from `L` (B, 1, H, W) and `ab` (B, 2, H, W) of the same size."""
-        return self.net(torch.cat(((L - L_CENTRE) / L_SCALE, ab / AB_RANGE), dim=1))
+    def forward(self, L: Tensor) -> ColorOutput:
+        """The answer without hints: L (B, 1, H, W), sides multiples of 32 -> ab (B, 2, H/2, W/2) in Lab units."""
+        hint_ab, mask = L.new_zeros(len(L), 2, *L.shape[2:]), L.new_zeros(len(L), 1, *L.shape[2:])
+        ab, _ = self.net.predict_padded(L, hint_ab, mask, self.correction, self.temperature)
+        return ColorOutput(self.chroma * ab, None)
 
+    def of(self, output: ColorOutput) -> Tensor:
+        """The answer from what the network gave, (B, 2, h, w) as its ab; gradients reach both heads.
 
-def init_pix2pix(module: nn.Module) -> None:
-    """Weights of the published recipe: N(0, 0.02), batch-norm gains N(1, 0.02), biases 0 (Isola et al. 2017)."""
-    for part in module.modules():
-        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(part.weight, 0.0, 0.02)
-            if part.bias is not None:
-                nn.init.zeros_(part.bias)
-        elif isinstance(part, nn.BatchNorm2d):
-            nn.init.normal_(part.weight, 1.0, 0.02)
-            nn.init.zeros_(part.bias)
-
-
-def count_parameters(module: nn.Module) -> int:
-    """How many numbers the network learns."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+        The ab head corrects a mean that it may not bend; here the mean itself is judged, and bent.
+        """
+        assert output.logits is not None
+        logits, (height, width) = output.logits, output.ab.shape[2:]
+        own = self.net.enlarged_mean(logits.detach(), self.net.temperature)
+        mean = self.net.enlarged_mean(logits, self.temperature)
+        own, mean = (x[:, :, :height, :width] for x in (own, mean))  # an odd half size has no whole quarter
+        return self.chroma * (mean + self.correction * (output.ab - own))

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorizegan.training.bins import ab_bin_centres
-from colorizegan.training.networks import L_CENTRE, L_SCALE, ColorOutput, annealed_mean
+from colorizegan.training.networks.bins import ab_bin_centres
+from colorizegan.training.networks.units import L_CENTRE, L_SCALE, ColorOutput, annealed_mean
 
 # Channels, convolutions, stride of the last or (conv1-3) and dilation of each of the blocks conv1 .. conv7.
 BLOCKS = (

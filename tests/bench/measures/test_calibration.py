@@ -10,7 +10,7 @@ import torch
 from scipy.integrate import quad
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from colorizegan.bench.calibration import (
+from colorizegan.bench.measures.calibration import (
     ERROR_STEPS,
     STEPS,
     area,
@@ -19,7 +19,7 @@ from colorizegan.bench.calibration import (
     risk_curve,
     saved,
 )
-from colorizegan.predict import Prediction
+from colorizegan.model.network import Prediction
 
 BINS = np.array([[a, b] for a in (-60, -20, 20, 60) for b in (-60, -20, 20, 60)], np.float32)
 

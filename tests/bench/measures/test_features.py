@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from colorizegan.bench.features import Inception, SqueezeNet, distances, frechet_distance, kernel_distance
+from colorizegan.bench.measures.features import Inception, SqueezeNet, distances, frechet_distance, kernel_distance
 from colorizegan.errors import DataError, InputError, UsageError
 
 

@@ -11,7 +11,7 @@ from scipy.spatial.distance import jensenshannon
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from colorizegan.bench import metrics
+from colorizegan.bench.measures import pixels as metrics
 from colorizegan.errors import UsageError
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from skimage.color import lch2lab
 
-from colorizegan.bench.figures import METRICS
-from colorizegan.bench.metrics import lab_of
+from colorizegan.bench.evaluate import evaluate
+from colorizegan.bench.measures.regions import KINDS, Labels, find_regions, hits
+from colorizegan.bench.metrics import METRICS
 from colorizegan.bench.protocols import PROTOCOLS, open_photos, prepare
-from colorizegan.bench.run import evaluate
-from colorizegan.bench.semantics import KINDS, Labels, find_regions, hits
+from colorizegan.color.lab import lab_of
 from colorizegan.errors import DataError
 
 HEAD = "photo\tkind\tleft\ttop\tright\tbottom\n"
@@ -151,7 +151,7 @@ def test_figures_of_a_report(tmp_path: Path):
     """Truth 100, gray 0, and the note says how many photos had which region."""
     from PIL import Image
 
-    from colorizegan.color import lab_to_rgb
+    from colorizegan.color.lab import lab_to_rgb
 
     (tmp_path / "photos").mkdir()
     for index in range(6):

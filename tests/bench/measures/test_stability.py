@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from colorizegan.bench.entrants import Painting, colour_with
-from colorizegan.bench.run import evaluate
-from colorizegan.bench.stability import CHANGES, GRAIN, changed, stability
+from colorizegan.bench.evaluate import evaluate
+from colorizegan.bench.measures.stability import CHANGES, GRAIN, changed, stability
 from colorizegan.errors import ModelError
 
 

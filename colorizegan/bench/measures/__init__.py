@@ -1,0 +1,8 @@
+"""What is measured of a picture, or of a set of them, against the truth.
+
+pixels       one picture against the truth: PSNR, SSIM, AuC, faults
+regions      is the sky blue, grass green, water aqua, skin in the human range
+stability    do colours stay at other sizes, as JPEG, with grain
+calibration  is the confidence worth anything: calibration error, risk against coverage
+features     distances between sets of pictures on a named feature network
+"""

@@ -1,0 +1,136 @@
+"""What a bundle's card.json says: the network's shape, its colour bins, its answer, where it is from."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from colorizegan.errors import ModelError
+
+CARD, GRAPH, TENSORS = "card.json", "model.onnx", "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Network:
+    """What the card says of the network's shape."""
+
+    generator: str
+    """Name of the architecture in training/networks.py."""
+    parameters: int
+    """Count of weights."""
+    multiple: int
+    """Height and width of the network's input are multiples of this, px."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """card.json, schema 1."""
+
+    schema: int
+    name: str
+    version: str
+    created: str
+    """ISO date."""
+    licence: str
+    network: Network
+    working_size: int
+    """Shorter side of the network's input by default, px."""
+    ab_bins: tuple[tuple[float, float], ...]
+    """Centres of the Q colour bins of `logits`, Lab units."""
+    temperature: float
+    """Of the annealed mean over the bins (Zhang et al. 2016, eq. 5)."""
+    detail: float
+    """Share of the working size that photos are reduced to first, 0..1: how soft a picture the network is used to.
+    1 where the card does not say."""
+    chroma: float
+    """Factor on ab that the graph applies last; 1 where the card does not say."""
+    training: Mapping[str, Any]
+    data: tuple[Mapping[str, Any], ...]
+    """Data sets trained on: name, count, licence."""
+    metrics: Mapping[str, Any]
+    """Scores, and under `command` what made them."""
+    files: Mapping[str, str]
+    """File name -> SHA-256, hex."""
+
+
+def parse_card(raw: bytes, path: Path) -> Card:
+    """card.json -> Card; ModelError naming the entry that is missing or wrong. Unknown entries are ignored."""
+    try:
+        entries = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise ModelError("is not JSON", path=path) from None
+    if not isinstance(entries, dict):
+        raise ModelError("is not a JSON object", path=path)
+    if entries.get("schema") != 1:
+        known = f"has schema {entries.get('schema')!r}; this version reads schema 1"
+        raise ModelError(known, path=path, remedy="use a matching version of colorizegan")
+
+    def want(good: bool, what: str) -> None:
+        if not good:
+            raise ModelError(f"its entry {what}", path=path)
+
+    def entry(parent: Mapping[str, Any], name: str, kind: type) -> Any:
+        value = parent.get(name)
+        want(isinstance(value, kind) and type(value) is not bool, f"`{name}` is missing or not a {kind.__name__}")
+        return value
+
+    network = entry(entries, "network", dict)
+    multiple, size = entry(network, "multiple", int), entry(entries, "working_size", int)
+    want(1 <= multiple <= 512, f"`multiple` is {multiple}, not 1 to 512")
+    want(16 <= size <= 4096, f"`working_size` is {size}, not 16 to 4096")
+    bins = entry(entries, "ab_bins", list)
+    want(
+        1 <= len(bins) <= 4096 and all(is_pair(pair) for pair in bins), "`ab_bins` is not a list of [a, b] in Lab units"
+    )
+    temperature: Any = entries.get("temperature")
+    want(is_number(temperature) and 0 < temperature <= 100, f"`temperature` is {temperature!r}, not a number over 0")
+    chroma: Any = entries.get("chroma", 1.0)
+    want(is_number(chroma) and 0 < chroma <= 10, f"`chroma` is {chroma!r}, not a number over 0 up to 10")
+    detail: Any = entries.get("detail", 1.0)
+    want(is_number(detail) and 0.1 <= detail <= 1, f"`detail` is {detail!r}, not a number from 0.1 to 1")
+    data = entry(entries, "data", list)
+    want(all(isinstance(source, dict) for source in data), "`data` is not a list of objects")
+    files = entry(entries, "files", dict)
+    want({GRAPH, TENSORS} <= files.keys(), f"`files` does not name {GRAPH} and {TENSORS}")
+    for name, sha in files.items():
+        want(is_plain_name(name), f"`files` names {name[:100]!r}, which is not a plain file name")
+        want(
+            isinstance(sha, str) and re.fullmatch("[0-9a-f]{64}", sha) is not None, f"`files` has no SHA-256 for {name}"
+        )
+    return Card(
+        schema=1,
+        name=entry(entries, "name", str),
+        version=entry(entries, "version", str),
+        created=entry(entries, "created", str),
+        licence=entry(entries, "licence", str),
+        network=Network(entry(network, "generator", str), entry(network, "parameters", int), multiple),
+        working_size=size,
+        ab_bins=tuple((float(a), float(b)) for a, b in bins),
+        temperature=float(temperature),
+        detail=float(detail),
+        chroma=float(chroma),
+        training=entry(entries, "training", dict),
+        data=tuple(data),
+        metrics=entry(entries, "metrics", dict),
+        files=files,
+    )
+
+
+def is_number(value: object) -> bool:
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) < 1 << 53
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def is_pair(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(is_number(n) and abs(n) <= 200 for n in value)
+
+
+def is_plain_name(name: str) -> bool:
+    """A file name that stays in its folder on every system."""
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", name) is not None

@@ -1,0 +1,13 @@
+"""The HTTP service, and the page that is its client. Needs the extra `serve`.
+
+app         the routes
+server      the server process, and connections that end when the other side does nothing
+middleware  what every request passes: ids, hosts, origins, pace
+upload      the body of a request -> a file, counted while it comes in
+options     the options of a request
+queue       a bounded queue, a few photos under way, decoders apart
+problems    errors as problem+json
+metrics     counts and times for Prometheus
+limits      every limit of the service
+webui, album, stage  the page
+"""
