@@ -236,7 +236,7 @@ def test_hostile_files_are_refused_or_read(shared_data: Path, tmp_path: Path) ->
 import json, sys, time
 from pathlib import Path
 from colorizegan.errors import ColorizeGANError
-from colorizegan.photo import read_photo
+from colorizegan.photo.read import read_photo
 for path in sorted(p for p in Path(sys.argv[1]).rglob('*') if p.is_file()):
     for allow in (False, True):
         start = time.monotonic()

@@ -33,7 +33,7 @@ from colorizegan.photo.reader_process import receive, send, take_photo
 FAULTS = """
 import ctypes, os, time
 from pathlib import Path
-from colorizegan import photo, reader_process as p
+from colorizegan.photo import reader_process as p
 real, p.CPU_SECONDS = p.read_photo, 1
 def read_photo(source, **options):
     name = source.name if isinstance(source, Path) else ""
