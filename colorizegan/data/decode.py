@@ -13,12 +13,9 @@ from colorizegan.data.layouts import PhotoFile
 
 STORE_SIDE = 288  # px, shorter side to which larger photos are reduced when they are decoded into the cache
 MIN_COLORFULNESS = 8.0  # Hasler & Suesstrunk 2003; photos below it are skipped in training: gray prints teach gray
-PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-
-
 MIN_SIDE = 48  # px; smaller pictures are icons, not photos
 # By content, whatever the name says (ImageNet has a PNG named .JPEG); nothing that runs another program.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "PPM", "TIFF")
 
 
 def read_bytes(photo: PhotoFile) -> bytes:

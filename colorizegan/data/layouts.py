@@ -14,7 +14,7 @@ from pathlib import Path
 from colorizegan.data.remote import fetch_shard, is_remote
 from colorizegan.errors import DataError
 
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
+SUFFIXES = frozenset((".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 _KNOWN_ENDINGS = f"known endings: {', '.join(sorted(SUFFIXES))}"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image, ImageOps
 
-from colorizegan.data.decode import PICTURE_SUFFIXES
+from colorizegan.data.layouts import SUFFIXES
 from colorizegan.errors import DataError
 
 
@@ -34,7 +34,7 @@ class PhotoSet:
             raise DataError("no such folder or tar of photos", path=source, remedy="give it with --data")
         for name, place in found:
             path = PurePosixPath(name)
-            if path.suffix.lower() not in PICTURE_SUFFIXES or path.name.startswith("."):
+            if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
                 continue
             key = str(path.with_suffix(""))
             if key in places:

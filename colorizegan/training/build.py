@@ -39,6 +39,8 @@ def build_generator(config: Config) -> nn.Module:
     _start(net, config, "average")
     if isinstance(net, ColorUNet) and net.recognizer is not None and config.network.recognizer_weights:
         start_recognizer(net.recognizer, Path(config.network.recognizer_weights))
+    if isinstance(net, ColorUNet) and net.recognizer is not None:
+        net.recognizer.requires_grad_(config.network.recognizer_lr > 0)
     return net
 
 
@@ -90,19 +92,23 @@ def build_discriminator(config: Config) -> PatchDiscriminator:
 
 
 def parameter_groups(generator: nn.Module, stage: Stage, config: Config) -> list[dict[str, Any]]:
-    """Optimizer groups: an encoder that starts from given weights learns at a lower rate; norms do not decay."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    """Optimizer groups: encoders that start from given weights learn at rates of their own; norms do not decay."""
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in generator.named_parameters():
         if not parameter.requires_grad:
             continue
-        given = bool(config.network.encoder or config.network.start) and name.startswith(("stem.", "fires."))
-        groups.setdefault((given, parameter.ndim > 1), []).append(parameter)
+        factor = 1.0
+        if name.startswith(("stem.", "fires.")) and (config.network.encoder or config.network.start):
+            factor = config.encoder_lr
+        elif name.startswith("recognizer."):
+            factor = config.network.recognizer_lr
+        groups.setdefault((factor, parameter.ndim > 1), []).append(parameter)
     return [
         {
             "params": parameters,
             "lr": stage.lr,
-            "factor": config.encoder_lr if given else 1.0,
+            "factor": factor,
             "weight_decay": config.weight_decay if decays else 0.0,
         }
-        for (given, decays), parameters in groups.items()
+        for (factor, decays), parameters in groups.items()
     ]

@@ -35,6 +35,10 @@ class DataConfig:
     """A text file of `key<TAB>share`: the share (0..1) of epochs in which that photo is seen; absent keys count 1."""
     holdout: int = 512
     """Photos set aside from training, chosen by a hash of their key, to steer the run by."""
+    manifest: str = ""
+    """A table with a head line and the columns `key` and `source`, separated by tabs: where each photo is from."""
+    holdout_sources: tuple[str, ...] = ()
+    """Sources of the manifest of which no photo is trained on; at most `holdout` of theirs steer the run."""
     store_side: int = STORE_SIDE
     """Shorter side in px to which larger photos are reduced when they are decoded into the cache."""
     min_colorfulness: float = MIN_COLORFULNESS
@@ -70,9 +74,11 @@ class NetworkConfig:
     encoder: str = ""
     """SqueezeNet 1.0 weights (safetensors) that start the U-Net's encoder; empty = random start."""
     recognizer: bool = False
-    """Give the U-Net a fixed second encoder that tells things apart, EfficientNet-Lite0: 2.3 M parameters more."""
+    """Give the U-Net a second encoder that tells things apart, EfficientNet-Lite0: 2.3 M parameters more."""
     recognizer_weights: str = ""
     """Its weights, as scripts/efficientnet_weights.py writes them; needed unless `start` brings them."""
+    recognizer_lr: float = 0.0
+    """Factor on the learning rate of the second encoder; 0 = it keeps its weights."""
     start: str = ""
     """A checkpoint of a run of the same networks, whose averaged generator and discriminator start this run; or
     the folder of a model bundle, whose generator does."""
@@ -116,11 +122,14 @@ class Stage:
     """Weight of the rebalanced cross-entropy."""
     adversarial: float = 0.0
     """Weight of the generator's adversarial loss."""
+    cast: float = 0.0
+    """Weight of the error of each crop's mean ab (per Lab unit), of the answer that is judged: see
+    `judged_temperature`."""
     perceptual: float = 0.0
     """Weight of the distance on the fixed feature network (losses.features)."""
     judged_temperature: float = 0.0
-    """T of the U-Net's answer of both heads, for the adversarial and the perceptual loss and the looks that may end the
-    stage; 0 = they get the ab head's."""
+    """T of the U-Net's answer of both heads, for the adversarial, perceptual and cast losses and the looks that may end
+    the stage; 0 = they get the ab head's."""
     judged_correction: float = 0.4
     """Share of the ab head's correction in that answer, 0..1."""
 
@@ -301,6 +310,8 @@ def check(config: Config) -> Config:
             raise ConfigError(f"stages.{i}.size is {stage.size}", remedy=f"it must be even, and {MIN_CROP} px or more")
         if stage.perceptual > 0 and not config.losses.features:
             raise ConfigError(f"stages.{i}.perceptual needs losses.features", remedy="give the weights of its network")
+        if config.data.holdout_sources and not config.data.manifest:
+            raise ConfigError("data.holdout_sources needs data.manifest", remedy="name the table of keys and sources")
         if stage.judged_temperature < 0 or not 0 <= stage.judged_correction <= 1:
             raise ConfigError(f"stages.{i}: judged_temperature must be 0 or more, judged_correction in 0..1")
         if stage.judged_temperature > 0 and config.network.generator != "unet":

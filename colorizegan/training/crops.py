@@ -6,6 +6,7 @@ batches whatever the number of loader processes.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import signal
 import time
@@ -25,11 +26,46 @@ from colorizegan.errors import DataError
 from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres
 
 
-def split_holdout(keys: list[str], holdout: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices to train on and to hold out: the `holdout` photos (at most a tenth) whose keys hash lowest."""
-    order = np.argsort([hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest() for key in keys])
+def split_holdout(
+    keys: list[str], holdout: int, apart: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices to train on and to hold out: the `holdout` photos (at most a tenth) whose keys hash lowest.
+
+    With `apart` (N,), from `photos_of_sources`, none of those photos is trained on, and `holdout` of them at most are
+    held out.
+    """
+    hashes = np.asarray([hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest() for key in keys])
+    if apart is not None:
+        candidates = np.flatnonzero(apart)
+        return np.flatnonzero(~apart), np.sort(candidates[np.argsort(hashes[candidates])[:holdout]])
+    order = np.argsort(hashes)
     count = min(holdout, len(keys) // 10) if len(keys) >= 10 else 0
     return np.sort(order[count:]), np.sort(order[:count])
+
+
+def photos_of_sources(manifest: str, sources: tuple[str, ...], keys: list[str]) -> NDArray[np.bool_]:
+    """(N,) whether each photo is from one of these sources, by a table with the columns `key` and `source`.
+
+    Raises:
+        DataError: there is no such table, it does not know a source, or all photos are from these sources.
+    """
+    try:
+        with Path(manifest).open(encoding="utf-8", newline="") as file:
+            source_of = {row["key"]: row["source"] for row in csv.DictReader(file, delimiter="\t")}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot be read as a table ({error})", path=manifest) from None
+    except KeyError as error:
+        what = f"has no column {error}"
+        raise DataError(
+            what, path=manifest, remedy="its first line names the columns, with a tab between them"
+        ) from None
+    unknown = sorted(set(sources) - set(source_of.values()))
+    if unknown:
+        raise DataError(f"has no source {unknown[0]!r}", path=manifest, remedy="correct data.holdout_sources")
+    apart = np.asarray([source_of.get(key) in sources for key in keys])
+    if apart.all():
+        raise DataError("all photos are held out", path=manifest, remedy="name fewer sources in data.holdout_sources")
+    return apart
 
 
 def read_weights(path: str, keys: list[str]) -> NDArray[np.float64]:

@@ -28,9 +28,9 @@ from torch import Tensor, nn
 from colorizegan.bench.evaluate import evaluate
 from colorizegan.bench.report import Report
 from colorizegan.data.cache import PhotoCache, open_cache
-from colorizegan.data.decode import PICTURE_SUFFIXES, read_bytes
+from colorizegan.data.decode import read_bytes
 from colorizegan.data.duplicates import difference_hash, group_near, split_groups
-from colorizegan.data.layouts import PhotoFile, list_photos, split_source
+from colorizegan.data.layouts import SUFFIXES, PhotoFile, list_photos, split_source
 from colorizegan.errors import DataError, OutputError, UsageError
 from colorizegan.model.bundle import open_bundle
 from colorizegan.progress import progress_bar
@@ -300,7 +300,7 @@ def _copy_photos(photos: list[PhotoFile], chosen: NDArray[np.int64], folder: Pat
     for place in chosen:
         photo = photos[place]
         name = PurePosixPath(photo.key)
-        suffix = name.suffix if name.suffix.lower() in PICTURE_SUFFIXES else ".jpg"  # decoders go by the content
+        suffix = name.suffix if name.suffix.lower() in SUFFIXES else ".jpg"  # decoders go by the content
         (folder / f"{place:06d}-{name.stem[:80]}{suffix}").write_bytes(read_bytes(photo))
 
 

@@ -35,7 +35,15 @@ from colorizegan.training.checkpoint import (
     save_checkpoint,
 )
 from colorizegan.training.config import Config, Stage, check, to_dict
-from colorizegan.training.crops import Crops, Waiting, count_bins, crop_batches, read_weights, split_holdout
+from colorizegan.training.crops import (
+    Crops,
+    Waiting,
+    count_bins,
+    crop_batches,
+    photos_of_sources,
+    read_weights,
+    split_holdout,
+)
 from colorizegan.training.networks.bins import SoftLabels, rebalancing_weights
 from colorizegan.training.networks.units import count_parameters
 from colorizegan.training.parallel import add_up, in_turn, is_split, load_whole, share_norms, start_fabric, whole
@@ -91,7 +99,9 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
     data_hash, store, shares = in_turn(fabric, open_photos)
     if fabric.broadcast(data_hash) != data_hash:
         raise DataError("the photos are others here than on the first machine", remedy="give all machines the same")
-    training, held_out = split_holdout(store.keys, config.data.holdout)
+    manifest, sources = config.data.manifest, config.data.holdout_sources
+    apart = photos_of_sources(manifest, sources, store.keys) if sources else None
+    training, held_out = split_holdout(store.keys, config.data.holdout, apart)
     squares = holdout_squares(store, held_out) if len(held_out) else None
     rebalance = torch.from_numpy(rebalancing_weights(count_bins(store, training), config.losses.rebalance)).to(device)
     labels = SoftLabels(device)

@@ -61,6 +61,14 @@ def smooth_l1_loss(ab: Tensor, target: Tensor, beta: float = 5.0) -> Tensor:
     return F.smooth_l1_loss(ab.float(), target.float(), beta=beta)
 
 
+def cast_loss(ab: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute error of the mean ab of each picture, in Lab units; both (B, 2, h, w).
+
+    Colours that are right as a whole are worth more than vivid ones in the wrong places.
+    """
+    return F.l1_loss(ab.float().mean((2, 3)), target.float().mean((2, 3)))
+
+
 def class_loss(logits: Tensor, index: Tensor, weight: Tensor, rebalance: Tensor) -> Tensor:
     """Cross-entropy with soft labels, rare colours weighing more (Zhang 2016, eq. 2 with weights of eq. 3).
 
@@ -108,6 +116,8 @@ def generator_losses(
         # Every other position of the half-size ab: an average over more would mix the colours of two objects.
         index, weight = labels(F.avg_pool2d(batch.ab, 2)[:, :, ::2, ::2])
         parts["classes"] = class_loss(output.logits, index, weight, rebalance)
+    if stage.cast > 0:
+        parts["cast"] = cast_loss(answer.judged, target)
     if features is not None and stage.perceptual > 0:
         # At the full size, as the colours will be seen: joined with the light of the photo.
         ab = F.interpolate(answer.judged.float(), batch.ab.shape[2:], mode="bilinear", align_corners=False)

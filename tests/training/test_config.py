@@ -48,6 +48,7 @@ def test_toml_then_overrides(tmp_path: Path) -> None:
         (["losses.gan=wgan"], "vanilla"),
         (["stages.0.perceptual=1"], "losses.features"),
         (["stages.0.crop=0"], "crop"),
+        (['data.holdout_sources=["a"]'], "needs data.manifest"),
         (["stages.0.size=46"], "48 px or more"),
         (["stages.0.size=65"], "even"),
         (["network.generator=pix2pix"], "256"),

@@ -12,7 +12,7 @@ from PIL import Image
 from colorizegan.data.cache import PhotoCache, fingerprint, open_cache
 from colorizegan.data.layouts import list_photos
 from colorizegan.errors import DataError
-from colorizegan.training.crops import Crops, crop_batches, cut_square, read_weights, split_holdout
+from colorizegan.training.crops import Crops, crop_batches, cut_square, photos_of_sources, read_weights, split_holdout
 
 
 def colourful(seed: int, height: int = 60, width: int = 80) -> Image.Image:
@@ -29,6 +29,7 @@ def folder(tmp_path: Path) -> Path:
     colourful(0).save(root / "one.png")
     colourful(1, 400, 300).save(root / "b" / "one.jpg", quality=95)
     colourful(2).convert("CMYK").save(root / "b" / "two.JPEG", quality=95)
+    colourful(6).save(root / "three.avif", quality=90)
     colourful(3).convert("L").save(root / "gray.png")
     (root / "broken.jpg").write_bytes((root / "b" / "one.jpg").read_bytes()[:500])
     colourful(4, 20, 20).save(root / "icon.png")
@@ -38,12 +39,21 @@ def folder(tmp_path: Path) -> Path:
 
 def test_folder_is_read_and_bad_photos_are_counted(folder: Path, tmp_path: Path) -> None:
     photos = list_photos((str(folder),))
-    assert [p.key for p in photos] == ["b/one.jpg", "b/two.JPEG", "broken.jpg", "gray.png", "icon.png", "one.png"]
+    assert [p.key for p in photos] == [
+        "b/one.jpg",
+        "b/two.JPEG",
+        "broken.jpg",
+        "gray.png",
+        "icon.png",
+        "one.png",
+        "three.avif",
+    ]
     cache = open_cache(photos, tmp_path / "cache", store_side=100)
-    assert cache.keys == ["b/one.jpg", "b/two.JPEG", "one.png"]
+    assert cache.keys == ["b/one.jpg", "b/two.JPEG", "one.png", "three.avif"]
     assert cache.skipped == {"broken": 2, "gray": 1}
     assert min(cache[0].shape[:2]) == 100  # reduced
     assert np.array_equal(cache[2], np.asarray(colourful(0)))  # kept as it is
+    assert np.abs(cache[3] - np.asarray(colourful(6), np.float32)).mean() < 5
 
 
 def test_second_opening_reads_the_cache_and_damage_is_seen(folder: Path, tmp_path: Path) -> None:
@@ -177,6 +187,29 @@ def test_holdout_is_stable_and_at_most_a_tenth() -> None:
     assert len({keys[i] for i in held} & {more[i] for i in split_holdout(more, 15)[1]}) >= 14
     assert len(split_holdout(keys[:50], 15)[1]) == 5
     assert len(split_holdout(keys[:5], 15)[1]) == 0
+
+
+def test_whole_sources_are_held_out(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.tsv"
+    manifest.write_text("key\tsource\n" + "".join(f"k{i}\t{'abc'[i % 3]}\n" for i in range(60)))
+    keys = [f"k{i}" for i in range(60)] + ["unlisted"]
+    apart = photos_of_sources(str(manifest), ("a", "c"), keys)
+    training, held = split_holdout(keys, 15, apart)
+    assert training.tolist() == [*range(1, 60, 3), 60]
+    assert len(held) == 15
+    assert set(held % 3) == {0, 2}
+    assert len(split_holdout(keys, 500, apart)[1]) == 40
+    for sources, words in (
+        (("a", "d"), "has no source 'd'; correct data.holdout_sources"),
+        (("a", "b", "c"), "all photos are held out"),
+    ):
+        with pytest.raises(DataError, match=words):
+            photos_of_sources(str(manifest), sources, keys[:60])
+    with pytest.raises(DataError, match=r"none\.tsv: cannot be read as a table"):
+        photos_of_sources(str(tmp_path / "none.tsv"), ("a",), keys)
+    manifest.write_text("key,source\nk0,a\n")
+    with pytest.raises(DataError, match=r"manifest\.tsv: has no column 'key'; its first line names the columns"):
+        photos_of_sources(str(manifest), ("a",), keys)
 
 
 def test_photo_bytes_of_a_shard_never_run_over_their_end(tmp_path: Path) -> None:

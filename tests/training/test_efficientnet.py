@@ -88,6 +88,21 @@ def test_a_trained_network_is_given_a_recognizer_that_first_changes_nothing(weig
     assert {id(p) for p in given.seen.parameters()} <= learning
 
 
+def test_a_recognizer_learns_at_its_own_rate_if_asked(weights: Path) -> None:
+    config = load_config("tiny", overrides=[
+        "network.recognizer=true", f"network.recognizer_weights={weights}", "network.recognizer_lr=0.25",
+    ])  # fmt: skip
+    net = build_generator(config)
+    assert isinstance(net, ColorUNet)
+    assert net.recognizer is not None
+    factors = {
+        id(p): group["factor"] for group in parameter_groups(net, config.stages[0], config) for p in group["params"]
+    }
+    assert {factors[id(p)] for p in net.recognizer.parameters()} == {0.25}
+    assert {factors[id(p)] for p in net.seen.parameters()} == {1.0}
+    assert factors.keys() == {id(p) for p in net.parameters()}
+
+
 def test_what_lacks_the_weights_is_refused(weights: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="recognizer_weights"):
         build_generator(load_config("tiny", overrides=["network.recognizer=true"]))

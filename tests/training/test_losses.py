@@ -43,6 +43,14 @@ def test_pixel_losses_are_in_lab_units() -> None:
     assert losses.smooth_l1_loss(ab, ab + 2.0, 5.0).item() == pytest.approx(0.5 * 4 / 5)
 
 
+def test_cast_is_of_each_picture_as_a_whole() -> None:
+    ab = torch.zeros(2, 2, 4, 4)
+    ab[0, 0, :2], ab[0, 0, 2:] = 30.0, -30.0  # strong colours that cancel out
+    assert losses.cast_loss(ab, torch.zeros_like(ab)).item() == pytest.approx(0.0)
+    ab[0, 1], ab[1, 1] = 8.0, -8.0  # two casts that do not
+    assert losses.cast_loss(ab, torch.zeros_like(ab)).item() == pytest.approx(4.0)  # mean over a and b
+
+
 def test_class_loss_with_hard_labels_is_cross_entropy_and_weights_scale_it() -> None:
     torch.manual_seed(0)
     logits = torch.randn(2, 7, 3, 3)

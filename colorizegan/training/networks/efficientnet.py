@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 (Tan & Le 2019, its variant for small devices) as a fixed second encoder: what is in the picture.
+"""EfficientNet-Lite0 (Tan & Le 2019, its variant for small devices) as a second encoder: what is in the picture.
 
 The weights are a safetensors file that `scripts/efficientnet_weights.py` writes: batch norms folded into the
 convolutions, the three input channels summed for gray, everything after 1/32 of the size left out. The path is always
@@ -55,7 +55,7 @@ class InvertedResidual(nn.Module):
 
 
 class Recognizer(nn.Module):
-    """EfficientNet-Lite0 up to 1/32 of the size. It never learns; its features tell things apart.
+    """EfficientNet-Lite0 up to 1/32 of the size; its features tell things apart. Fixed unless freed.
 
     Args:
         channels: 1 for gray pictures, 3 for sRGB.

@@ -99,7 +99,7 @@ class ColorUNet(nn.Module):
     The encoder has SqueezeNet's layout (so that its ImageNet weights can start it, see `squeezenet.py`), followed by
     residual blocks at 1/32 with a scene-level context; the decoder comes back to half size with skips. Hints join at
     every step of the decoder. The ab head sees the distribution's annealed mean (Zhang et al. 2016, eq. 5) and
-    corrects it. With a recognizer, the features of a fixed second encoder that was trained to name things join the
+    corrects it. With a recognizer, the features of a second encoder that was trained to name things join the
     decoder at 1/32, 1/16 and 1/8; they start as no contribution, so that a trained network can be given one.
 
     Args:
