@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizegan.bench.measures.calibration import area, expected_calibration_error, saved
+from colorizegan.bench.measures.habits import NEUTRAL_CHROMA, WARM_CHROMA, WARM_HUE
 from colorizegan.bench.measures.regions import KINDS, Kind
 from colorizegan.bench.measures.stability import CHANGES
 
@@ -18,12 +19,13 @@ Formula = Callable[[Means], NDArray[np.float64]]
 
 NEARNESS = "Nearness to the truth"
 COLOUR = "Colourfulness"
+HABITS = "Habits of the answer"
 MEANING = "Colours with a meaning"
 FAULTS = "Faults"
 STABILITY = "Stability"
 CONFIDENCE = "Confidence"
 FEATURES = "Feature distances"
-GROUPS = (NEARNESS, COLOUR, MEANING, FAULTS, STABILITY, CONFIDENCE, FEATURES)
+GROUPS = (NEARNESS, COLOUR, HABITS, MEANING, FAULTS, STABILITY, CONFIDENCE, FEATURES)
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,16 @@ _ALL = (
         _auc("ab_error_weighted", "weight"),
         f"{_WITHIN}; pixels weighted by 1 / frequency of their ab bin (10 Lab units) in this test set",
     ),
+    Metric(
+        "share",
+        "share of the way",
+        NEARNESS,
+        "higher",
+        1,
+        "%",
+        lambda m: 100 - _ratio("ab_error_weighted", "gray_error_weighted", 100)(m),
+        "AuC rebalanced between gray = 0 and truth = 100, which compares between sets",
+    ),
     Metric("cf", "CF", COLOUR, "truth", 2, "", _mean("cf"), "colourfulness, Hasler and Suesstrunk 2003, mean"),
     Metric(
         "delta_cf_means",
@@ -110,6 +122,36 @@ _ALL = (
         "",
         None,
         "Jensen-Shannon distance (base 2, 0..1) of the set's ab histogram, bins of 10 Lab units, from the truth's",
+    ),
+    Metric(
+        "cast",
+        "cast",
+        HABITS,
+        "lower",
+        2,
+        "Lab",
+        _mean("cast"),
+        "mean distance of a photo's mean (a, b) from the truth's",
+    ),
+    Metric(
+        "warm",
+        "warm pixels",
+        HABITS,
+        "truth",
+        1,
+        "%",
+        lambda m: 100 * m["warm"],
+        f"pixels with hue {WARM_HUE[0]:g}..{WARM_HUE[1]:g} degrees and chroma over {WARM_CHROMA:g}, mean of photos",
+    ),
+    Metric(
+        "neutral",
+        "neutral pixels",
+        HABITS,
+        "truth",
+        1,
+        "%",
+        lambda m: 100 * m["neutral"],
+        f"pixels with chroma under {NEUTRAL_CHROMA:g}, mean of photos",
     ),
     Metric(
         "bleeding",

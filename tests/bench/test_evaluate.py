@@ -18,6 +18,8 @@ from colorizegan.bench.entrants import BASELINES, parse_entrants
 from colorizegan.bench.evaluate import evaluate, write_inputs
 from colorizegan.bench.protocols import PROTOCOLS, find_protocol, open_photos, prepare
 from colorizegan.bench.report import contact_sheet
+from colorizegan.data.decode import decode
+from colorizegan.data.layouts import SUFFIXES, list_photos
 from colorizegan.data.photoset import PhotoSet
 from colorizegan.errors import ColorizeGANError, DataError, InputError, ModelError, UsageError
 
@@ -65,6 +67,15 @@ def test_baselines_are_in_every_table_and_behave(folder: Path):
     assert gray["l_error"].value < 0.3
     assert report.scores["another photo"]["auc_raw"].value < 100
     assert report.scores["mean colour"]["ciede2000"].value > 0
+    assert gray["share"].value == pytest.approx(0, abs=0.1)
+    assert truth["share"].value == 100
+    mean = report.scores["mean colour"]
+    way = (mean["auc_rebalanced"].value - gray["auc_rebalanced"].value) / (100 - gray["auc_rebalanced"].value)
+    assert mean["share"].value == pytest.approx(100 * way, abs=0.1)
+    assert mean["share"].low < mean["share"].value < mean["share"].high
+    assert gray["cast"].value > truth["cast"].value == 0
+    assert gray["neutral"].value == 100 > truth["neutral"].value
+    assert gray["warm"].value == 0 < truth["warm"].value
     assert report.scores["another photo"]["cf"].value > report.scores["mean colour"]["cf"].value > 0
 
 
@@ -172,7 +183,7 @@ def test_onnx_layouts_scale_in_and_out(tmp_path: Path):
 
 
 ONE_LINE = [
-    ("folder-999", {}, UsageError, "unknown protocol 'folder-999'; known: photos-val-256, kodak-256"),
+    ("folder-999", {}, UsageError, "unknown protocol 'folder-999'; known: photos-val-256, "),
     ("kodak-256", {}, DataError, "kodak-256 is made of 24 photos, 5 are here"),
     ("ctest10k-256-squash", {}, UsageError, "needs its list of photos; give it with --list"),
     ("folder-256", {"x": "nowhere/at/all"}, InputError, "no such entrant"),
@@ -245,6 +256,26 @@ def test_entrants_are_named_or_name_themselves():
         parse_entrants(["gray=x"])
 
 
+@pytest.mark.parametrize("ending", ["avif", "webp", "ppm"])
+def test_every_ending_of_training_photos_is_a_test_photo_too(ending: str, tmp_path: Path):
+    assert f".{ending}" in SUFFIXES
+    archive = tmp_path / "photos.tar"
+    with tarfile.open(archive, "w") as tar:
+        for index in range(2):
+            data = io.BytesIO()
+            photo(index).save(data, ending)
+            member = tarfile.TarInfo(f"{index}.{ending}")
+            member.size = len(data.getvalue())
+            data.seek(0)
+            tar.addfile(member, data)
+    photos = PhotoSet(archive)
+    assert photos.keys == ["0", "1"]
+    assert photos.read("1").size == (90, 70)
+    listed = list_photos((str(archive),))
+    shapes = [found.shape for found in (decode(one, 64) for one in listed) if found is not None]
+    assert shapes == [(64, 82, 3)] * 2
+
+
 def test_contact_sheet_holds_every_picture():
     rows = [[np.full((30, 40), 90, np.uint8), np.full((30, 40, 3), (200, 10, 10), np.uint8)] for _ in range(3)]
     sheet = contact_sheet(rows, ["input", "result"], captions=["a", "b", "c"], tile=64, across=2)
@@ -253,7 +284,9 @@ def test_contact_sheet_holds_every_picture():
     assert (pixels == (90, 90, 90)).all(-1).sum() > 3 * 25 * 35
 
 
-@pytest.mark.parametrize("name", ["photos-val-256", "kodak-256", "mcmaster-256"])
+@pytest.mark.parametrize(
+    "name", ["photos-val-256", "photos-unseen-256", "photos-coco-256", "kodak-256", "mcmaster-256"]
+)
 def test_protocols_of_the_shared_data_open_by_name(name: str, shared_data: Path):
     photos = open_photos(PROTOCOLS[name], shared_data)
     assert len(photos.keys) == PROTOCOLS[name].count

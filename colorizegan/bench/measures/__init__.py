@@ -1,6 +1,7 @@
 """What is measured of a picture, or of a set of them, against the truth.
 
 pixels       one picture against the truth: PSNR, SSIM, AuC, faults
+habits       casts, warm and neutral pixels
 regions      is the sky blue, grass green, water aqua, skin in the human range
 stability    do colours stay at other sizes, as JPEG, with grain
 calibration  is the confidence worth anything: calibration error, risk against coverage

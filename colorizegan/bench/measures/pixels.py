@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from colorizegan.bench.measures.habits import habits
 from colorizegan.color.difference import ciede2000, colorfulness
 from colorizegan.color.lab import lab_of
 from colorizegan.errors import UsageError
@@ -100,8 +101,8 @@ def auc(error: NDArray[np.float32], weight: NDArray[np.float64] | None = None) -
 class Truth:
     """A true picture and what can be worked out once for all entrants.
 
-    rgb: (H, W, 3) uint8; weights: (AB_BINS,) from `bin_weights`. Has rgb, lab (H, W, 3) float32, cf, and weight (H*W,),
-    the pixel weights of the rebalanced AuC.
+    rgb: (H, W, 3) uint8; weights: (AB_BINS,) from `bin_weights`. Has rgb, lab (H, W, 3) float32, cf, weight (H*W,), the
+    pixel weights of the rebalanced AuC, and gray_error, the weighted sum of ab errors that a gray picture has.
     """
 
     def __init__(self, rgb: NDArray[np.uint8], weights: NDArray[np.float64]) -> None:
@@ -110,6 +111,8 @@ class Truth:
         self.cf = colorfulness(rgb)
         self.bins = ab_bin(self.lab).ravel()
         self.weight = weights[self.bins]
+        chroma = np.minimum(np.hypot(self.lab[..., 1], self.lab[..., 2]).ravel(), AB_LIMIT).astype(np.float64)
+        self.gray_error = float((chroma * self.weight).sum())
         self.flat = gradient(self.lab[..., :1]) < _FLAT
         self.moments = [_moments(rgb[..., channel]) for channel in range(3)] if min(rgb.shape[:2]) >= _TAPS else []
 
@@ -119,8 +122,8 @@ def tally(rgb: NDArray[np.uint8], lab: NDArray[np.float32], truth: Truth) -> tup
 
     rgb: (H, W, 3) uint8; lab: the same in Lab.
     Columns: psnr (capped at PSNR_CAP), ssim, ciede2000, cf, cf_truth (Hasler and Suesstrunk 2003), ab_error and pixels,
-    ab_error_weighted and weight: sums over pixels, to be divided after they were added up; l_error, mean |delta L|;
-    and those of `_faults`.
+    ab_error_weighted, gray_error_weighted and weight: sums over pixels, to be divided after they were added up;
+    l_error, mean |delta L|; and those of `_faults` and `habits`.
     """
     if np.array_equal(rgb, truth.rgb):
         return _perfect(truth)
@@ -137,9 +140,11 @@ def tally(rgb: NDArray[np.uint8], lab: NDArray[np.float32], truth: Truth) -> tup
         "pixels": float(capped.size),
         # not a dot product: BLAS threads would make the last digits hang on the machine
         "ab_error_weighted": float((capped * truth.weight).sum()),
+        "gray_error_weighted": truth.gray_error,
         "weight": float(truth.weight.sum()),
         "l_error": float(np.mean(np.abs(lab[..., 0] - truth.lab[..., 0]), dtype=np.float64)),
         **_faults(rgb, lab, truth),
+        **habits(lab, truth.lab),
     }
     curve = Curve(
         np.bincount(step, minlength=AB_LIMIT + 2).astype(np.float64),
@@ -156,7 +161,8 @@ def _perfect(truth: Truth) -> tuple[dict[str, float], Curve]:
     known = {"psnr": PSNR_CAP, "ssim": 1.0 if truth.moments else float("nan"), "cf": truth.cf, "cf_truth": truth.cf}
     at_zero = np.zeros(AB_LIMIT + 2)
     at_zero[0] = 1
-    columns = {**known, **nothing, "pixels": pixels, "weight": weight, **_faults(truth.rgb, truth.lab, truth)}
+    sums = {"pixels": pixels, "weight": weight, "gray_error_weighted": truth.gray_error}
+    columns = {**known, **nothing, **sums, **_faults(truth.rgb, truth.lab, truth), **habits(truth.lab, truth.lab)}
     colours = np.bincount(truth.bins, minlength=AB_BINS).astype(np.float64)
     return columns, Curve(at_zero * pixels, at_zero * weight, colours)
 
