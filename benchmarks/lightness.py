@@ -70,8 +70,8 @@ def main() -> int:
     if not keys:
         sys.exit("error: no photo could be measured")
 
-    card = colorizer.bundle.card
-    print(f"{len(keys)} photos of {options.photos}; model {card.name} {colorizer.bundle.digest[:12]}\n")
+    card = colorizer.network.card
+    print(f"{len(keys)} photos of {options.photos}; model {card.name} {colorizer.network.digest[:12]}\n")
     print("| written as | mean | worst photo's mean | largest | pixels under 2.0 | worst photo's share | that photo |")
     print("|---|---|---|---|---|---|---|")
     for name, tally in found.items():

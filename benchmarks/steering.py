@@ -108,7 +108,7 @@ def main() -> None:
             if count == 5:
                 held += kept(out, hints[:5])
         L = colorizer.network_input(gray, None)
-        prediction, sure = answer(colorizer.predictor, L, Look(), (gray.shape[0], gray.shape[1]))
+        prediction, sure = answer(colorizer.network, L, Look(), (gray.shape[0], gray.shape[1]))
         risk += reliability(Prediction(prediction.ab, prediction.logits, prediction.bins), lab_of(rgb))["by_confidence"]
         if number % 2 == 0:  # the slower ones on half of the photos
             proposals = colorizer.propose(gray, count=5, seed=0)

@@ -95,10 +95,10 @@ def network_alone(album: Path, model: str | None) -> Figures:
         colorizer = Colorizer(model, threads=max(1, cpu_threads() // workers))
         L = colorizer.network_input(read_photo(photos[0]).gray, None)
         inputs: list[Any] = [L + np.float32(i % 7) for i in range(len(photos))]
-        colorizer.predictor.predict(L)
+        colorizer.network.predict(L)
         with ThreadPoolExecutor(workers) as pool:
             start, spent = time.perf_counter(), core_seconds()
-            for _ in pool.map(colorizer.predictor.predict, inputs):
+            for _ in pool.map(colorizer.network.predict, inputs):
                 pass
             seconds, spent = time.perf_counter() - start, core_seconds() - spent
         if len(photos) / seconds > best.rate:

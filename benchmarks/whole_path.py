@@ -60,8 +60,8 @@ def main() -> int:
         files = {options.photo.name: options.photo} if options.photo else make_files(options.photos, folder)
         colorizer = Colorizer(options.model)
         print(
-            f"{os.cpu_count()} cores, {colorizer.predictor.threads} threads; medians of {options.rounds} rounds,"
-            f" seconds; model {colorizer.bundle.card.name} {colorizer.bundle.digest[:12]}\n"
+            f"{os.cpu_count()} cores, {colorizer.network.threads} threads; medians of {options.rounds} rounds,"
+            f" seconds; model {colorizer.network.card.name} {colorizer.network.digest[:12]}\n"
         )
         head = ("file", "px", "MB", "copy", "whole path", "ratio", *PHASES, "peak MB")
         print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))

@@ -166,7 +166,7 @@ def provenance(colorizer: Colorizer, settings: Settings) -> dict[str, object]:
     """What the result's XMP says of how it was made: the same settings and model give the same colours again."""
     made: dict[str, object] = {
         "tool": f"ColorizeGAN {__version__}",
-        "model": f"{colorizer.bundle.card.name} {colorizer.bundle.digest}",
+        "model": f"{colorizer.network.card.name} {colorizer.network.digest}",
         "saturation": settings.look.saturation,
         "size": colorizer.working_size(settings.look.size),
     }

@@ -18,7 +18,7 @@ from colorizegan.color.lab import luminance
 from colorizegan.color.merge import merge
 from colorizegan.errors import UsageError
 from colorizegan.model.bundle import open_bundle
-from colorizegan.model.network import Prediction
+from colorizegan.model.network import Network, Prediction
 from colorizegan.model.network_input import working_lightness
 from colorizegan.model.predictor import Predictor
 from colorizegan.photo.photo import Photo
@@ -60,8 +60,14 @@ class Colorizer:
     def __init__(
         self, model: str | PathLike[str] | None = None, *, device: str = "cpu", threads: int | None = None
     ) -> None:
-        self.bundle = open_bundle(model)
-        self.predictor = Predictor(self.bundle, threads=threads, device=device)
+        self.network: Network = Predictor(open_bundle(model), threads=threads, device=device)
+
+    @classmethod
+    def of(cls, network: Network) -> Colorizer:
+        """A colorizer of a network that is in memory already."""
+        colorizer = cls.__new__(cls)
+        colorizer.network = network
+        return colorizer
 
     @overload
     def colorize(
@@ -206,7 +212,7 @@ class Colorizer:
 
     def with_colors(self, gray: Pixels, ab: NDArray[np.float32], saturation: float = 1.0) -> Pixels:
         """The photo `gray` (H, W) with the small colours `ab` (2, h, w): rgb (H, W, 3), same dtype."""
-        return merge(gray, ab, saturation=saturation, threads=self.predictor.threads)
+        return merge(gray, ab, saturation=saturation, threads=self.network.threads)
 
     def colors_of(self, gray: Pixels, look: Look) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The colours of a photo as asked, before saturation, and how sure they are.
@@ -214,7 +220,7 @@ class Colorizer:
         gray: (H, W) uint8 or uint16 -> ab (2, h, w) Lab units; confidence (h', w') 0..1, see `steering.answer`.
         """
         L = self.network_input(gray, look.size)  # (h, w)
-        prediction, sure = answer(self.predictor, L, look, (gray.shape[0], gray.shape[1]))
+        prediction, sure = answer(self.network, L, look, (gray.shape[0], gray.shape[1]))
         return prediction.ab, sure
 
     def propose(
@@ -237,7 +243,7 @@ class Colorizer:
     def propose_as(self, gray: Pixels, look: Look, *, count: int, seed: int) -> list[Proposal]:
         """`propose` for gray (H, W) uint8 or uint16, with its options in one object."""
         L = self.network_input(gray, look.size)
-        return propose(self.predictor, L, look, (gray.shape[0], gray.shape[1]), count=count, seed=seed)
+        return propose(self.network, L, look, (gray.shape[0], gray.shape[1]), count=count, seed=seed)
 
     def confidence(self, x: Any, *, hints: Sequence[Hint] = (), size: int | None = None) -> NDArray[np.uint8]:
         """How sure the network is of the colour of every pixel, (H, W) uint8: 0 any colour, 255 only one.
@@ -267,7 +273,7 @@ class Colorizer:
         if int(np.ptp(rgb, axis=2).max()) <= GRAYEST * int(np.iinfo(rgb.dtype).max):
             what = f"the reference {name} has no colours"
             raise UsageError(what, remedy="give a colour photo, or a colouring that you have accepted")
-        return palette_of(self.predictor, rgb, self.network_input(luminance(rgb), None), name)
+        return palette_of(self.network, rgb, self.network_input(luminance(rgb), None), name)
 
     def predict(self, x: Any, *, size: int | None = None) -> Prediction:
         """What the network says of one photo: chroma, the distribution over colour bins, confidence.
@@ -276,16 +282,16 @@ class Colorizer:
             x: one photo of any kind that `colorize` takes, no list and no stack.
             size: as for `colorize`.
         """
-        return self.predictor.predict(self.network_input(gray_of(x), size))
+        return self.network.predict(self.network_input(gray_of(x), size))
 
     def network_input(self, gray: Pixels, size: int | None) -> NDArray[np.float32]:
         """What the network sees of a photo (H, W): L (h, w) float32, 0..100; see `working_lightness`."""
-        return working_lightness(gray, self.working_size(size), self.bundle.card.detail)
+        return working_lightness(gray, self.working_size(size), self.network.card.detail)
 
     def working_size(self, size: int | None) -> int:
         """Shorter side of the network's input, px: `size` where given and in range, else the model's own."""
         if size is None:
-            return self.bundle.card.working_size
+            return self.network.card.working_size
         if not SIZES[0] <= size <= SIZES[1]:
             raise UsageError(f"size is {size}", remedy=f"use {SIZES[0]} to {SIZES[1]}, the shorter side in px")
         return size

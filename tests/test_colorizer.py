@@ -270,7 +270,7 @@ def test_the_card_says_how_soft(tiny_bundle: Path, tmp_path: Path) -> None:
     (soft / "card.json").write_text(json.dumps(card | {"detail": 0.5}))
     x = picture(200, 300)
     plain, softened = Colorizer(tiny_bundle), Colorizer(soft)
-    wanted = plain.predictor.predict(working_lightness(x, 64, 0.5))
+    wanted = plain.network.predict(working_lightness(x, 64, 0.5))
     assert np.array_equal(softened.predict(x).ab, wanted.ab)
     assert not np.array_equal(plain.predict(x).ab, wanted.ab)
     assert np.array_equal(softened.colorize(x), softened.with_colors(x, wanted.ab))

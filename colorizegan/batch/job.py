@@ -162,7 +162,7 @@ def facts_of(job: Job, run: Run) -> dict[str, Any]:
         return {"output": job.target.name}
     facts: dict[str, Any] = {
         "output": run.ledger.name_of(job.target),
-        "model": run.colorizer.bundle.digest,
+        "model": run.colorizer.network.digest,
         "settings": run.settings.shaping(),
     }
     if isinstance(job.source, bytes):
@@ -199,7 +199,7 @@ def earlier_result(run: Run, job: Job) -> str:
         return EXISTS
     if not entry.is_of(job.source):
         return CHANGED
-    other_model = run.colorizer is not None and entry.model != run.colorizer.bundle.digest
+    other_model = run.colorizer is not None and entry.model != run.colorizer.network.digest
     return OTHERWISE if other_model or entry.settings != run.settings.of(job.source).shaping() else EXISTS
 
 

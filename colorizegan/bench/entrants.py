@@ -134,19 +134,19 @@ class _Bundle:
         self.size = None if size is None else int(size)
         # One thread each: the bench runs several photos at a time, and digits must not hang on the machine's cores.
         self.colorizer = Colorizer(spec.path, threads=1)
-        bundle = self.colorizer.bundle
+        network = self.colorizer.network
         self.facts: dict[str, str | float | int] = {
             "kind": "bundle",
             "path": spec.path,
-            "model": f"{bundle.card.name} {bundle.card.version}",
-            "sha256": bundle.digest,
+            "model": f"{network.card.name} {network.card.version}",
+            "sha256": network.digest,
             "saturation": self.saturation,
-            "size": self.size or bundle.card.working_size,
+            "size": self.size or network.card.working_size,
         }
 
     def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Painting:
         # What Colorizer.colorize_gray does, with the network run once for both the picture and its confidence.
-        prediction = self.colorizer.predictor.predict(self.colorizer.network_input(gray, size or self.size))
+        prediction = self.colorizer.network.predict(self.colorizer.network_input(gray, size or self.size))
         return Painting(merge(gray, prediction.ab, saturation=self.saturation), prediction)
 
 

@@ -48,8 +48,8 @@ def examine(model: str | None = None) -> Checkup:
         facts["versions"][package] = installed(package)
     try:
         colorizer = Colorizer(model)
-        card = colorizer.bundle.card
-        facts["models"]["tested"] = f"{card.name} {card.version}, sha256 {colorizer.bundle.digest}"
+        card = colorizer.network.card
+        facts["models"]["tested"] = f"{card.name} {card.version}, sha256 {colorizer.network.digest}"
         found, complaint = self_test(colorizer)
     except ColorizeGANError as error:
         found, complaint = {}, str(error)

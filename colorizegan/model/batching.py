@@ -4,56 +4,49 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from colorizegan.errors import ModelError
-from colorizegan.model.predictor import Predictor
+from colorizegan.model.network import Network, NetworkInput, Prediction
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-Feeds = dict[str, "NDArray[np.float32]"]
-Outputs = tuple["NDArray[np.float32]", "NDArray[np.float32]"]
-Batch = list[tuple[Feeds, "Future[Outputs]"]]
-Waiting = deque[tuple[Feeds, "Future[Outputs]"]]
+Waiting = tuple[NetworkInput, "Future[Prediction]"]
 
 
-class MicroBatcher(Predictor):
-    """A predictor whose `predict` may be called from many threads; one thread of its own runs the network.
+class BatchingNetwork(Network):
+    """A network that may be asked from many threads; one thread of its own runs it. Close it in the end.
 
     It does not wait for a batch to fill: what is there when the network is free, and of one size, is taken. The result
     for a photo is the same as alone.
 
     Args:
-        predictor: the network.
-        most: photos in one batch.
-        note: called with the size of each batch.
+        network: the network.
+        max_batch: photos in one batch.
+        note_batch: called with the size of each batch.
     """
 
-    def __init__(self, predictor: Predictor, most: int, note: Callable[[int], None] = lambda count: None) -> None:
-        self.__dict__.update(vars(predictor))  # the same network, reached by another way
-        self.inner = predictor
-        self.most = most
-        self.note = note
-        self.waiting: Waiting = deque()
+    def __init__(
+        self, network: Network, max_batch: int, note_batch: Callable[[int], None] = lambda count: None
+    ) -> None:
+        self.network = network
+        self.card, self.digest, self.threads = network.card, network.digest, network.threads
+        self.max_batch = max_batch
+        self.note_batch = note_batch
+        self.waiting: deque[Waiting] = deque()
         self.changed = threading.Condition()
         self.closed = False
-        self.thread = threading.Thread(target=self.work, name="network", daemon=True)
+        self.thread = threading.Thread(target=self.run, name="network", daemon=True)
         self.thread.start()
 
-    def run(self, feeds: Feeds) -> Outputs:
-        """As `Predictor.run`, for one photo (N = 1), in its turn."""
-        result: Future[Outputs] = Future()
+    def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
+        """As `Network.predict_batch`, in turn with what other threads ask."""
+        results: list[Future[Prediction]] = [Future() for _ in inputs]
         with self.changed:
             if self.closed:
-                raise ModelError("is not asked any more, as the service ends", path=self.bundle.path)
-            self.waiting.append((feeds, result))
+                raise closing()
+            self.waiting.extend(zip(inputs, results, strict=True))
             self.changed.notify()
-        return result.result()
+        return [result.result() for result in results]
 
     def close(self) -> None:
         """End the thread; photos that wait fail."""
@@ -63,44 +56,49 @@ class MicroBatcher(Predictor):
             self.waiting.clear()
             self.changed.notify()
         for result in left:
-            result.set_exception(ModelError("was not asked any more, as the service ends", path=self.bundle.path))
+            result.set_exception(closing())
         self.thread.join(10)
 
-    def work(self) -> None:
-        while (batch := self.take()) is not None:
-            self.note(len(batch))
+    def run(self) -> None:
+        """What the thread does until `close`."""
+        while (batch := self.next_batch()) is not None:
+            self.note_batch(len(batch))
             try:
-                self.answer(batch)
+                self.predict_waiting(batch)
             except Exception as error:
                 if len(batch) == 1:
                     batch[0][1].set_exception(error)
                     continue
                 for one in batch:  # one photo must not fail for another
                     try:
-                        self.answer([one])
+                        self.predict_waiting([one])
                     except Exception as its_own:
                         one[1].set_exception(its_own)
             del batch
 
-    def answer(self, batch: Batch) -> None:
-        """Run the network on photos of one size."""
-        feeds = [feeds for feeds, _ in batch]
-        outputs = self.inner.run({name: np.concatenate([one[name] for one in feeds]) for name in feeds[0]})
-        for i, (_, result) in enumerate(batch):
-            ab, logits = (np.array(array[i : i + 1]) for array in outputs)  # copies, so that the batch can go
-            result.set_result((ab, logits))
+    def predict_waiting(self, batch: list[Waiting]) -> None:
+        """Run the network on photos of one size, and hand out the results."""
+        predictions = self.network.predict_batch([photo for photo, _ in batch])
+        for (_, result), prediction in zip(batch, predictions, strict=True):
+            result.set_result(prediction)
 
-    def take(self) -> Batch | None:
+    def next_batch(self) -> list[Waiting] | None:
         """The next photo and others of its size, in the order in which they came; None at the end."""
+        multiple = self.card.network.multiple
         with self.changed:
             while not self.waiting and not self.closed:
                 self.changed.wait()
             if not self.waiting:
                 return None
-            shape = self.waiting[0][0]["L"].shape
-            batch: Batch = []
-            others: Waiting = deque()
+            shape = self.waiting[0][0].padded_shape(multiple)
+            batch: list[Waiting] = []
+            others: deque[Waiting] = deque()
             for one in self.waiting:
-                (batch if one[0]["L"].shape == shape and len(batch) < self.most else others).append(one)
+                fits = len(batch) < self.max_batch and one[0].padded_shape(multiple) == shape
+                (batch if fits else others).append(one)
             self.waiting = others
             return batch
+
+
+def closing() -> ModelError:
+    return ModelError("the network is not asked any more, as the service ends")

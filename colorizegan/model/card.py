@@ -16,11 +16,11 @@ CARD, GRAPH, TENSORS = "card.json", "model.onnx", "model.safetensors"
 
 
 @dataclass(frozen=True)
-class Network:
+class Architecture:
     """What the card says of the network's shape."""
 
     generator: str
-    """Name of the architecture in training/networks.py."""
+    """Name of the architecture in training/networks."""
     parameters: int
     """Count of weights."""
     multiple: int
@@ -37,7 +37,7 @@ class Card:
     created: str
     """ISO date."""
     licence: str
-    network: Network
+    network: Architecture
     working_size: int
     """Shorter side of the network's input by default, px."""
     ab_bins: tuple[tuple[float, float], ...]
@@ -108,7 +108,7 @@ def parse_card(raw: bytes, path: Path) -> Card:
         version=entry(entries, "version", str),
         created=entry(entries, "created", str),
         licence=entry(entries, "licence", str),
-        network=Network(entry(network, "generator", str), entry(network, "parameters", int), multiple),
+        network=Architecture(entry(network, "generator", str), entry(network, "parameters", int), multiple),
         working_size=size,
         ab_bins=tuple((float(a), float(b)) for a, b in bins),
         temperature=float(temperature),

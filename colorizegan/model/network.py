@@ -1,14 +1,19 @@
-"""What every network gives the runtime: a Prediction."""
+"""What every network takes and gives, whoever made it: Network, NetworkInput, Prediction."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from colorizegan.errors import UsageError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from colorizegan.model.card import Card
 
 
 @dataclass(frozen=True)
@@ -29,3 +34,59 @@ class Prediction:
         total = odds.sum(axis=0)
         entropy = np.log(total) - (odds * shifted).sum(axis=0) / total  # -sum p log p with p = odds / total
         return np.clip(1 - entropy / np.log(max(len(self.bins), 2)), 0, 1).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkInput:
+    """One photo as a network takes it. UsageError for a wrong shape, or one hint array without the other."""
+
+    L: NDArray[np.floating]
+    """Lightness 0..100, (H, W)."""
+    hint_ab: NDArray[np.floating] | None = None
+    """Chroma wanted at the hinted pixels, Lab units, (2, H, W)."""
+    hint_mask: NDArray[np.floating] | None = None
+    """1 at the hinted pixels, 0 elsewhere, (1, H, W)."""
+
+    def __post_init__(self) -> None:
+        if self.L.ndim != 2 or self.L.size == 0:
+            raise UsageError(f"L has shape {self.L.shape}", remedy="give one picture, (H, W)")
+        if (self.hint_ab is None) != (self.hint_mask is None):
+            raise UsageError("hint_ab and hint_mask come together")
+        for name, array, channels in (("hint_ab", self.hint_ab, 2), ("hint_mask", self.hint_mask, 1)):
+            shape = (channels, *self.L.shape)
+            if array is not None and array.shape != shape:
+                raise UsageError(f"{name} has shape {array.shape}", remedy=f"make it {shape}")
+
+    def padded_shape(self, multiple: int) -> tuple[int, int]:
+        """Height and width, px, once each is rounded up to a multiple."""
+        height, width = self.L.shape
+        return height + -height % multiple, width + -width % multiple
+
+
+class Network(Protocol):
+    """A network in memory, ready to run. Thread-safe."""
+
+    card: Card
+    """What the network is."""
+    digest: str
+    """SHA-256, hex, that names the exact network."""
+    threads: int
+    """CPU threads that it may use."""
+
+    def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
+        """Run the network once on photos of one `padded_shape(card.network.multiple)`; each result is as if alone.
+
+        Raises:
+            ModelError: the network fails or gives values that are not finite.
+        """
+        ...
+
+    def predict(
+        self,
+        L: NDArray[np.floating],
+        *,
+        hint_ab: NDArray[np.floating] | None = None,
+        hint_mask: NDArray[np.floating] | None = None,
+    ) -> Prediction:
+        """Run the network on one photo; arguments and errors as of `NetworkInput`, and ModelError."""
+        return self.predict_batch([NetworkInput(L, hint_ab, hint_mask)])[0]

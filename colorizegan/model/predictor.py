@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import onnxruntime
 
 from colorizegan.errors import ModelError, UsageError
 from colorizegan.machine import cpu_threads
-from colorizegan.model.network import Prediction
+from colorizegan.model.network import Network, NetworkInput, Prediction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,8 +22,8 @@ INPUTS = {"L": 1, "hint_ab": 2, "hint_mask": 1}
 QUIET = 4  # ONNX Runtime's level for fatal errors: what goes wrong is raised, not printed
 
 
-class Predictor:
-    """A network in memory, ready to run. Thread-safe.
+class Predictor(Network):
+    """A bundle's network in ONNX Runtime. Thread-safe.
 
     On one machine the same input gives the same bytes, whatever the thread count.
 
@@ -30,62 +31,56 @@ class Predictor:
         bundle: a verified bundle.
         threads: CPU threads; default as many as this process may use.
         device: "cpu" or "cuda" (with the onnxruntime-gpu package).
+        shrink_arena: give the memory that a large photo took back to the system after it, for programs that run long.
 
     Raises:
         ModelError: the graph cannot be loaded or does not have the inputs and outputs of a bundle.
         UsageError: unknown or absent device, threads below 1.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> None:
+    def __init__(
+        self, bundle: Bundle, *, threads: int | None = None, device: str = "cpu", shrink_arena: bool = False
+    ) -> None:
         if threads is not None and threads < 1:
             raise UsageError(f"threads is {threads}", remedy="use 1 or more, or leave it out")
         self.bundle = bundle
-        self.device = device
+        self.card, self.digest = bundle.card, bundle.digest
         self.threads = threads or cpu_threads()
         self.bins = np.asarray(bundle.card.ab_bins, dtype=np.float32)
         self.session = open_session(bundle, self.threads, device)
         self.run_options = onnxruntime.RunOptions()
         self.run_options.log_severity_level = QUIET
+        if shrink_arena:
+            self.run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
-    def predict(
-        self,
-        L: NDArray[np.floating],
-        *,
-        hint_ab: NDArray[np.floating] | None = None,
-        hint_mask: NDArray[np.floating] | None = None,
-    ) -> Prediction:
-        """Run the network once.
+    def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
+        """As `Network.predict_batch`."""
+        photos = [self._planes(photo) for photo in inputs]
+        feeds = {name: np.stack([planes[name] for planes in photos]) for name in INPUTS}  # (N, C, H', W')
+        predictions: list[Prediction] = []
+        for photo, ab, logits in zip(inputs, *self.run(feeds), strict=True):
+            height, width = photo.L.shape
+            # Copies, so that the arrays of the batch can go.
+            own_ab = ab[:, : -(-height // 2), : -(-width // 2)].copy()
+            own_logits = logits[:, : -(-height // 4), : -(-width // 4)].copy()
+            predictions.append(Prediction(own_ab, own_logits, self.bins))
+        return predictions
 
-        Args:
-            L: lightness 0..100, (H, W), float.
-            hint_ab: chroma wanted at the hinted pixels, Lab units, (2, H, W).
-            hint_mask: 1 at the hinted pixels, 0 elsewhere, (1, H, W).
-
-        Raises:
-            UsageError: a wrong shape, or one hint array without the other.
-            ModelError: the network fails or gives values that are not finite.
-        """
-        if L.ndim != 2 or L.size == 0:
-            raise UsageError(f"L has shape {L.shape}", remedy="give one picture, (H, W)")
-        if (hint_ab is None) != (hint_mask is None):
-            raise UsageError("hint_ab and hint_mask come together")
-        height, width = L.shape
-        multiple = self.bundle.card.network.multiple
-        padding = [(0, -height % multiple), (0, -width % multiple)]
-        feeds: dict[str, NDArray[np.float32]] = {}
-        for (name, channels), array in zip(INPUTS.items(), (L[None], hint_ab, hint_mask), strict=True):
-            shape = (channels, height, width)
+    def _planes(self, photo: NetworkInput) -> dict[str, NDArray[np.float32]]:
+        """The inputs of the graph for one photo, (C, H', W') each, padded to the network's multiple."""
+        height, width = photo.L.shape
+        multiple = self.card.network.multiple
+        padding = [(0, 0), (0, -height % multiple), (0, -width % multiple)]
+        planes: dict[str, NDArray[np.float32]] = {}
+        for (name, channels), array in zip(
+            INPUTS.items(), (photo.L[None], photo.hint_ab, photo.hint_mask), strict=True
+        ):
             if array is None:
-                array = np.zeros(shape, np.float32)
-            if array.shape != shape:
-                raise UsageError(f"{name} has shape {array.shape}", remedy=f"make it {shape}")
+                array = np.zeros((channels, height, width), np.float32)
             # Edges are repeated for L; no hint is made up outside the picture.
-            padded = np.pad(array, [(0, 0), *padding], mode="edge" if name == "L" else "constant")
-            feeds[name] = padded[None].astype(np.float32, copy=False)  # (1, C, H', W')
-        ab, logits = self.run(feeds)
-        ab = ab[0, :, : -(-height // 2), : -(-width // 2)]
-        logits = logits[0, :, : -(-height // 4), : -(-width // 4)]
-        return Prediction(np.ascontiguousarray(ab), np.ascontiguousarray(logits), self.bins)
+            padded = np.pad(array, padding, mode="edge" if name == "L" else "constant")
+            planes[name] = padded.astype(np.float32, copy=False)
+        return planes
 
     def run(self, feeds: dict[str, NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Run the graph on padded inputs (N, C, H', W'): ab (N, 2, H'/2, W'/2), logits (N, Q, H'/4, W'/4)."""

@@ -93,7 +93,7 @@ def create_app(
     )
     batches = Histogram("colorizegan_batch_photos", "Photos that the network took at once.", (1, 2, 3, 4, 8))
     photos = Counter("colorizegan_photos_total", "Photos that were colorized.")
-    service.network.note = batches.add
+    service.network.note_batch = batches.add
     add_colorize(app, service, photos)
     add_predict(app, service)
     gate = Gate(app, hosts=hosts, frames=frames)
@@ -137,7 +137,7 @@ def add_state(app: FastAPI, service: Service, metrics: Sequence[Counter | Gauge 
     @app.get("/ready", summary="Whether a photo would be taken now; 503 where the queue is full")
     async def ready() -> dict[str, object]:
         service.check_room()
-        card = service.colorizer.bundle.card
+        card = service.colorizer.network.card
         return {"status": "ready", "model": f"{card.name} {card.version}", "waiting": service.waiting}
 
     @app.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
@@ -275,12 +275,12 @@ def describe_file(turn: Turn, path: Path, options: Options) -> dict[str, Any]:
         proposals = [{"likelihood": round(one.likelihood, 4), "hints": list(map(vars, one.hints))} for one in found]
         turn.check()
     height, width = photo.gray.shape
-    card = service.colorizer.bundle.card
+    card = service.colorizer.network.card
     return {
         "width": width,
         "height": height,
         "is_color": photo.is_color,
-        "model": f"{card.name} {service.colorizer.bundle.digest}",
+        "model": f"{card.name} {service.colorizer.network.digest}",
         "remarks": list(photo.remarks),
         "confidence": {
             "mean": round(float(confidence.mean()), 4),

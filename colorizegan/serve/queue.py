@@ -7,7 +7,6 @@ nobody waits for it any more. No HTTP here.
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
 import tempfile
 import threading
@@ -19,14 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from colorizegan.colorizer import Colorizer
 from colorizegan.errors import BusyError, LateError
 from colorizegan.machine import Room, Stopped, give_back_memory
-from colorizegan.model.batching import MicroBatcher
+from colorizegan.model.batching import BatchingNetwork
 from colorizegan.photo.reader import Reader
 from colorizegan.serve.limits import ServiceLimits
 
 if TYPE_CHECKING:
-    from colorizegan.colorizer import Colorizer
     from colorizegan.photo.photo import Photo
 
 log = logging.getLogger(__name__)
@@ -54,10 +53,8 @@ class Service:
         note_batch: Callable[[int], None] = lambda count: None,
     ) -> None:
         self.limits = limits or ServiceLimits()
-        self.colorizer = copy.copy(colorizer)
-        # Blocks of memory that a large photo took are given back after it.
-        colorizer.predictor.run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        self.network = self.colorizer.predictor = MicroBatcher(colorizer.predictor, self.limits.batch, note_batch)
+        self.network = BatchingNetwork(colorizer.network, self.limits.batch, note_batch)
+        self.colorizer = Colorizer.of(self.network)
         self.folder = tempfile.TemporaryDirectory(prefix="colorizegan-serve-")  # mode 0700
         self.reader = Reader(limits=self.limits.photo, ready=self.limits.decoders)
         self.decoding = threading.Semaphore(self.limits.decoders)

@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.model.network import Prediction
-from colorizegan.model.predictor import Predictor
+from colorizegan.model.network import Network, Prediction
 from colorizegan.steer.film import as_the_eye_sees
 from colorizegan.steer.hints import Point, hint_planes, points_of
 from colorizegan.steer.look import Look
@@ -23,16 +22,16 @@ SURE = 0.5  # confidence from which on the chroma is left as it is
 BUMP = 1.5  # cells of ab; what a hint still lacks at its own place is added in a spot of this size
 
 
-def first_sight(predictor: Predictor, L: Plane, look: Look) -> tuple[Plane, Prediction]:
+def first_sight(network: Network, L: Plane, look: Look) -> tuple[Plane, Prediction]:
     """The lightness (h, w) that the network is to see, and what it says of it before any hints."""
     if look.emulsion != "auto":  # its first guess at the colours says what the film must have left out
-        first = predictor.predict(L)
+        first = network.predict(L)
         L = as_the_eye_sees(L, double(first.ab, *L.shape), look.emulsion)
-    return L, predictor.predict(L)
+    return L, network.predict(L)
 
 
 def answer(
-    predictor: Predictor,
+    network: Network,
     L: Plane,
     look: Look,
     photo: tuple[int, int],
@@ -41,7 +40,7 @@ def answer(
     """Colours for a photo as asked.
 
     Args:
-        predictor: the network.
+        network: the network.
         L: (h, w) 0..100, at the network's size.
         look: what is asked; its saturation and size are left to the caller.
         photo: height and width of the photo, px, which hints refer to.
@@ -53,12 +52,12 @@ def answer(
     """
     points = points_of(look.hints, photo, (L.shape[0], L.shape[1]))
     # --- the network, on light as the eye sees it ---
-    L, prediction = sight or first_sight(predictor, L, look)
+    L, prediction = sight or first_sight(network, L, look)
     ab: Plane = prediction.ab
     sure = prediction.confidence()
     height, width = ab.shape[1:]
     if look.temperature is not None:
-        card = predictor.bundle.card
+        card = network.card
         mean, tuned = (annealed_mean(prediction, t) for t in (look.temperature, card.temperature))
         ab = ab + np.float32(card.chroma) * double(mean - tuned, height, width)
     seen = likeness(prediction.logits) if points or look.like is not None else None
@@ -74,7 +73,7 @@ def answer(
         # The network takes hints too, and its distribution heeds them; its colours do so in a spot around each only.
         # Measured on 40 photos with 1, 5 and 10 hints, mean CIEDE2000, none 10.67: 10.64, 10.54, 10.42 by the network.
         hint_ab, hint_mask = hint_planes(points, (L.shape[0], L.shape[1]))
-        told = predictor.predict(L, hint_ab=hint_ab, hint_mask=hint_mask)
+        told = network.predict(L, hint_ab=hint_ab, hint_mask=hint_mask)
         far = reach(points, L, seen) + contrast(points, prediction.ab, *seen.shape[1:])
         known, share = spread(np.array([(point.a, point.b) for point in points], np.float32), far)
         part = double(np.concatenate((known * share, share[None])), height, width)

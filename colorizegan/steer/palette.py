@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.color.lab import rgb_to_lab
-from colorizegan.model.predictor import Predictor
+from colorizegan.model.network import Network
 from colorizegan.steer.spread import cells_of, likeness
 
 if TYPE_CHECKING:
@@ -84,10 +84,10 @@ def matched(palette: Palette, seen: Plane, L: Plane) -> tuple[Plane, Plane]:
     return ab.reshape(2, height, width), trust.reshape(height, width)
 
 
-def palette_of(predictor: Predictor, rgb: NDArray[Any], small: NDArray[np.float32], name: str) -> Palette:
+def palette_of(network: Network, rgb: NDArray[Any], small: NDArray[np.float32], name: str) -> Palette:
     """The palette of a reference (H, W, 3) uint8 or uint16, of which the network sees `small`, L (h, w)."""
     lab = rgb_to_lab(rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)).astype(np.float32)
-    logits = predictor.predict(small).logits
+    logits = network.predict(small).logits
     shape = (logits.shape[2], logits.shape[1])
     ab = np.stack([np.asarray(Image.fromarray(lab[..., i]).resize(shape, Image.Resampling.BOX)) for i in (1, 2)])
     seen, light, colors = places(likeness(logits), small, ab)

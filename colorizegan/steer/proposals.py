@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from colorizegan.color.gamut import in_gamut_scale
 from colorizegan.color.lab import lab_to_rgb
 from colorizegan.errors import UsageError
-from colorizegan.model.network import Prediction
-from colorizegan.model.predictor import Predictor
+from colorizegan.model.network import Network, Prediction
 from colorizegan.steer.colors import answer, first_sight
 from colorizegan.steer.hints import Hint, Point, points_of
 from colorizegan.steer.look import Look
@@ -49,29 +48,29 @@ class Proposal:
 
 
 def propose(
-    predictor: Predictor, L: Plane, look: Look, photo: tuple[int, int], *, count: int = 5, seed: int = 0
+    network: Network, L: Plane, look: Look, photo: tuple[int, int], *, count: int = 5, seed: int = 0
 ) -> list[Proposal]:
     """Distinct colourings of a photo, the likeliest first; the network's own answer is among them.
 
     Args:
-        predictor, L, look, photo: as for `steering.answer`.
+        network, L, look, photo: as for `steering.answer`.
         count: how many, 1 .. MOST; fewer come back where the photo leaves no choice.
         seed: the same seed gives the same proposals.
     """
     if not 1 <= count <= MOST:
         raise UsageError(f"{count} proposals are not possible", remedy=f"ask for 1 to {MOST}")
     rng = np.random.default_rng(seed)
-    sight = first_sight(predictor, L, look)
-    plain, _ = answer(predictor, L, look, photo, sight)
+    sight = first_sight(network, L, look)
+    plain, _ = answer(network, L, look, photo, sight)
     candidates = [Proposal(look.hints, _likelihood(plain, plain.ab), plain.ab)]
     if count == 1:
         return candidates
     seen = likeness(sight[1].logits)
     for _ in range(2 * count):
-        hints = _draw(predictor, L, look, photo, sight, seen, rng)
+        hints = _draw(network, L, look, photo, sight, seen, rng)
         if len(hints) == len(look.hints):
             break  # nothing is in doubt
-        drawn, _ = answer(predictor, L, with_hints(look, hints), photo, sight)
+        drawn, _ = answer(network, L, with_hints(look, hints), photo, sight)
         candidates.append(Proposal(hints, _likelihood(plain, drawn.ab), drawn.ab))
     # The plain answer, then always the one most unlike those taken, as long as that is a difference.
     taken, rest = candidates[:1], candidates[1:]
@@ -90,7 +89,7 @@ def with_hints(look: Look, hints: tuple[Hint, ...]) -> Look:
 
 
 def _draw(
-    predictor: Predictor,
+    network: Network,
     L: Plane,
     look: Look,
     photo: tuple[int, int],
@@ -100,7 +99,7 @@ def _draw(
 ) -> tuple[Hint, ...]:
     """The person's hints and up to PLACES drawn ones."""
     hints = look.hints
-    prediction, sure = answer(predictor, L, look, photo, sight)
+    prediction, sure = answer(network, L, look, photo, sight)
     light = cells_of(L, *sure.shape)
     free = np.ones(sure.shape, bool)
     known = points_of(look.hints, photo, (L.shape[0], L.shape[1]))
@@ -117,7 +116,7 @@ def _draw(
         a, b = _around(prediction.bins, bins, int(rng.choice(len(bins), p=bins)))
         x, y = _photo_place(row, column, (L.shape[0], L.shape[1]), photo)
         hints = (*hints, Hint(x, y, _hex(float(light[row, column]), float(a), float(b))))
-        prediction, sure = answer(predictor, L, with_hints(look, hints), photo, sight)
+        prediction, sure = answer(network, L, with_hints(look, hints), photo, sight)
         far = reach([_point(row, column)], L, seen)[0]
         free &= far > SETTLES
     return hints

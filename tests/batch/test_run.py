@@ -93,7 +93,7 @@ def test_a_line_for_each_photo_tells_what_was_made_of_what(tmp_path: Path, color
     assert (done["size"], done["mtime_ns"]) == (first.stat().st_size, first.stat().st_mtime_ns)
     assert done["sha256"] == hashlib.sha256(first.read_bytes()).hexdigest()
     assert done["output_sha256"] == hashlib.sha256((out / "a/000.png").read_bytes()).hexdigest()
-    assert done["model"] == colorizer.bundle.digest
+    assert done["model"] == colorizer.network.digest
     assert done["settings"] == {"saturation": 1.5, "size": None, "quality": 95, "strip": False}
     assert (found["b/001.png"]["status"], found["b/001.png"]["code"]) == ("failed", "E_DECODE")
     assert (found["a/002.png"]["status"], found["a/002.png"]["code"]) == ("skipped", "COLOR")

@@ -12,6 +12,7 @@ from PIL import Image
 from colorizegan import Colorizer, Hint, UsageError
 from colorizegan.color.difference import ciede2000
 from colorizegan.color.lab import rgb_to_lab
+from colorizegan.model.bundle import open_bundle
 from colorizegan.model.network import Prediction
 from colorizegan.model.predictor import Predictor
 from colorizegan.steer.colors import annealed_mean
@@ -41,9 +42,7 @@ class Calm(Predictor):
 
 @pytest.fixture(scope="module")
 def colorizer(tiny_bundle: Path) -> Colorizer:
-    found = Colorizer(tiny_bundle, threads=1)
-    found.predictor = Calm(found.bundle, threads=1)
-    return found
+    return Colorizer.of(Calm(open_bundle(tiny_bundle), threads=1))
 
 
 def scene() -> Array:
@@ -113,7 +112,7 @@ def test_temperature_is_zhangs_annealed_mean(colorizer: Colorizer) -> None:
     assert annealed_mean(prediction, 0.05)[:, 0, 0] == pytest.approx([10, 0], abs=1e-3)
     gray = scene()
     by_model = colorizer.colorize(gray)
-    tuned = colorizer.bundle.card.temperature
+    tuned = colorizer.network.card.temperature
     assert abs(colorizer.colorize(gray, temperature=tuned).astype(int) - by_model).max() <= 1
     assert abs(colorizer.colorize(gray, temperature=2.0).astype(int) - by_model).max() > 3
 
