@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorizegan.files import file_sha256
+from colorizegan.files import sha256_of_file
 
 HEIGHT, WIDTH = 150, 200  # px of the photos
 PHOTOS_A_RUN = 20  # at most, before it is killed
@@ -101,7 +101,7 @@ def make_photos(album: Path, count: int) -> None:
 def tree(root: Path) -> dict[str, str]:
     """Every file below with its hash, hidden ones too; all but ledgers."""
     files = [path for path in root.rglob("*") if path.is_file() and path.suffix != ".jsonl"]
-    return {path.relative_to(root).as_posix(): file_sha256(path) for path in files}
+    return {path.relative_to(root).as_posix(): sha256_of_file(path) for path in files}
 
 
 if __name__ == "__main__":

@@ -93,14 +93,14 @@ def kill_once(arguments: list[str], out: Path, chance: random.Random, kind: str)
                 steps, before = (steps - 1, newest()) if newest() != before else (steps, before)
                 time.sleep(0.002)
             if kind == "save":
-                while process.poll() is None and not list(folder.glob(".step-*.part")):
+                while process.poll() is None and not list(folder.glob(".colorizegan-*.part")):
                     time.sleep(0.0003)
             else:
                 time.sleep(chance.uniform(0, 0.3))
         if process.poll() is not None:
             return None
         kill_all(process)
-    return "save" if list(folder.glob(".step-*.part")) else "other"
+    return "save" if list(folder.glob(".colorizegan-*.part")) else "other"
 
 
 def log_of(out: Path) -> list[dict[str, Any]]:

@@ -10,20 +10,21 @@ import re
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from colorizegan.errors import ModelError, OutputError
+from colorizegan.errors import OutputError
 
 log = logging.getLogger(__name__)
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 PART = re.compile(r"\.colorizegan-([0-9a-f]{12})-[0-9a-f]{12}\.part")
+CHUNK = 1 << 20  # bytes read at a time
 
 
 @contextmanager
-def whole_file(target: Path) -> Iterator[BinaryIO]:
+def atomic_file(target: Path) -> Iterator[BinaryIO]:
     """A new file, open for writing and reading, that gets the name `target` when the block ends without an error.
 
     It is written under another name in the same folder, synced, and renamed, which replaces a file of that name.
@@ -44,26 +45,31 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
-def write_whole(target: Path, data: bytes) -> None:
-    """Write a file that appears whole or not at all: see `whole_file`."""
-    with whole_file(target) as file:
-        file.write(data)
+def write_atomic(target: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all: see `atomic_file`. OutputError where it cannot be written."""
+    try:
+        with atomic_file(target) as file:
+            file.write(content)
+    except OSError as error:
+        raise OutputError(f"cannot be written ({error.strerror})", path=target) from error
 
 
-def remove_leftovers(targets: Iterable[Path]) -> None:
-    """Remove what a process that was killed left of these targets; what others are writing there stays."""
+def remove_leftovers(targets: Iterable[Path] = (), *, folders: Iterable[Path] = ()) -> None:
+    """Remove what a process that was killed left of these targets, or in folders that nobody else writes to."""
     tags: defaultdict[Path, set[str]] = defaultdict(set)
     for target in targets:
         tags[target.parent].add(_tag(target.name))
-    for folder, wanted in tags.items():
+    alone = set(folders)
+    for folder in tags.keys() | alone:
         try:
             with os.scandir(folder) as entries:
-                parts = [entry.path for entry in entries if (m := PART.fullmatch(entry.name)) and m[1] in wanted]
+                found = [(entry.path, PART.fullmatch(entry.name)) for entry in entries]
         except OSError:  # the folder is made later, or tells what is wrong with it when it is written to
             continue
-        for part in parts:
-            Path(part).unlink(missing_ok=True)
-            log.info("removed %s, which a stopped run left", part)
+        for part, match in found:
+            if match is not None and (folder in alone or match[1] in tags[folder]):
+                Path(part).unlink(missing_ok=True)
+                log.info("removed %s, which a stopped run left", part)
 
 
 def sync_folder(folder: Path) -> None:
@@ -88,39 +94,15 @@ def is_disk_full(error: BaseException | None) -> bool:
     return False
 
 
-def _tag(name: str) -> str:
-    return hashlib.sha256(os.fsencode(name)).hexdigest()[:12]
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file, hex; ModelError where it is missing."""
-    if not path.is_file():
-        raise ModelError("is missing, though card.json names it", path=path)
+def sha256_of_file(source: Path | BinaryIO) -> str:
+    """SHA-256 of a regular file, or of one that is open for reading, from its beginning, hex."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return sha256_of_file(file)
+    source.flush()
+    source.seek(0)
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-CHUNK = 1 << 20
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a regular file, hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def sha256_of(file: BinaryIO) -> str:
-    """SHA-256 of an open file from its beginning, hex."""
-    file.flush()
-    file.seek(0)
-    digest = hashlib.sha256()
-    while chunk := file.read(CHUNK):
+    while chunk := source.read(CHUNK):
         digest.update(chunk)
     return digest.hexdigest()
 
@@ -136,21 +118,5 @@ def file_identity(path: Path | bytes) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file so that its name never stands for a partial one, even if the machine stops at any moment."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise OutputError(f"cannot be written ({error.strerror})", path=path) from None
+def _tag(name: str) -> str:
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:12]

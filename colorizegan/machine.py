@@ -15,17 +15,18 @@ from typing import TypeVar
 
 log = logging.getLogger(__name__)
 
-ROOM = 60_000_000  # pixels under way at once, at least; each takes up to 20 bytes, with 16 bits
-ROOM_SHARE = 1 / 4  # of the machine's memory that photos under way may take
+POLL_SECONDS = 0.2  # between two looks at whether what is waited for is still wanted
+LEAST_PIXELS = 60_000_000  # under way at once; each takes up to PIXEL_BYTES, with 16 bits
 PIXEL_BYTES = 20
+MEMORY_SHARE = 1 / 4  # of the machine's memory that photos under way may take
 
 
-class Stopped(Exception):  # noqa: N818 (no error)
-    """The run is to end before this photo is done."""
+class Cancelled(Exception):  # noqa: N818 (no error)
+    """What was to be done is not wanted any more: the run ends, or the client has gone."""
 
 
-class Room:
-    """Memory for the photos under way: a photo waits until there is room; one that needs more, until it is alone.
+class MemoryBudget:
+    """Memory for the photos under way: a photo waits until there is enough; one that needs more, until it is alone.
 
     Args:
         pixels: under way at once; default what the machine's memory allows.
@@ -33,49 +34,50 @@ class Room:
 
     def __init__(self, pixels: int | None = None) -> None:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
-        self.pixels = pixels or max(ROOM, int(memory * ROOM_SHARE / PIXEL_BYTES))
+        self.pixels = pixels or max(LEAST_PIXELS, int(memory * MEMORY_SHARE / PIXEL_BYTES))
         self.taken = 0
         self.changed = threading.Condition()
 
-    def take(self, pixels: int, stop: threading.Event) -> None:
-        """Wait for room; Stopped where the run ends before."""
+    @contextmanager
+    def reserve(self, pixels: int, stop: threading.Event) -> Iterator[None]:
+        """Memory for so many pixels while the block lasts, once there is enough; Cancelled if `stop` is set first."""
         with self.changed:
             while self.taken and self.taken + pixels > self.pixels:
                 if stop.is_set():
-                    raise Stopped
-                self.changed.wait(0.2)
+                    raise Cancelled
+                self.changed.wait(POLL_SECONDS)
             self.taken += pixels
-
-    def leave(self, pixels: int) -> None:
-        """Give back what was taken."""
-        with self.changed:
-            self.taken -= pixels
-            self.changed.notify_all()
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.taken -= pixels
+                self.changed.notify_all()
 
 
 class Place:
-    """The room that one photo takes up, page by page.
+    """The memory that one photo takes up, page by page.
 
     Args:
-        room: where.
+        budget: of what.
         stop: set when nothing new is to begin.
     """
 
-    def __init__(self, room: Room, stop: threading.Event) -> None:
-        self.room, self.stop = room, stop
-        self.pixels = 0
+    def __init__(self, budget: MemoryBudget, stop: threading.Event) -> None:
+        self.budget, self.stop = budget, stop
+        self.reserved = contextlib.ExitStack()
+        self.admitted = False
 
     def admit(self, pixels: int) -> None:
-        """Take the room for a page; one that is read twice has it already."""
-        if not self.pixels:
-            self.room.take(pixels, self.stop)
-            self.pixels = pixels
+        """Reserve the memory for a page; one that is read twice has it already."""
+        if not self.admitted:
+            self.reserved.enter_context(self.budget.reserve(pixels, self.stop))
+            self.admitted = True
 
     def leave(self) -> None:
-        """Give the room back; the run may be stopped here, between two pages."""
-        if self.pixels:
-            self.room.leave(self.pixels)
-            self.pixels = 0
+        """Give it back."""
+        self.reserved.close()
+        self.admitted = False
 
 
 # Blocks up to the first are taken from what is kept, at most the second of which is unused (for each arena of glibc).
@@ -84,7 +86,7 @@ BLOCK = 32 << 20  # bytes; the most that glibc takes
 UNUSED = 128 << 20  # bytes
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
-ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": str(BLOCK), "MALLOC_TRIM_THRESHOLD_": str(UNUSED)}
+MALLOC_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": str(BLOCK), "MALLOC_TRIM_THRESHOLD_": str(UNUSED)}
 """The same for a process that is started with these variables."""
 
 
@@ -125,7 +127,6 @@ def in_order(work: Callable[[A], B], jobs: Iterable[A], count: int) -> Iterator[
     if count <= 500:  # a small set is not worth a process
         yield map(work, jobs)
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # "spawn" children would import the caller's main module again.
-    with ProcessPoolExecutor(cores, mp_context=get_context("forkserver")) as pool:
+    with ProcessPoolExecutor(cpu_threads(), mp_context=get_context("forkserver")) as pool:
         yield pool.map(work, jobs, chunksize=64)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import colorizegan
-from colorizegan.machine import ENVIRONMENT
+from colorizegan.machine import MALLOC_ENVIRONMENT
 
 COUNT = """
 import resource, sys
@@ -43,4 +43,4 @@ def test_freed_memory_is_used_again() -> None:
     always_back = {"MALLOC_MMAP_THRESHOLD_": "131072"}
     assert faults("as ever", always_back) > 10_000
     assert faults("kept", always_back) < 1_000
-    assert faults("as ever", ENVIRONMENT) < 1_000
+    assert faults("as ever", MALLOC_ENVIRONMENT) < 1_000

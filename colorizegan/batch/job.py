@@ -18,8 +18,8 @@ from colorizegan.batch.plan import Job, shown
 from colorizegan.colorize_file import OnePhoto, Settings, provenance
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, OutputError, TooLargeError
-from colorizegan.files import file_identity, file_sha256, sha256_of, whole_file
-from colorizegan.machine import Place, Room, Stopped
+from colorizegan.files import atomic_file, file_identity, sha256_of_file
+from colorizegan.machine import Cancelled, MemoryBudget, Place
 from colorizegan.photo.formats import format_of_name
 from colorizegan.photo.reader import Reader
 from colorizegan.photo.xmp import carry_sidecar
@@ -28,7 +28,6 @@ COLORED = "in colour already, left alone; --force colorizes it anyway"
 EXISTS = "done already; --overwrite does it again"
 CHANGED = "done already, but the photo has changed since; --overwrite does it again"
 OTHERWISE = "done already, with other settings or another model; --overwrite does it again"
-CHUNK = 1 << 20  # bytes read at a time
 
 
 @dataclass(frozen=True)
@@ -61,17 +60,17 @@ class Run:
     settings: Settings
     ledger: Ledger | None
     originals: set[tuple[int, int]]
-    room: Room
+    budget: MemoryBudget
     stop: threading.Event
     """Set when the run is to end: no new step is begun."""
 
 
 def do_job(run: Run, job: Job) -> Result:
-    """Do one job, whatever happens in it; only Stopped is raised."""
+    """Do one job, whatever happens in it; only Cancelled is raised."""
     start = time.perf_counter()
     try:
         if run.stop.is_set():
-            raise Stopped
+            raise Cancelled
         colorizer = run.colorizer
         if not may_write(job, run.settings, run.originals) or colorizer is None:
             return Result(job, "skipped", earlier_result(run, job))
@@ -82,11 +81,11 @@ def do_job(run: Run, job: Job) -> Result:
         photo, reason = colorize_file(run, job, colorizer, facts)
         remarks = () if reason else tuple(photo.remarks)
         return Result(job, "skipped" if reason else "done", reason, photo.shape, time.perf_counter() - start, remarks)
-    except Stopped:
+    except Cancelled:
         raise
     except Exception as error:
         if run.reader.closed.is_set():  # the run is over, and so was the process that decoded the photo
-            raise Stopped from None
+            raise Cancelled from None
         folded = fold(error, job.source)
         note_failure(run, job, folded)
         return Result(job, "failed", str(folded), None, time.perf_counter() - start, error=folded)
@@ -98,13 +97,13 @@ class AllInColor(Exception):  # noqa: N818 (no error)
 
 def colorize_file(run: Run, job: Job, colorizer: Colorizer, facts: dict[str, Any]) -> tuple[OnePhoto, str]:
     """Read, colorize, write and note one photo: (what became of it, why it was left alone or "")."""
-    place = Place(run.room, run.stop)
+    place = Place(run.budget, run.stop)
     form = format_of_name(job.target.suffix)
     photo = OnePhoto(job.source, colorizer, run.reader, run.settings, form, place.admit, place.leave)
     try:
         opened = named(photo.open, job.source)
         if run.stop.is_set():
-            raise Stopped
+            raise Cancelled
         if opened:
             try:
                 write_result(run, job, photo, facts)
@@ -125,16 +124,16 @@ def write_result(run: Run, job: Job, photo: OnePhoto, facts: dict[str, Any]) -> 
     except OSError as error:
         raise OutputError(f"cannot be made ({error.strerror})", path=target.parent) from error
     try:
-        with whole_file(target) as file:
+        with atomic_file(target) as file:
             if not photo.write(file):
                 raise AllInColor
             if run.stop.is_set():
-                raise Stopped
+                raise Cancelled
             if isinstance(job.source, Path) and not run.settings.strip:
                 made = provenance(photo.colorizer, run.settings)
                 remark = carry_sidecar(job.source, target, made, overwrite=run.settings.overwrite)
                 photo.remarks += [remark] if remark else []
-            facts["output_sha256"] = sha256_of(file)
+            facts["output_sha256"] = sha256_of_file(file)
             note(run, Entry(**facts, status="writing"))
     except OutputError as error:
         error.path = error.path or str(target)
@@ -171,7 +170,7 @@ def facts_of(job: Job, run: Run) -> dict[str, Any]:
     try:
         found = job.source.stat()
         if stat.S_ISREG(found.st_mode):  # else the refusal comes when it is read; a pipe would hold us up here
-            facts |= {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "sha256": file_sha256(job.source)}
+            facts |= {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "sha256": sha256_of_file(job.source)}
     except OSError:
         pass  # the same
     return facts

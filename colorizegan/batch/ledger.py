@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from colorizegan.errors import OutputError
-from colorizegan.files import file_sha256
+from colorizegan.files import sha256_of_file
 
 NAME = "colorizegan"
 
@@ -53,7 +53,7 @@ class Entry:
             found = source.stat()
             if found.st_size != self.size:
                 return False
-            return found.st_mtime_ns == self.mtime_ns or file_sha256(source) == self.sha256
+            return found.st_mtime_ns == self.mtime_ns or sha256_of_file(source) == self.sha256
         except OSError:
             return False
 
@@ -150,6 +150,6 @@ def read_lines(path: Path) -> Iterator[Entry]:
 
 def is_file_with(path: Path, digest: str) -> bool:
     try:
-        return file_sha256(path) == digest
+        return sha256_of_file(path) == digest
     except OSError:
         return False

@@ -22,7 +22,7 @@ from colorizegan.colorize_file import OnePhoto, Settings
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import OutputError
 from colorizegan.files import file_identity, is_disk_full, remove_leftovers
-from colorizegan.machine import Room, cpu_threads, keep_freed_memory
+from colorizegan.machine import MemoryBudget, cpu_threads, keep_freed_memory
 from colorizegan.photo.reader import Reader
 
 AHEAD = 256  # photos whose turn is settled; results wait here for the results before them
@@ -73,7 +73,7 @@ def run_jobs(
     remove_leftovers(job.target for job in jobs)
     if reader is None:
         reader = Reader(allow_truncated=settings.allow_truncated, threads=max(1, cpu_threads() // workers))
-    run = Run(colorizer, reader, settings, ledger, originals, Room(), threading.Event())
+    run = Run(colorizer, reader, settings, ledger, originals, MemoryBudget(), threading.Event())
     pool = ThreadPoolExecutor(workers, thread_name_prefix="colorize")
     waiting: deque[tuple[Job, Future[Result]]] = deque()
     try:

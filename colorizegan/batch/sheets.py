@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import OutputError
-from colorizegan.files import write_whole
+from colorizegan.files import write_atomic
 from colorizegan.photo.photo import Photo
 from colorizegan.steer.confidence import confidence_map, overlay
 from colorizegan.steer.look import Look
@@ -88,6 +88,6 @@ def save(image: Image.Image, target: Path) -> None:
     image.save(file, "PNG")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, file.getvalue())
     except OSError as error:
-        raise OutputError(f"cannot be written ({error.strerror})", path=target) from error
+        raise OutputError(f"cannot be made ({error.strerror})", path=target.parent) from error
+    write_atomic(target, file.getvalue())

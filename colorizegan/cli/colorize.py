@@ -15,7 +15,7 @@ import typer
 from colorizegan.batch.plan import shown
 from colorizegan.cli.console import Voice, put, say, show_results
 from colorizegan.cli.options import FAILED, Debug, Json, Model, Quiet
-from colorizegan.errors import ColorizeGANError, InputError, UsageError
+from colorizegan.errors import ColorizeGANError, InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from colorizegan.batch.job import Result
@@ -232,8 +232,8 @@ def keep_hints(job: Job, settings: Settings, voice: Voice) -> None:
     path = hints_path(job.source)
     try:
         write_hints(path, settings.look.hints)
-    except OSError as error:
-        voice.note(f"{path}: the hints cannot be kept ({error.strerror}); the result holds them in its XMP")
+    except OutputError as error:
+        voice.note(f"{path}: the hints are not kept, as the file {error.reason}; the result holds them in its XMP")
 
 
 def read_list(path: str, *, nul: bool) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from colorizegan.batch.plan import shown
 from colorizegan.errors import ColorizeGANError, MissingExtraError
-from colorizegan.progress import progress
+from colorizegan.progress import progress_bar
 
 if TYPE_CHECKING:
     from colorizegan.batch.job import Result
@@ -93,11 +93,11 @@ def show_results(results: Iterable[Result], total: int, voice: Voice) -> Summary
     summary, start = Summary(), time.perf_counter()
     bar = total > 1 and sys.stderr.isatty() and not voice.quiet
     try:
-        with progress(total if bar else 0) as advance:
+        with progress_bar("", total, shown=bar) as tick:
             for result in results:
                 setattr(summary, result.status, getattr(summary, result.status) + 1)
                 show_result(result, voice, brief=bar)
-                advance(result.status != "skipped")
+                tick(summary.done + summary.skipped + summary.failed, summary.skipped)
     except (KeyboardInterrupt, SystemExit, ColorizeGANError):
         voice.note(f"stopped: {counts(summary)}; the same command goes on from here")
         raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Optional
@@ -14,7 +13,7 @@ import typer
 from colorizegan.cli.console import Voice, put, require, say
 from colorizegan.cli.options import Debug, Quiet
 from colorizegan.errors import UsageError
-from colorizegan.progress import progress
+from colorizegan.progress import Tick, progress_bar
 
 # Optional[...] and not X | None: Typer reads these at run time.
 # ruff: noqa: UP045
@@ -83,13 +82,12 @@ def evaluate(
         put(test.table())
     else:
         with ExitStack() as bar:
-            advance: list[Callable[[bool], None]] = []
+            ticks: list[Tick] = []
 
             def show(done: int, total: int) -> None:
-                if not advance:  # how many photos there are is only known now
-                    visible = sys.stderr.isatty() and not quiet
-                    advance.append(bar.enter_context(progress(total if visible else 0)))
-                advance[0](True)
+                if not ticks:  # how many photos there are is only known now
+                    ticks.append(bar.enter_context(progress_bar("", total, shown=not quiet)))
+                ticks[0](done)
 
             result = bench.evaluate(
                 protocol,

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ import typer
 from colorizegan.cli.console import log_lines, put, require, say
 from colorizegan.cli.options import Debug
 from colorizegan.errors import UsageError
-from colorizegan.progress import progress
+from colorizegan.progress import progress_bar
 
 if TYPE_CHECKING:
     from colorizegan.training.config import Config
@@ -166,8 +166,8 @@ def inspect(
         from colorizegan.data.survey import survey
     except ModuleNotFoundError as error:
         require("train", error)
-    with listed(photos) as found, counted(len(found)) as show:
-        result = survey(found, show)
+    with listed(photos) as found, progress_bar("", len(found)) as tick:
+        result = survey(found, lambda done, _: tick(done))
     facts = result.facts()
     if as_json:
         put(json.dumps(facts))
@@ -197,8 +197,10 @@ def pack(
         from colorizegan.data.shards import pack as write_shards
     except ModuleNotFoundError as error:
         require("train", error)
-    with listed(photos) as found, counted(len(found)) as show:
-        shards, broken = write_shards(found, output, per_shard=per_shard, side=side, progress=show)
+    with listed(photos) as found, progress_bar("", len(found)) as tick:
+        shards, broken = write_shards(
+            found, output, per_shard=per_shard, side=side, progress=lambda done, _: tick(done)
+        )
     say(f"{len(found) - broken} photos in {len(shards)} shards -> {output}; {broken} broken")
 
 
@@ -209,10 +211,3 @@ def listed(sources: list[str]) -> Iterator[list[Any]]:
 
     with TemporaryDirectory(prefix="colorizegan-") as downloads:
         yield list_photos(tuple(sources), Path(downloads))
-
-
-@contextmanager
-def counted(total: int) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on a terminal, moved on by (done, total)."""
-    with progress(total if sys.stderr.isatty() else 0) as advance:
-        yield lambda done, _: advance(True)

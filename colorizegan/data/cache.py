@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from colorizegan.color.difference import colorfulness
 from colorizegan.data.decode import MIN_COLORFULNESS, STORE_SIDE, decode
 from colorizegan.data.layouts import PhotoFile
 from colorizegan.errors import DataError
+from colorizegan.files import atomic_file, remove_leftovers, write_atomic
 from colorizegan.machine import in_order
 
 
@@ -110,8 +110,8 @@ def _write_cache(
     shapes: list[tuple[int, int]] = []
     skipped = {"broken": 0, "gray": 0}
     jobs = ((photo, store_side, min_colorfulness) for photo in photos)
-    temporary = pixel_path.with_suffix(".part")
-    with temporary.open("wb") as file, in_order(_decode_and_judge, jobs, len(photos)) as results:
+    remove_leftovers([pixel_path, index_path])
+    with atomic_file(pixel_path) as file, in_order(_decode_and_judge, jobs, len(photos)) as results:
         for done, (photo, result) in enumerate(zip(photos, results, strict=True), 1):
             if isinstance(result, str):
                 skipped[result] += 1
@@ -122,10 +122,6 @@ def _write_cache(
                 file.write(result.tobytes())
             if progress is not None:
                 progress(done, len(photos))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(pixel_path)
     # The index comes last: its presence says that the pixels are whole.
-    temporary = index_path.with_suffix(".part")
-    temporary.write_text(json.dumps({"keys": keys, "shapes": shapes, "skipped": skipped, "places": places}), "utf-8")
-    temporary.replace(index_path)
+    index = {"keys": keys, "shapes": shapes, "skipped": skipped, "places": places}
+    write_atomic(index_path, json.dumps(index).encode())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from colorizegan.errors import DataError, MissingExtraError
+from colorizegan.files import atomic_file, remove_leftovers
 
 
 def is_remote(address: str) -> bool:
@@ -38,19 +39,18 @@ def fetch_shard(address: str, folder: Path) -> Path:
         what = "shards by URL or pipe need webdataset, which is not installed"
         raise MissingExtraError(what, remedy='pip install "colorizegan[train]"') from None
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
+    remove_leftovers([path])
     try:
         # As a stream, so that compressed shards come out as plain ones, and one that is cut off is noticed.
         with (
             gopen(address) as stream,
             tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|*") as far,
-            tarfile.open(temporary, "w") as tar,
+            atomic_file(path) as file,
+            tarfile.open(fileobj=file, mode="w") as tar,
         ):
             for member in far:
                 if member.isfile():
                     tar.addfile(member, far.extractfile(member))
     except (OSError, ValueError, EOFError, tarfile.TarError, zlib.error) as error:
-        temporary.unlink(missing_ok=True)
         raise DataError(f"cannot be read as a tar shard ({error})", path=address) from None
-    temporary.replace(path)
     return path

@@ -6,6 +6,7 @@ import io
 import re
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from PIL import Image
 from colorizegan.data.decode import decode, read_bytes
 from colorizegan.data.layouts import SUFFIXES, PhotoFile
 from colorizegan.errors import DataError, OutputError
+from colorizegan.files import atomic_file, remove_leftovers
 from colorizegan.machine import in_order
 
 PER_SHARD = 1000  # photos
@@ -140,37 +142,23 @@ def _write(members: Iterable[tuple[str, bytes]], folder: Path, per_shard: int) -
         raise OutputError("holds shards already", path=folder, remedy="choose another folder")
     shards: list[Path] = []
     used: set[str] = set()
-    tar: tarfile.TarFile | None = None
-    temporary = folder / ".photos.part"
+    rest = iter(members)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for count, (name, content) in enumerate(members):
-            if count % per_shard == 0:
-                if tar is not None:
-                    shards.append(_finish(tar, temporary, folder, len(shards)))
-                tar = tarfile.open(temporary, "w")  # noqa: SIM115  # one after the other
-            assert tar is not None
-            info = tarfile.TarInfo(_plain(name, used))
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-        if tar is not None:
-            shards.append(_finish(tar, temporary, folder, len(shards)))
+        remove_leftovers([folder / "photos-00000.tar"])  # of later ones there are none, or the first is there too
+        for first in rest:
+            path = folder / f"photos-{len(shards):05d}.tar"
+            with atomic_file(path) as file, tarfile.open(fileobj=file, mode="w") as tar:
+                for name, content in chain([first], islice(rest, per_shard - 1)):
+                    info = tarfile.TarInfo(_plain(name, used))
+                    info.size = len(content)
+                    tar.addfile(info, io.BytesIO(content))
+            shards.append(path)
     except OSError as error:
         raise OutputError(f"cannot be written ({error.strerror})", path=folder) from None
-    finally:
-        if tar is not None:
-            tar.close()
-        temporary.unlink(missing_ok=True)
     if not shards:
         raise DataError("not one photo could be read", remedy="colorizegan data inspect tells more")
     return shards
-
-
-def _finish(tar: tarfile.TarFile, temporary: Path, folder: Path, number: int) -> Path:
-    tar.close()
-    path = folder / f"photos-{number:05d}.tar"
-    temporary.replace(path)
-    return path
 
 
 def _plain(name: str, used: set[str]) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from colorizegan.errors import ModelError
-from colorizegan.files import hash_file
+from colorizegan.files import sha256_of_file
 from colorizegan.model.card import CARD, GRAPH, TENSORS, Card, is_plain_name, parse_card
 from colorizegan.model.verify import check_model_files
 
@@ -110,7 +110,9 @@ def read_folder(folder: Path, *, shown: Path) -> Bundle:
         card = parse_card(raw, folder / CARD)
         digest = hashlib.sha256(raw)
         for name, expected in sorted(card.files.items()):
-            if hash_file(folder / name) != expected:
+            if not (folder / name).is_file():
+                raise ModelError("is missing, though card.json names it", path=folder / name)
+            if sha256_of_file(folder / name) != expected:
                 raise ModelError("does not match its SHA-256 in card.json", path=folder / name, remedy=AGAIN)
             digest.update(bytes.fromhex(expected))
         check_model_files(folder / GRAPH, folder / TENSORS)

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 from colorizegan import errors
-from colorizegan import machine as heap
 from colorizegan.errors import ColorizeGANError, DecodeError
+from colorizegan.machine import MALLOC_ENVIRONMENT
 from colorizegan.photo.photo import Limits, Photo
 from colorizegan.photo.reader_process import Request, receive, send, take_photo
 
@@ -162,7 +162,7 @@ class Decoder:
     def __init__(self, threads: int) -> None:
         # Isolated, so that no module in the working folder is taken for one of ours; with the path of this process.
         code = f"import sys; sys.path[:] = {sys.path!r}; from colorizegan.photo.reader_process import main; main()"
-        environment = {**os.environ, **heap.ENVIRONMENT, "VIPS_CONCURRENCY": str(threads)}
+        environment = {**os.environ, **MALLOC_ENVIRONMENT, "VIPS_CONCURRENCY": str(threads)}
         self.process = subprocess.Popen(  # noqa: S603 (nothing here comes from a photo)
             [sys.executable, "-I", "-c", code],
             stdin=subprocess.PIPE,

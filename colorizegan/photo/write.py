@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyvips
 
 from colorizegan.errors import OutputError
-from colorizegan.files import whole_file
+from colorizegan.files import atomic_file
 from colorizegan.photo.decode import _words
 from colorizegan.photo.encode import Page, encode
 from colorizegan.photo.formats import NEAREST, WRITABLE, format_of_name
@@ -125,7 +125,7 @@ def write_photo(
     target = Path(target)
     format = format or format_of_name(target.suffix)
     try:
-        with whole_file(target) as file:
+        with atomic_file(target) as file:
             alone = replace(photo, pages=1)
             lost = encode_pages(file, [(rgb, alone)], format=format, quality=quality, strip=strip, note=note)
         for loss in lost:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-from colorizegan.files import write_whole
+from colorizegan.files import write_atomic
 
 ENDINGS = (".xmp", ".XMP")
 
@@ -27,7 +27,7 @@ def carry_sidecar(source: Path, target: Path, note: Mapping[str, object], *, ove
         Why it was not carried, as a clause; "" where it was, or where there is none.
 
     Raises:
-        OSError: it cannot be written.
+        OutputError: it cannot be written.
     """
     found = next((path for ending in ENDINGS if os.path.lexists(path := Path(f"{source}{ending}"))), None)
     if found is None:
@@ -48,7 +48,7 @@ def carry_sidecar(source: Path, target: Path, note: Mapping[str, object], *, ove
                 return f"{place.name} is there already and left as it is"
         except OSError:
             return f"{place.name} is there already and left as it is"
-    write_whole(place, carried)
+    write_atomic(place, carried)
     return ""
 
 

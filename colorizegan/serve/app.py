@@ -25,7 +25,7 @@ from colorizegan import __version__
 from colorizegan.colorize_file import OnePhoto
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, UsageError
-from colorizegan.machine import Stopped
+from colorizegan.machine import Cancelled
 from colorizegan.photo.formats import MEDIA_TYPES, NEAREST
 from colorizegan.serve.metrics import Counter, Gauge, Histogram, exposition, process_gauges
 from colorizegan.serve.middleware import LOCAL, Gate
@@ -88,7 +88,7 @@ def create_app(
             ColorizeGANError: answer_error,
             HTTPException: answer_http_error,
             RequestValidationError: answer_http_error,
-            Stopped: answer_nobody,
+            Cancelled: answer_nobody,
         },
     )
     batches = Histogram("colorizegan_batch_photos", "Photos that the network took at once.", (1, 2, 3, 4, 8))
@@ -203,7 +203,7 @@ def colorize_file(turn: Turn, path: Path, options: Options, accept: str) -> tupl
     """Colorize an upload: (open file without a name, its format, what the client should know)."""
     service = turn.service
     turn.allow_truncated = options.allow_truncated
-    photo = OnePhoto(path, service.colorizer, turn, options.settings(), options.format, turn.admit)
+    photo = OnePhoto(path, service.colorizer, turn, options.settings(), options.format, turn.place.admit)
     opened = photo.open()
     assert photo.first is not None
     own = photo.first.format

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import BusyError, LateError
-from colorizegan.machine import Room, Stopped, give_back_memory
+from colorizegan.machine import Cancelled, MemoryBudget, Place, give_back_memory
 from colorizegan.model.batching import BatchingNetwork
 from colorizegan.photo.reader import Reader
 from colorizegan.serve.limits import ServiceLimits
@@ -58,7 +58,7 @@ class Service:
         self.folder = tempfile.TemporaryDirectory(prefix="colorizegan-serve-")  # mode 0700
         self.reader = Reader(limits=self.limits.photo, ready=self.limits.decoders)
         self.decoding = threading.Semaphore(self.limits.decoders)
-        self.room = Room(self.limits.pixels)
+        self.budget = MemoryBudget(self.limits.pixels)
         self.pool = ThreadPoolExecutor(self.limits.batch, thread_name_prefix="photo")
         self.lock = threading.Lock()
         self.waiting = 0
@@ -99,7 +99,7 @@ class Service:
         Raises:
             BusyError: the queue is full.
             LateError: it took too long; it is given up.
-            Stopped: the client is gone.
+            Cancelled: the client is gone.
             What `work` raises.
         """
         try:
@@ -119,11 +119,11 @@ class Service:
             if answer.done():
                 try:
                     return answer.result()
-                except (Stopped, asyncio.CancelledError):
+                except (Cancelled, asyncio.CancelledError):
                     self.check_room()  # says so where it is the service that ends
                     raise
             if leaving.done():
-                raise Stopped
+                raise Cancelled
             what = f"the answer took more than {self.limits.seconds:.0f} s"
             raise LateError(what, remedy="try again later, or with a smaller photo")
         finally:
@@ -178,18 +178,14 @@ class Turn:
     """Set when nobody waits for the answer any more."""
     allow_truncated: bool = False
     """Take what can be read of a damaged file."""
-    pixels: int = 0
+
+    def __post_init__(self) -> None:
+        self.place = Place(self.service.budget, self.stop)
 
     def check(self) -> None:
-        """Stopped where nobody waits for the answer any more."""
+        """Cancelled where nobody waits for the answer any more."""
         if self.stop.is_set() or self.service.closed:
-            raise Stopped
-
-    def admit(self, pixels: int) -> None:
-        """Wait until there is room for so many pixels."""
-        if not self.pixels:
-            self.service.room.take(pixels, self.stop)
-            self.pixels = pixels
+            raise Cancelled
 
     def read(
         self,
@@ -207,7 +203,7 @@ class Turn:
                 source,
                 page=page,
                 colors_too=colors_too,
-                admit=admit or self.admit,
+                admit=admit or self.place.admit,
                 allow_truncated=self.allow_truncated,
                 stop=self.stop,
             )
@@ -218,6 +214,4 @@ class Turn:
 
     def end(self) -> None:
         """Give back what it took up."""
-        if self.pixels:
-            self.service.room.leave(self.pixels)
-            self.pixels = 0
+        self.place.leave()

@@ -16,7 +16,7 @@ from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 
 from colorizegan.errors import BusyError, LateError, TooLargeError, UsageError
-from colorizegan.machine import Stopped
+from colorizegan.machine import Cancelled
 from colorizegan.serve.queue import Service
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -56,7 +56,7 @@ async def receive_upload(service: Service, headers: Mapping[str, str], receive: 
         TooLargeError: over a limit; the rest was not read.
         LateError: it came too slowly.
         BusyError: there is no room for more uploads.
-        Stopped: the client went away.
+        Cancelled: the client went away.
     """
     limits = service.limits
     if headers.get("content-encoding", "identity").lower() not in ("identity", ""):
@@ -106,7 +106,7 @@ async def next_chunk(receive: Receive, seconds: float) -> tuple[bytes, bool]:
         error.status = 408
         raise error from None
     if message["type"] == "http.disconnect":
-        raise Stopped
+        raise Cancelled
     return message.get("body", b""), message.get("more_body", False)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from colorizegan.color.lab import rgb_to_lab
 from colorizegan.errors import InputError, UsageError
-from colorizegan.files import write_whole
+from colorizegan.files import write_atomic
 
 ENDING = ".hints.json"
 SCHEMA = 1
@@ -79,9 +79,9 @@ def hints_path(photo: Path) -> Path:
 
 
 def write_hints(path: Path, hints: Sequence[Hint]) -> None:
-    """Write hints as JSON, whole or not at all. OSError where they cannot be written."""
+    """Write hints as JSON, whole or not at all. OutputError where they cannot be written."""
     table = {"schema": SCHEMA, "hints": [{"x": hint.x, "y": hint.y, "color": hint.color} for hint in hints]}
-    write_whole(path, (json.dumps(table, indent=1) + "\n").encode())
+    write_atomic(path, (json.dumps(table, indent=1) + "\n").encode())
 
 
 def read_hints(path: Path) -> tuple[Hint, ...]:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from colorizegan.errors import CheckpointError
-from colorizegan.files import write_atomic
+from colorizegan.files import remove_leftovers, write_atomic
 from colorizegan.training.parallel import like, whole
 
 _NAME = re.compile(r"step-(\d+)\.safetensors")
@@ -72,6 +72,7 @@ def checkpoint_path(folder: Path, step: int) -> Path:
 def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint, kept: int | None = KEPT) -> Path:
     """Write a checkpoint and drop older ones than the last `kept`; None drops none."""
     folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folders=[folder])
     path = checkpoint_path(folder, step)
     # A clone each: tensors that share storage (tied weights, views) are refused by the format.
     tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in checkpoint.tensors.items()}

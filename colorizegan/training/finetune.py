@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import json
 import logging
-import os
 import shutil
 import tempfile
 import time
@@ -32,6 +31,7 @@ from colorizegan.data.decode import read_bytes
 from colorizegan.data.duplicates import difference_hash, group_near, split_groups
 from colorizegan.data.layouts import SUFFIXES, PhotoFile, list_photos, split_source
 from colorizegan.errors import DataError, OutputError, UsageError
+from colorizegan.machine import cpu_threads
 from colorizegan.model.bundle import open_bundle
 from colorizegan.progress import progress_bar
 from colorizegan.training.augment import make_batch
@@ -200,7 +200,7 @@ def _train(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The averaged weights that steer best, and facts of the run for the checkpoint."""
     stage = config.stages[0]
-    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    torch.set_num_threads(cpu_threads())
     fabric = lightning_fabric.Fabric(accelerator="auto", devices=1, precision=best_precision("auto"))  # pyright: ignore[reportArgumentType]
     device = fabric.device
     net = base.net
@@ -291,7 +291,7 @@ def _groups(net: ColorUNet, lr: float) -> list[dict[str, Any]]:
 
 def _endless(crops: Crops, batch: int) -> Iterator[Tensor]:
     """Batches without end."""
-    return crop_batches(crops, 0, 1 << 40, batch, 1 if (os.cpu_count() or 1) > 1 else 0)
+    return crop_batches(crops, 0, 1 << 40, batch, 1 if cpu_threads() > 1 else 0)
 
 
 def _copy_photos(photos: list[PhotoFile], chosen: NDArray[np.int64], folder: Path) -> None:

@@ -22,6 +22,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from colorizegan.errors import ConfigError
+from colorizegan.machine import cpu_threads
 from colorizegan.training.config import Config
 
 T = TypeVar("T")
@@ -50,7 +51,7 @@ def start_fabric(config: Config) -> Fabric:
     )
     fabric.launch()
     check_shares(config, processes)
-    torch.set_num_threads(config.threads or max(1, len(os.sched_getaffinity(0)) // local))
+    torch.set_num_threads(config.threads or max(1, cpu_threads() // local))
     return fabric
 
 

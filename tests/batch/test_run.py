@@ -22,7 +22,6 @@ import pytest
 from PIL import Image
 
 import colorizegan
-from colorizegan import files as whole
 from colorizegan.batch.job import Result
 from colorizegan.batch.ledger import Ledger
 from colorizegan.batch.plan import make_plan, parse_shard
@@ -30,7 +29,7 @@ from colorizegan.batch.run import run_jobs, workers_for
 from colorizegan.colorize_file import Settings
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import OutputError, UsageError
-from colorizegan.files import file_sha256
+from colorizegan.files import atomic_file, sha256_of_file
 from colorizegan.steer.look import Look
 
 
@@ -48,7 +47,7 @@ def put_photos(folder: Path, count: int, height: int = 60, width: int = 80, suff
 def tree(root: Path) -> dict[str, str]:
     """Every file below with its hash, hidden ones too; all but the ledgers."""
     files = [path for path in root.rglob("*") if path.is_file() and path.suffix != ".jsonl"]
-    return {path.relative_to(root).as_posix(): file_sha256(path) for path in files}
+    return {path.relative_to(root).as_posix(): sha256_of_file(path) for path in files}
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -192,7 +191,7 @@ def test_killed_at_random_points_a_run_ends_as_if_unbroken(
         kills += running.wait() == -signal.SIGKILL
         running.stderr.close()
         for path in out.rglob("*.png"):  # whatever has its name is whole
-            assert expected[path.relative_to(out).as_posix()] == file_sha256(path)
+            assert expected[path.relative_to(out).as_posix()] == sha256_of_file(path)
     assert kills == 20
     done = subprocess.run(process(album, "-o", out), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -222,7 +221,7 @@ def test_leftovers_are_removed_but_not_those_of_others(tmp_path: Path, colorizer
     album, out = tmp_path / "album", tmp_path / "out"
     put_photos(album, 1)
     (out / "a").mkdir(parents=True)
-    with whole.whole_file(out / "a" / "000.png"):
+    with atomic_file(out / "a" / "000.png"):
         name = next((out / "a").iterdir()).name
     (out / "a" / "000.png").unlink()
     tag = name.split("-")[1]
@@ -395,8 +394,8 @@ def test_bad_files_among_many_cost_only_themselves(tmp_path: Path, colorizer: Co
 def test_large_photos_wait_for_room(tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
     album, out = tmp_path / "album", tmp_path / "out"
     put_photos(album, 10, 200, 300)
-    monkeypatch.setattr("colorizegan.machine.ROOM", 100_000)  # a photo and a half
-    monkeypatch.setattr("colorizegan.machine.ROOM_SHARE", 0)
+    monkeypatch.setattr("colorizegan.machine.LEAST_PIXELS", 100_000)  # a photo and a half
+    monkeypatch.setattr("colorizegan.machine.MEMORY_SHARE", 0)
     under_way, most = 0, 0
     real = Colorizer.colorize_photo
 

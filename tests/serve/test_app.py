@@ -82,7 +82,7 @@ def is_at_rest(client: Client, seconds: float = 20) -> bool:
     service = client.service
     while time.monotonic() < end:
         if not (service.waiting or service.working or service.spooled or list(service.path.iterdir())):
-            return service.room.taken == 0
+            return service.budget.taken == 0
         time.sleep(0.02)
     return False
 
