@@ -16,10 +16,10 @@ def lab_of_polar(*points: tuple[float, float]) -> np.ndarray:
 
 
 def test_warm_is_a_sector_of_hue_with_chroma():
-    inside = [(12.5, 12), (12.5, 83), (60, 45)]
+    inside = [(12.5, 12), (12.5, 83), (20, 84), (60, 45)]
     outside = [(11.5, 45), (30, 8), (30, 87), (30, 225), (30, -45)]
     found = habits(lab_of_polar(*inside, *outside), lab_of_polar(*inside, *outside))
-    assert found["warm"] == pytest.approx(3 / 8)
+    assert found["warm"] == pytest.approx(4 / 9)
     assert found["cast"] == 0
 
 
