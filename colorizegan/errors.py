@@ -92,9 +92,20 @@ class ModelError(ColorizeGANError):
 
 
 class MissingExtraError(ColorizeGANError, ImportError):
-    """A command needs an optional part of the package that is not installed."""
+    """A command needs an optional part of the package that is not installed.
+
+    Args:
+        reason: what needs which package.
+        extra: the extra of pyproject.toml that brings it; "" where every installation should have it.
+        packages: what to install instead, where no extra brings it.
+    """
 
     code = "E_EXTRA"
+
+    def __init__(self, reason: str, *, extra: str = "", packages: str = "") -> None:
+        # From the project's own folder: a name of PyPI could be a stranger's package.
+        own = f'in the folder of ColorizeGAN: pip install ".[{extra}]"' if extra else "pip install ."
+        super().__init__(reason, remedy=f"pip install {packages}" if packages else own)
 
     def __str__(self) -> str:
         return ColorizeGANError.__str__(self)

@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from colorizegan.cli.console import Voice, put, require, say
+from colorizegan.cli.console import Voice, put, say
 from colorizegan.cli.options import Debug, Quiet
 from colorizegan.errors import UsageError
 from colorizegan.progress import Tick, progress_bar
@@ -61,13 +61,11 @@ def evaluate(
     debug: Debug = False,
 ) -> None:
     """Measure models against baselines; the table goes to standard output."""
-    try:
-        from colorizegan.bench import evaluate as bench
-        from colorizegan.bench.entrants import parse_entrants
-        from colorizegan.bench.human_server import open_human_test
-        from colorizegan.bench.report import report_markdown
-    except ModuleNotFoundError as error:
-        require("bench", error)
+    from colorizegan.bench import evaluate as bench
+    from colorizegan.bench.entrants import parse_entrants
+    from colorizegan.bench.human_server import open_human_test
+    from colorizegan.bench.report import report_markdown
+
     voice = Voice(quiet=quiet)
     rivals = parse_entrants(entrants or [])
     if write_inputs is not None:

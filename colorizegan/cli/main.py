@@ -24,9 +24,17 @@ from colorizegan.cli import serve as cli_serve
 from colorizegan.cli import training as cli_training
 from colorizegan.cli.console import put, say
 from colorizegan.cli.options import FAILED, Debug, Json, Model
-from colorizegan.errors import ColorizeGANError, ConfigError, UsageError
+from colorizegan.errors import ColorizeGANError, ConfigError, MissingExtraError, UsageError
 
 USAGE, INTERRUPTED, TERMINATED = 2, 130, 143  # 130 is Typer's own
+EXTRAS = {  # command -> the extra of pyproject.toml that it needs
+    "serve": "serve",
+    "train": "train",
+    "export": "train",
+    "data": "train",
+    "finetune": "train,bench",
+    "evaluate": "bench",
+}
 
 
 class Commands(TyperGroup):
@@ -51,14 +59,17 @@ class Commands(TyperGroup):
         except Exception as error:
             if "--debug" in given:
                 traceback.print_exception(error)
-            status = report(error)
+            status = report(error, given[0] if given else "")
         sys.exit(status if isinstance(status, int) else 0)
 
 
-def report(error: Exception) -> int:
-    """Say an error in one line; return the exit status."""
+def report(error: Exception, command: str) -> int:
+    """Say the error of a command in one line; return the exit status."""
     if isinstance(error, ColorizeGANError):
         folded = error
+    elif isinstance(error, ModuleNotFoundError) and not (error.name or "colorizegan").startswith("colorizegan"):
+        what = f"this command needs {error.name}, which is not installed"
+        folded = MissingExtraError(what, extra=EXTRAS.get(command, ""))
     elif message := getattr(error, "format_message", None):  # what Typer says of wrong arguments, in any version
         folded = UsageError(str(message()).rstrip("."), remedy="see --help")
     else:

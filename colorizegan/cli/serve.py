@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from colorizegan.cli.console import Voice, log_lines, require
+from colorizegan.cli.console import Voice, log_lines
 from colorizegan.cli.options import Debug, Model
 
 if TYPE_CHECKING:
@@ -36,10 +36,8 @@ def serve(
     debug: Debug = False,
 ) -> None:
     """Colorize in a web page and over HTTP, until Ctrl-C or SIGTERM."""
-    try:
-        from colorizegan.serve.server import serve as serve_http
-    except ModuleNotFoundError as error:
-        require("serve", error)
+    from colorizegan.serve.server import serve as serve_http
+
     voice = Voice(quiet=quiet)
     mount = page_of_server(voice) if page else None
     with ExitStack() as lines:
@@ -64,6 +62,6 @@ def page_of_server(voice: Voice) -> Callable[[FastAPI, Colorizer], Callable[[], 
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("colorizegan"):
             raise
-        voice.note("without the web page, which needs more packages: pip install 'colorizegan[ui]'")
+        voice.note('without the web page, which needs more packages: pip install ".[ui]"')
         return None
     return mount

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from colorizegan.cli.console import log_lines, put, require, say
+from colorizegan.cli.console import log_lines, put, say
 from colorizegan.cli.options import Debug
 from colorizegan.errors import UsageError
 from colorizegan.progress import progress_bar
@@ -61,11 +61,9 @@ def train(
     """Train a model on colour photos."""
     if output is None and not dry_run:
         raise UsageError("no folder for the run", remedy="give one with -o")
-    try:
-        from colorizegan.training.config import load_config
-        from colorizegan.training.loop import train as train_network
-    except ModuleNotFoundError as error:
-        require("train", error)
+    from colorizegan.training.config import load_config
+    from colorizegan.training.loop import train as train_network
+
     settings = load_config(preset, config, changes or [])
     if data:
         settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, sources=tuple(data)))
@@ -95,10 +93,8 @@ def export(
     debug: Debug = False,
 ) -> None:
     """Make a model bundle of a training run."""
-    try:
-        from colorizegan.training.export import export_bundle
-    except ModuleNotFoundError as error:
-        require("train", error)
+    from colorizegan.training.export import export_bundle
+
     with log_lines():
         export_bundle(
             checkpoint,
@@ -128,10 +124,8 @@ def finetune(
     debug: Debug = False,
 ) -> None:
     """Tune a model to your own colour photos (50 or more), and measure what that was worth."""
-    try:
-        from colorizegan.training.finetune import finetune as tune
-    except ModuleNotFoundError as error:
-        require("train,bench", error)
+    from colorizegan.training.finetune import finetune as tune
+
     command = shlex.join(["colorizegan", *sys.argv[1:]])
     with log_lines():
         tuned = tune(
@@ -162,52 +156,3 @@ def inspect(
     debug: Debug = False,
 ) -> None:
     """Count photos, sizes and kinds, gray, broken and nearly equal ones."""
-    try:
-        from colorizegan.data.survey import survey
-    except ModuleNotFoundError as error:
-        require("train", error)
-    with listed(photos) as found, progress_bar("", len(found)) as tick:
-        result = survey(found, lambda done, _: tick(done))
-    facts = result.facts()
-    if as_json:
-        put(json.dumps(facts))
-    else:
-        for name, value in facts.items():
-            text = ", ".join(f"{kind} {n:,}" for kind, n in value.items()) if isinstance(value, dict) else value
-            put(f"{name.replace('_', ' ')}: {f'{text:,}' if isinstance(text, int) else text}")
-        for verdict in ("gray", "broken"):
-            for key in result.named(verdict)[:10]:
-                put(f"  {verdict}: {key}")
-    if sheet is not None:
-        result.write_sheet(sheet)
-
-
-@data.command()
-def pack(
-    photos: Sources,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the shards go.")],
-    per_shard: Annotated[int, typer.Option(min=1, help="Photos in a shard.")] = 1000,
-    side: Annotated[
-        Optional[int], typer.Option(min=64, help="Reduce larger photos to this shorter side, px. [default: keep]")
-    ] = None,
-    debug: Debug = False,
-) -> None:
-    """Write photos into tar shards, without the broken ones."""
-    try:
-        from colorizegan.data.shards import pack as write_shards
-    except ModuleNotFoundError as error:
-        require("train", error)
-    with listed(photos) as found, progress_bar("", len(found)) as tick:
-        shards, broken = write_shards(
-            found, output, per_shard=per_shard, side=side, progress=lambda done, _: tick(done)
-        )
-    say(f"{len(found) - broken} photos in {len(shards)} shards -> {output}; {broken} broken")
-
-
-@contextmanager
-def listed(sources: list[str]) -> Iterator[list[Any]]:
-    """The photos of the sources; what comes from a URL or a pipe is kept for as long as this is open."""
-    from colorizegan.data.layouts import list_photos
-
-    with TemporaryDirectory(prefix="colorizegan-") as downloads:
-        yield list_photos(tuple(sources), Path(downloads))

@@ -36,8 +36,8 @@ def fetch_shard(address: str, folder: Path) -> Path:
     try:
         from webdataset.gopen import gopen
     except ModuleNotFoundError:
-        what = "shards by URL or pipe need webdataset, which is not installed"
-        raise MissingExtraError(what, remedy='pip install "colorizegan[train]"') from None
+        what = "a shard by URL or pipe needs webdataset, which is not installed"
+        raise MissingExtraError(what, extra="train") from None
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers([path])
     try:

@@ -165,9 +165,8 @@ class Inception:
             import torch_fidelity  # noqa: F401  # pyright: ignore[reportMissingImports]
             from torchmetrics.image.fid import FrechetInceptionDistance
         except ImportError:
-            raise MissingExtraError(
-                "FID needs torchmetrics and torch-fidelity", remedy="pip install torchmetrics torch-fidelity"
-            ) from None
+            what = "FID needs torchmetrics and torch-fidelity"
+            raise MissingExtraError(what, packages="torchmetrics torch-fidelity") from None
         try:
             metric = FrechetInceptionDistance(feature=2048, feature_extractor_weights_path=str(path))
         except Exception as error:  # torch.load and the port raise many kinds
@@ -186,7 +185,7 @@ def _torch() -> tuple[Any, Any]:
         import safetensors.torch
         import torch
     except ImportError:
-        raise MissingExtraError("feature distances need torch", remedy="pip install 'colorizegan[train]'") from None
+        raise MissingExtraError("a feature distance needs torch", extra="train") from None
     return torch, safetensors.torch
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_opening, label, uniform_filter
 
 from colorizegan.bench.measures.pixels import gradient
 from colorizegan.errors import DataError
@@ -100,8 +101,6 @@ def find_regions(lab: NDArray[np.float32], labels: Labels | None = None, key: st
     Detectors, for kinds that no photo of `labels` has: sky is blue, smooth and joined to the top edge; vegetation is
     green and textured. Water and skin have none: floors, walls and wood share their colours.
     """
-    from scipy.ndimage import binary_opening, uniform_filter
-
     labels = labels or Labels()
     marked, left = labels.of(key), set(KINDS) - labels.kinds
     texture = uniform_filter(np.pad(gradient(lab[..., :1]), ((0, 1), (0, 1)), mode="edge"), 9)
@@ -168,8 +167,6 @@ def _inside(shape: tuple[int, ...], boxes: list[Box]) -> NDArray[np.bool_]:
 
 def _pieces(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Numbers of the connected pieces of a mask from 1; 0 outside."""
-    from scipy.ndimage import label
-
     found: Any = label(mask)  # the pieces and their count; its types do not say so
     return found[0]
 
