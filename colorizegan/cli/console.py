@@ -12,3 +12,126 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from colorizegan.batch.plan import shown
+from colorizegan.errors import ColorizeGANError
+from colorizegan.progress import progress_bar
+
+if TYPE_CHECKING:
+    from colorizegan.batch.job import Result
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How much a command says, and in which form."""
+
+    as_json: bool = False
+    """One JSON line for each result to standard output, then a summary line."""
+    quiet: bool = False
+    """Nothing but errors to standard error."""
+    debug: bool = False
+    """Tracebacks too."""
+
+    def note(self, line: str) -> None:
+        """Say something that is no error."""
+        if not self.quiet:
+            say(line)
+
+
+@dataclass
+class Summary:
+    """Counts of a run."""
+
+    done: int = 0
+    skipped: int = 0
+    failed: int = 0
+
+
+def say(line: str) -> None:
+    """Write one line to standard error. File names may hold anything: what could steer a terminal is replaced."""
+    sys.stderr.write("".join(c if c.isprintable() else "?" for c in line) + "\n")
+
+
+def put(line: str | bytes) -> None:
+    """Write one line to standard output; file names come out as the bytes that they are."""
+    raw = line if isinstance(line, bytes) else line.encode("utf-8", "surrogateescape")
+    sys.stdout.buffer.write(raw + b"\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def log_lines() -> Iterator[None]:
+    """While it is open, what the package logs from INFO upwards goes to standard error, a line a record."""
+    import logging  # here, because --help does without it
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            say(self.format(record))  # not a StreamHandler: a progress bar takes the place of sys.stderr
+
+    logger, handler = logging.getLogger("colorizegan"), Lines()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def show_results(results: Iterable[Result], total: int, voice: Voice) -> Summary:
+    """Say what becomes of every job while it happens, and at the end the counts.
+
+    A terminal gets a bar, and a line only for what was not done; anything else gets a line for each.
+    """
+    summary, start = Summary(), time.perf_counter()
+    bar = total > 1 and sys.stderr.isatty() and not voice.quiet
+    try:
+        with progress_bar("", total, shown=bar) as tick:
+            for result in results:
+                setattr(summary, result.status, getattr(summary, result.status) + 1)
+                show_result(result, voice, brief=bar)
+                tick(summary.done + summary.skipped + summary.failed, summary.skipped)
+    except (KeyboardInterrupt, SystemExit, ColorizeGANError):
+        voice.note(f"stopped: {counts(summary)}; the same command goes on from here")
+        raise
+    seconds = time.perf_counter() - start
+    if voice.as_json:
+        put(json.dumps({"summary": {**vars(summary), "seconds": round(seconds, 3)}}))
+    elif total > 1:
+        voice.note(f"{counts(summary)} in {seconds:.1f} s")
+    return summary
+
+
+def show_result(result: Result, voice: Voice, *, brief: bool) -> None:
+    source = shown(result.job.source)
+    if result.status == "failed":
+        if voice.debug and result.error is not None:
+            traceback.print_exception(result.error)
+        say(f"error: {result.reason}")
+    elif result.status == "skipped":
+        voice.note(f"{source}: {result.reason}")
+    elif not brief and not voice.as_json:
+        voice.note(f"{source} -> {result.job.target}")
+    for remark in result.remarks:
+        voice.note(f"{source}: {remark}")
+    if voice.as_json:
+        put(json.dumps(describe(result)))
+
+
+def describe(result: Result) -> dict[str, str | float | int | list[str] | None]:
+    """A result as its JSON line."""
+    height, width = result.shape or (None, None)
+    return {
+        "input": "-" if isinstance(result.job.source, bytes) else str(result.job.source),
+        "output": str(result.job.target),
+        "status": result.status,
+        "code": result.code,
+        "message": result.reason or None,
+        "remarks": list(result.remarks),
+        "width": width,
+        "height": height,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def counts(summary: Summary) -> str:
+    return f"{summary.done} done, {summary.skipped} skipped, {summary.failed} failed"

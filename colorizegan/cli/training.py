@@ -156,3 +156,48 @@ def inspect(
     debug: Debug = False,
 ) -> None:
     """Count photos, sizes and kinds, gray, broken and nearly equal ones."""
+    from colorizegan.data.survey import survey
+
+    with listed(photos) as found, progress_bar("", len(found)) as tick:
+        result = survey(found, lambda done, _: tick(done))
+    facts = result.facts()
+    if as_json:
+        put(json.dumps(facts))
+    else:
+        for name, value in facts.items():
+            text = ", ".join(f"{kind} {n:,}" for kind, n in value.items()) if isinstance(value, dict) else value
+            put(f"{name.replace('_', ' ')}: {f'{text:,}' if isinstance(text, int) else text}")
+        for verdict in ("gray", "broken"):
+            for key in result.named(verdict)[:10]:
+                put(f"  {verdict}: {key}")
+    if sheet is not None:
+        result.write_sheet(sheet)
+
+
+@data.command()
+def pack(
+    photos: Sources,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the shards go.")],
+    per_shard: Annotated[int, typer.Option(min=1, help="Photos in a shard.")] = 1000,
+    side: Annotated[
+        Optional[int], typer.Option(min=64, help="Reduce larger photos to this shorter side, px. [default: keep]")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Write photos into tar shards, without the broken ones."""
+    from colorizegan.data.shards import pack as write_shards
+
+    with listed(photos) as found, progress_bar("", len(found)) as tick:
+        shards, broken = write_shards(
+            found, output, per_shard=per_shard, side=side, progress=lambda done, _: tick(done)
+        )
+    say(f"{len(found) - broken} photos in {len(shards)} shards -> {output}; {broken} broken")
+
+
+@contextmanager
+def listed(sources: list[str]) -> Iterator[list[Any]]:
+    """The photos of the sources; what comes from a URL or a pipe is kept for as long as this is open."""
+    from colorizegan.data.layouts import list_photos
+
+    with TemporaryDirectory(prefix="colorizegan-") as downloads:
+        yield list_photos(tuple(sources), Path(downloads))
