@@ -11,6 +11,5 @@ onnx_entrant  ONNX colorizers of other projects
 report        JSON and Markdown tables, contact sheets
 page          the report as one HTML page (page.html is its template)
 charts        small charts as SVG
-human         the human test: trials, answers, the fooled rate with its interval
-human_server  serves its page (human.html) to this machine
+human         the human test: its page (human.html), the answers, the fooled rate with its interval
 """

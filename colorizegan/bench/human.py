@@ -1,18 +1,20 @@
-"""The human test: which of two pictures is the real photo? Trials, answers, and the fooled rate with its interval.
+"""The human test: which of two pictures is the real photo? Its page, the answers, and the fooled rate.
+
 
 As Zhang 2016 (section 3.1) and Isola 2017 (section 4.1): an observer sees the real photo and a colorized version of it
 for a second each, one after the other, and then says which was real. The fooled rate is the share of answers that take
-the colorized one for real; 50 % means that nobody can tell. `human_server.py` shows it all on a page.
+the colorized one for real; 50 % means that nobody can tell. The page (`human.html`) is one file that needs nothing
+else; it gives its answers back as a file of JSON lines.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import json
-import os
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from importlib.resources import files
 from itertools import cycle
 from pathlib import Path
 
@@ -20,34 +22,35 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.bench.entrants import Entrant
-from colorizegan.bench.protocols import Protocol, gray_of, prepare
+from colorizegan.bench.entrants import BASELINES, Entrant, open_entrant
+from colorizegan.bench.protocols import Protocol, find_protocol, gray_of, open_photos, prepare
 from colorizegan.bench.scoring import other_colours_of
 from colorizegan.color.lab import lab_of
 from colorizegan.data.photoset import PhotoSet
 from colorizegan.errors import DataError, OutputError, UsageError
+from colorizegan.files import write_atomic
 
 CHECK = "another photo"  # shows whether observers look: with the colours of another photo few are fooled
 CHECK_EVERY = 10  # trials
 PRACTICE_SHARE = 4  # a trial of practice for so many that count, as 10 for 40 in the papers
-LARGEST = 768  # px, longer side of what is shown
+LARGEST = 512  # px, longer side of what is shown: the page holds all pictures
+SHOWN = 1000  # ms that each picture is seen, as in the papers
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One pair of pictures."""
+    """One photo and whose version of it is shown beside it."""
 
     entrant: str
     photo: int
     """Its place in the test set."""
-    real_first: bool
     practice: bool
     """Not counted; the observer is told whether the answer was right."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One line of the file of answers."""
+    """One line of a file of answers."""
 
     session: str
     observer: str
@@ -81,51 +84,84 @@ class Rate:
     high: float
 
 
-class Study:
-    """The pictures of a human test and who sees which. Thread-safe.
+def write_human_test(
+    protocol: str,
+    data: Path | str,
+    entrants: Mapping[str, str],
+    page: Path,
+    *,
+    names: Path | None = None,
+    trials: int = 40,
+    seed: int = 0,
+    shown: int = SHOWN,
+) -> int:
+    """Write the page of a human test under a named protocol; returns how many pairs a person sees, practice included.
 
-    trials: how many count in a session; a quarter as many come before them as practice, and every tenth is a check of
-    attention (`CHECK`). No photo comes twice in a session. Raises UsageError where photos or entrants are too few.
+    protocol, data, entrants, names: as for `evaluate.evaluate`. trials: pairs that count; a quarter as many come before
+    them as practice, and every tenth is a check of attention (`CHECK`). seed: another one draws other photos. shown: ms
+    that each picture is seen. Raises UsageError where photos or entrants are too few, OutputError.
     """
+    chosen = find_protocol(protocol)
+    if clash := [name for name in entrants if name in BASELINES]:
+        raise UsageError(f"entrant name {clash[0]!r} is a baseline's", remedy="choose another name")
+    photos = open_photos(chosen, data, names=names)
+    drawn = draw_trials(len(photos.keys), list(entrants), trials, seed)
+    rivals = {name: open_entrant(spec, photos) for name, spec in entrants.items()}
+    content = {
+        "protocol": chosen.name,
+        "shown": shown,
+        "trials": [
+            {
+                "entrant": trial.entrant,
+                "photo": photos.keys[trial.photo],
+                "practice": trial.practice,
+                "pictures": [_uri(picture) for picture in pair(trial, photos, chosen, rivals)],
+            }
+            for trial in drawn
+        ],
+    }
+    # no < at all: a photo may be called </script> or <!--
+    text = json.dumps(content).replace("<", "\\u003c")
+    template = files("colorizegan.bench").joinpath("human.html").read_text(encoding="utf-8")
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(page, template.replace("{{content}}", text).encode())
+    except OSError as error:
+        raise OutputError(f"the page cannot be written ({error})", path=page) from None
+    return len(drawn)
 
-    def __init__(
-        self, photos: PhotoSet, protocol: Protocol, rivals: Mapping[str, Entrant], trials: int = 40, seed: int = 0
-    ) -> None:
-        count = len(photos.keys)
-        self.practice = trials // PRACTICE_SHARE
-        if not rivals:
-            raise UsageError("a human test needs somebody to judge", remedy="name one with --entrant NAME=PATH")
-        if trials < 1 or trials + self.practice > count:
-            need = trials + self.practice
-            text = f"{trials} trials and {self.practice} of practice need {need} photos, {count} are here"
-            raise UsageError(text, remedy=f"use --trials {max(1, count * PRACTICE_SHARE // (PRACTICE_SHARE + 1))}")
-        self.photos, self.protocol, self.rivals = photos, protocol, rivals
-        self.trials, self.seed = trials, seed
 
-    def session(self, number: int) -> list[Trial]:
-        """The trials of the session of that number, practice first; the same number gives the same trials."""
-        rng = np.random.default_rng([self.seed, number])
-        total = self.practice + self.trials
-        order = rng.permutation(len(self.photos.keys))[:total]
-        first = rng.permutation(np.arange(total) % 2 == 0)  # the real photo comes first in half of them
-        checks = range(self.practice + CHECK_EVERY - 1, total, CHECK_EVERY)
-        turns = cycle([*self.rivals][number % len(self.rivals) :] + [*self.rivals][: number % len(self.rivals)])
-        shown = [CHECK if i in checks else next(turns) for i in range(total)]
-        counted = rng.permutation(np.arange(self.practice, total)).tolist()  # so that checks come unforeseen
-        places = [*range(self.practice), *counted]
-        return [Trial(shown[p], int(order[i]), bool(first[i]), i < self.practice) for i, p in enumerate(places)]
+def draw_trials(photos: int, entrants: Sequence[str], trials: int, seed: int) -> list[Trial]:
+    """Which photos are shown in whose version, practice first; no photo twice. The same seed draws the same.
 
-    def pictures(self, trial: Trial) -> tuple[bytes, bytes]:
-        """The two pictures in the order they are shown, as PNG: nothing but the pixels tells them apart."""
-        key = self.photos.keys[trial.photo]
-        real = prepare(self.photos.read(key), self.protocol)
-        gray = gray_of(lab_of(real))
-        if trial.entrant == CHECK:
-            painted = other_colours_of(self.photos, self.protocol, (trial.photo + 1) % len(self.photos.keys), gray)
-        else:
-            painted = self.rivals[trial.entrant].colorize(key, gray).rgb
-        pair = (real, painted) if trial.real_first else (painted, real)
-        return _png(pair[0]), _png(pair[1])
+    The page shuffles the trials that count for every session, so that checks come unforeseen.
+    """
+    practice = trials // PRACTICE_SHARE
+    total = practice + trials
+    if not entrants:
+        raise UsageError("a human test needs somebody to judge", remedy="name one with --entrant NAME=PATH")
+    if trials < 1 or total > photos:
+        text = f"{trials} trials and {practice} of practice need {total} photos, {photos} are here"
+        raise UsageError(text, remedy=f"use --trials {max(1, photos * PRACTICE_SHARE // (PRACTICE_SHARE + 1))}")
+    order = np.random.default_rng(seed).permutation(photos)[:total]
+    checks = range(practice + CHECK_EVERY - 1, total, CHECK_EVERY)
+    turns = cycle(entrants)
+    return [
+        Trial(CHECK if place in checks else next(turns), int(photo), place < practice)
+        for place, photo in enumerate(order)
+    ]
+
+
+def pair(
+    trial: Trial, photos: PhotoSet, protocol: Protocol, rivals: Mapping[str, Entrant]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The real photo and the version of the trial's entrant, (H, W, 3) sRGB each."""
+    key = photos.keys[trial.photo]
+    real = prepare(photos.read(key), protocol)
+    gray = gray_of(lab_of(real))
+    if trial.entrant == CHECK:
+        return real, other_colours_of(photos, protocol, (trial.photo + 1) % len(photos.keys), gray)
+    return real, rivals[trial.entrant].colorize(key, gray).rgb
 
 
 def wilson(successes: int, total: int) -> tuple[float, float]:
@@ -166,42 +202,33 @@ def table(answers: Sequence[Answer]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def append_answer(path: Path, answer: Answer, lock: threading.Lock) -> None:
-    """Add one line to the file of answers, safe on disk when this returns. Raises OutputError."""
-    line = json.dumps(asdict(answer), ensure_ascii=False) + "\n"
-    try:
-        with lock, Path(path).open("a", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise OutputError(f"the answer cannot be written ({error})", path=path) from None
+def read_answers(paths: Sequence[Path]) -> list[Answer]:
+    """The answers of several files; one that is in two of them counts once.
 
-
-def read_answers(path: Path) -> list[Answer]:
-    """The answers in a file, none where it does not exist yet. Raises DataError with the number of a wrong line."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise DataError(f"the answers cannot be read ({error})", path=path) from None
-    answers: list[Answer] = []
+    Raises DataError for a file that cannot be read, with the number of a line that is no answer.
+    """
     types = {field.name: {"bool": bool, "int": int, "str": str}[str(field.type)] for field in fields(Answer)}
-    for number, line in enumerate(lines, start=1):
+    answers: list[Answer] = []
+    for path in paths:
         try:
-            entry = json.loads(line)
-        except ValueError:
-            entry = None
-        if not isinstance(entry, dict) or {name: type(value) for name, value in entry.items()} != types:
-            raise DataError(f"line {number} is no answer of a human test", path=path, remedy="give another file")
-        answers.append(Answer(**entry))
-    return answers
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"the answers cannot be read ({error})", path=path) from None
+        for number, line in enumerate(lines, start=1):
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                entry = None
+            if not isinstance(entry, dict) or {name: type(value) for name, value in entry.items()} != types:
+                raise DataError(f"line {number} is no answer of a human test", path=path, remedy="give another file")
+            answers.append(Answer(**entry))
+    return list(dict.fromkeys(answers))
 
 
-def _png(rgb: NDArray[np.uint8]) -> bytes:
+def _uri(rgb: NDArray[np.uint8]) -> str:
+    """A picture for the page, without loss: nothing but its colours tells it from the other one."""
     image = Image.fromarray(rgb)
     image.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
     data = io.BytesIO()
-    image.save(data, "PNG")
-    return data.getvalue()
+    image.save(data, "WEBP", lossless=True)
+    return "data:image/webp;base64," + base64.b64encode(data.getvalue()).decode()

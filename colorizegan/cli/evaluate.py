@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from colorizegan.cli.console import Voice, put, say
+from colorizegan.cli.console import Voice, put
 from colorizegan.cli.options import Debug, Quiet
 from colorizegan.errors import UsageError
 from colorizegan.progress import Tick, progress_bar
@@ -20,7 +20,9 @@ from colorizegan.progress import Tick, progress_bar
 
 
 def evaluate(
-    data: Annotated[str, typer.Option("--data", metavar="PATH", help="Folder or tar of the test photos.")],
+    data: Annotated[
+        Optional[str], typer.Option("--data", metavar="PATH", help="Folder or tar of the test photos.")
+    ] = None,
     protocol: Annotated[str, typer.Option(help="Which photos, and how they are cut.")] = "folder-256",
     entrants: Annotated[
         Optional[list[str]],
@@ -49,12 +51,15 @@ def evaluate(
         Optional[Path],
         typer.Option("--write-inputs", metavar="FOLDER", help="Only write the gray pictures, for other tools."),
     ] = None,
-    human: Annotated[bool, typer.Option("--human", help="Ask people which photo is real, on a page.")] = False,
-    answers: Annotated[
-        Optional[Path], typer.Option(metavar="FILE.jsonl", help="With --human: where their answers are kept.")
+    human: Annotated[
+        Optional[Path],
+        typer.Option(metavar="PAGE.html", help="Only write a page that asks people which photo is real."),
     ] = None,
     trials: Annotated[int, typer.Option(min=1, help="With --human: pairs of photos for each person.")] = 40,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="With --human: 0 is any free one.")] = 0,
+    answers: Annotated[
+        Optional[list[Path]],
+        typer.Option(metavar="FILE.jsonl", help="Only read what people answered on such a page; repeat."),
+    ] = None,
     workers: Annotated[Optional[int], typer.Option(min=1, help="Photos under way at once.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn at random.")] = 0,
     quiet: Quiet = False,
@@ -63,21 +68,22 @@ def evaluate(
     """Measure models against baselines; the table goes to standard output."""
     from colorizegan.bench import evaluate as bench
     from colorizegan.bench.entrants import parse_entrants
-    from colorizegan.bench.human_server import open_human_test
+    from colorizegan.bench.human import read_answers, table, write_human_test
     from colorizegan.bench.report import report_markdown
 
     voice = Voice(quiet=quiet)
+    if answers:
+        put(table(read_answers(answers)))
+        return
+    if data is None:
+        raise UsageError("no test photos", remedy="name a folder or a tar with --data")
     rivals = parse_entrants(entrants or [])
     if write_inputs is not None:
         written = bench.write_inputs(protocol, data, write_inputs, names=names, count=count)
         voice.note(f"{written} pictures -> {write_inputs}")
-    elif human:
-        if answers is None:
-            raise UsageError("no file for the answers", remedy="give one with --answers FILE.jsonl")
-        test = open_human_test(protocol, data, rivals, answers, names=names, trials=trials, seed=seed, port=port)
-        say(f"open {test.address} in a browser; Ctrl-C ends the test")
-        test.serve()
-        put(test.table())
+    elif human is not None:
+        pairs = write_human_test(protocol, data, rivals, human, names=names, trials=trials, seed=seed)
+        voice.note(f"{pairs} pairs -> {human}: open it in a browser; it gives a file for --answers")
     else:
         with ExitStack() as bar:
             ticks: list[Tick] = []

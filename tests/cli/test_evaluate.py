@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +11,6 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-import colorizegan
-from colorizegan.bench.human import read_answers
 from colorizegan.cli.main import app
 
 
@@ -76,9 +67,9 @@ def test_inputs_for_other_tools(photos: Path, tmp_path: Path):
         (["--data", "photos", "--regions", "none.tsv"], 1, "none.tsv: the table of regions cannot be read"),
         (["--data", "photos", "--squeezenet", "none"], 1, "none: no such file of SqueezeNet weights"),
         (["--data", "photos", "--inception", "none"], 1, "none: no such file of Inception weights"),
-        (["--data", "photos", "--human"], 2, "no file for the answers; give one with --answers FILE.jsonl"),
-        (["--data", "photos", "--human", "--answers", "a"], 2, "a human test needs somebody to judge"),
-        ([], 2, "Missing option '--data'"),
+        (["--data", "photos", "--human", "a.html"], 2, "a human test needs somebody to judge"),
+        (["--answers", "none.jsonl"], 1, "none.jsonl: the answers cannot be read"),
+        ([], 2, "no test photos; name a folder or a tar with --data"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -100,55 +91,16 @@ def test_mistakes_are_one_line(
     assert complaint in outcome.stderr
 
 
-@contextmanager
-def human_test(photos: Path, bundle: Path, answers: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """The command as a process, and the port that it serves at."""
-    given = ["--protocol", "folder-full", "--data", photos, "--entrant", f"A={bundle}"]
-    given += ["--human", "--answers", answers, "--trials", "4"]
-    command = [sys.executable, "-m", "colorizegan", "evaluate", *map(str, given)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(colorizegan.__file__).parents[1])}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    try:
-        assert process.stderr
-        line = process.stderr.readline()
-        found = re.fullmatch(r"open http://127\.0\.0\.1:(\d+)/ in a browser; Ctrl-C ends the test\n", line)
-        assert found, line
-        yield process, int(found[1])
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def post(port: int, path: str, body: dict[str, str | int]) -> dict[str, str | int]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-    reply = connection.getresponse()
-    found = json.loads(reply.read())
-    connection.close()
-    assert reply.status == 200, found
-    return found
-
-
-def test_a_human_test_from_start_to_table(photos: Path, tiny_bundle: Path, tmp_path: Path):
-    with human_test(photos, tiny_bundle, tmp_path / "a.jsonl") as (process, port):
-        session = post(port, "/session", {})["session"]
-        for trial in range(5):
-            post(port, "/answer", {"session": session, "trial": trial, "choice": 1, "milliseconds": 100})
-        post(port, "/finish", {})
-        out, err = process.communicate(timeout=20)
-    assert (process.returncode, err) == (0, "")
-    answers = read_answers(tmp_path / "a.jsonl")
-    fooled = sum(answer.fooled for answer in answers if not answer.practice)
-    assert f"| **A** | {100 * fooled / 4:.1f} |" in out
-
-
-def test_ctrl_c_ends_a_human_test_with_its_table(photos: Path, tiny_bundle: Path, tmp_path: Path):
-    with human_test(photos, tiny_bundle, tmp_path / "a.jsonl") as (process, port):
-        session = post(port, "/session", {})["session"]
-        for trial in range(2):
-            post(port, "/answer", {"session": session, "trial": trial, "choice": 2, "milliseconds": 100})
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
-    assert (process.returncode, err) == (0, "")
-    assert "| **A** |" in out
-    assert "/ 1 | 1 |" in out  # one of the two was practice
+def test_a_human_test_from_page_to_table(photos: Path, tiny_bundle: Path, tmp_path: Path):
+    page = tmp_path / "test.html"
+    given = ["--protocol", "folder-full", "--data", photos, "--entrant", f"A={tiny_bundle}"]
+    written = run(*given, "--human", page, "--trials", "4")
+    assert (written.exit_code, written.stdout) == (0, "")
+    assert written.stderr == f"5 pairs -> {page}: open it in a browser; it gives a file for --answers\n"
+    line = {"session": "s", "observer": "", "protocol": "folder-full", "photo": "p1", "real_first": True, "choice": 2}
+    line |= {"entrant": "A", "practice": False, "milliseconds": 9, "time": "2026-01-01T00:00:00Z"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(line) + "\n")
+    (tmp_path / "b.jsonl").write_text(json.dumps(line | {"session": "t", "choice": 1}) + "\n")
+    told = run("--answers", tmp_path / "a.jsonl", "--answers", tmp_path / "b.jsonl")
+    assert told.exit_code == 0
+    assert "| **A** | 50.0 | 9.5 .. 90.5 | 1 / 2 | 2 |" in told.stdout
