@@ -89,6 +89,8 @@ class OnePhoto:
     """Called when a page is written and its memory is free again."""
     shape: tuple[int, int] = (0, 0)
     """Height and width of the first page, once it is open."""
+    turned: int = 1
+    """EXIF orientation that the first page was stored with, once it is open."""
     remarks: list[str] = field(default_factory=list[str])
     """What the user should know of it, as clauses."""
     many: bool = False
@@ -103,6 +105,7 @@ class OnePhoto:
         """Read the first page; False where the photo is in colour and is to be left alone."""
         photo = self.first = self.reader.read(self.source, admit=self.admit)
         self.shape = photo.gray.shape[0], photo.gray.shape[1]
+        self.turned = photo.metadata.turned
         self.format = self.format or NEAREST.get(photo.format, photo.format)
         self.many = photo.format == self.format == "tiff" and photo.pages > 1
         self.count = photo.pages if self.many else 1

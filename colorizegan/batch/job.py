@@ -131,7 +131,8 @@ def write_result(run: Run, job: Job, photo: OnePhoto, facts: dict[str, Any]) -> 
                 raise Cancelled
             if isinstance(job.source, Path) and not run.settings.strip:
                 made = provenance(photo.colorizer, run.settings)
-                remark = carry_sidecar(job.source, target, made, overwrite=run.settings.overwrite)
+                anew, turned = run.settings.overwrite, photo.turned
+                remark = carry_sidecar(job.source, target, made, overwrite=anew, orientation=turned)
                 photo.remarks += [remark] if remark else []
             facts["output_sha256"] = sha256_of_file(file)
             note(run, Entry(**facts, status="writing"))

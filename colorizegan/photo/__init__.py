@@ -7,7 +7,11 @@ decode, encode  the one decoder that may read a file; one encoder a format
 luminance       decoded pixels -> brightness
 tone            neutral, toned, partly tinted, or in colour
 metadata        what a photo carries beside its pixels
-xmp, exif, tiff, containers  where files keep it: XMP and sidecars, EXIF, the pages of TIFF; JPEG, PNG and WebP
+xmp, xmp_edits  XMP packets and sidecars; what of them the result makes untrue
+exif, tiff, tiff_writer, containers, comments  where files keep it: EXIF, the pages of TIFF, JPEG, PNG, WebP, GIF
+size            what a picture takes, checked before anything is allocated for it
+complaints      what libvips says of damage that it passes over
+lab_tiff        TIFF in CIELAB
 reader          photos read in processes of their own: a decoder that crashes costs one photo
 reader_process  such a process
 """

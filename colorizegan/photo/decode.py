@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyvips
@@ -17,10 +17,8 @@ from numpy.typing import NDArray
 from PIL import BmpImagePlugin
 
 from colorizegan.errors import DecodeError, TooLargeError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+from colorizegan.photo.size import Size
+from colorizegan.photo.tiff import TiffPage
 
 # Blocks the loaders that libvips itself calls unsafe on hostile files, and drops its cache of operations: every photo
 # is read once, and a cache would only grow with them.
@@ -36,11 +34,11 @@ HARMLESS_IN_JPEG = re.compile(
 PLAIN_PNM_PIXELS = 25_000_000  # numbers as text take 30 times the memory
 RLE_BMP_PIXELS = 25_000_000  # Pillow unpacks these in Python
 
-Check = Callable[[int, int, int], None]
-"""check(width, height, pages) raises TooLargeError; called before any pixel is allocated."""
+Check = Callable[[Size], None]
+"""Raises TooLargeError or DecodeError; called before any pixel is allocated."""
 
 
-def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str, page: int = 0) -> pyvips.Image:
+def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str, page: TiffPage | None = None) -> pyvips.Image:
     """One page of a photo as a libvips image, its pixels not decoded yet where the decoder can wait.
 
     Args:
@@ -48,10 +46,10 @@ def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str, page: 
         format: from `sniff`.
         check: called with the size as soon as it is known.
         fail_on: "warning", "error" or "none": what libvips takes as the end; bytes that lack stay 0 with "none".
-        page: of a TIFF, from 0 on; of other formats the first is read.
+        page: of a TIFF; of other formats, and where a TIFF is damaged, the first is read.
 
     Raises:
-        TooLargeError: from `check`.
+        TooLargeError, DecodeError: from `check`.
         Exception: whatever the decoder raises; `read_photo` folds it.
     """
     if format == "bmp":
@@ -72,9 +70,13 @@ def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str, page: 
         source = pyvips.Source.new_from_memory(stream.getvalue())
     else:
         source = pyvips.Source.new_from_descriptor(stream.fileno())
-    which = {"page": page} if format == "tiff" else {}
+    which = {} if page is None else {"page": page.number}
     image = load(source, access="sequential", fail_on=fail_on, **which)
-    check(image.width, image.height, image.get("n-pages") if has_field(image, "n-pages") else 1)
+    bits = {"uchar": 8, "ushort": 16}.get(image.format, 32)
+    pages: Any = image.get("n-pages") if has_field(image, "n-pages") else 1
+    packed = page is None or page.compression != 1
+    bits = bits if page is None or packed else page.bits
+    check(Size(image.width, image.height, image.bands, bits, pages, packed))
     return image
 
 
@@ -85,17 +87,19 @@ def has_field(image: pyvips.Image, name: str) -> bool:
 
 def _open_bmp(stream: BinaryIO, check: Check, pad: bool) -> pyvips.Image:
     stream.seek(0)
-    head = stream.read(34)
-    if pad:  # zeros for the rows that lack; the check comes first as they have to be allocated
-        width, height = (int.from_bytes(head[i : i + 4], "little", signed=True) for i in (18, 22))
-        check(abs(width), abs(height), 1)
-        stream = io.BytesIO(head + stream.read() + bytes(4 * (abs(width) + 4) * abs(height)))
+    head = stream.read(30)
+    bits = int.from_bytes(head[24:26] if head[14] == 12 else head[28:30], "little")  # the oldest header has 12 bytes
     stream.seek(0)
     # The class itself, not Image.open: that warns of pictures over 89 Mpx, and we have our own limits.
     image = BmpImagePlugin.BmpImageFile(stream)
-    check(image.width, image.height, 1)
-    if head[30:34] in (b"\1\0\0\0", b"\2\0\0\0") and image.width * image.height > RLE_BMP_PIXELS:
+    runs = image.info.get("compression") in (1, 2)
+    check(Size(image.width, image.height, 1, bits, packed=runs))
+    if runs and image.width * image.height > RLE_BMP_PIXELS:
         raise TooLargeError(f"is a run-length BMP of {image.width} x {image.height} px", remedy="convert it to PNG")
+    if pad:  # zeros for the rows that lack
+        stream.seek(0)
+        whole = (image.width * bits + 31) // 32 * 4 * image.height
+        image = BmpImagePlugin.BmpImageFile(io.BytesIO(stream.read() + bytes(whole)))
     image.load()
     mode = "L" if image.mode in ("1", "L") else "RGBA" if image.mode == "RGBA" else "RGB"
     result = _from_array(np.asarray(image.convert(mode)))
@@ -111,7 +115,7 @@ def _open_heic(stream: BinaryIO, check: Check) -> pyvips.Image:
         raise DecodeError("is HEIC, which needs the package pi-heif", remedy="run: pip install pi-heif") from None
     stream.seek(0)
     image = pi_heif.open_heif(stream, convert_hdr_to_8bit=False)
-    check(image.size[0], image.size[1], 1)
+    check(Size(image.size[0], image.size[1], 4, 16))
     # A copy: the array of pi-heif is a view of memory that goes with its image, which nothing else holds.
     result = _from_array(np.array(image))
     for name, field in (("exif", "exif-data"), ("xmp", "xmp-data"), ("icc_profile", "icc-profile-data")):
@@ -135,10 +139,10 @@ def _open_pnm(stream: BinaryIO, check: Check, pad: bool) -> pyvips.Image:
         numbers.append(int(token[1]))
         at = token.end()
     width, height, top = (*numbers, 1)[:3]
-    check(width, height, 1)
     if not 0 < top < 65536:
         raise DecodeError(f"its PNM header names the maximum {top}")
     bands = 3 if kind in (3, 6) else 1
+    check(Size(width, height, bands, 1 if kind in (1, 4) else 8 if top < 256 else 16, packed=False))
     needed = width * height * bands
     if kind <= 3:
         if needed > PLAIN_PNM_PIXELS:
@@ -154,11 +158,16 @@ def _open_pnm(stream: BinaryIO, check: Check, pad: bool) -> pyvips.Image:
         dtype = np.dtype(np.uint8 if top < 256 else ">u2")
         values = np.frombuffer(data, dtype, min((len(data) - at - 1) // dtype.itemsize, needed), at + 1)
     values = _padded(values, needed, pad)
+    lowest, highest = int(values.min()), int(values.max())
+    if lowest < 0 or highest > top:
+        if not pad:
+            raise DecodeError(f"holds the value {lowest if lowest < 0 else highest}, outside of its 0 .. {top}")
+        values = np.clip(values, 0, top)
     if kind in (1, 4):
-        values = 1 - np.minimum(values, 1)  # 1 is black here
+        values = 1 - values  # 1 is black here
     full = 255 if top < 256 else 65535
     if top != full:
-        values = (np.minimum(values, top).astype(np.uint32) * full + top // 2) // top
+        values = (values.astype(np.uint32) * full + top // 2) // top
     return _from_array(values.astype(np.uint8 if top < 256 else np.uint16).reshape(height, width, bands))
 
 
@@ -179,15 +188,16 @@ def _from_array(pixels: NDArray[Any]) -> pyvips.Image:
     return image.copy(interpretation=gray if bands < 3 else color)
 
 
-LONGEST_MESSAGE = 200  # characters of a decoder's own words
-
-
-def _is_harmless(error: pyvips.Error) -> bool:
+def is_harmless(error: pyvips.Error) -> bool:
+    """Whether all that a decoder of JPEG has to say is of bytes that do not belong there."""
     lines = _lines(error.detail)
     return bool(lines) and all(HARMLESS_IN_JPEG.search(line) for line in lines)
 
 
-def _words(error: Exception) -> str:
+LONGEST_MESSAGE = 200  # characters of a decoder's own words
+
+
+def words_of(error: Exception) -> str:
     """The decoder's own words, as short as they say something: the last of its messages is what ended it."""
     text = (error.detail or "its data are damaged") if isinstance(error, pyvips.Error) else str(error)
     lines = _lines(text) or [type(error).__name__]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from colorizegan.photo.containers import jpeg_with_metadata, photoshop_block, png_with_metadata, webp_with_metadata
 from colorizegan.photo.metadata import Metadata
-from colorizegan.photo.tiff import TiffWriter
+from colorizegan.photo.tiff_writer import TiffWriter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

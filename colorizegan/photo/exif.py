@@ -127,6 +127,17 @@ def read_directory(stream: BinaryIO | Block, order: str, start: int, big: bool, 
     return tags
 
 
+def find_value(stream: BinaryIO, order: str, start: int, big: bool, tag: int) -> int:
+    """Where the value of a tag stands that fits into its entry in the directory at `start`; 0 where it has none."""
+    stream.seek(start)
+    count_size, entry_size, before = (8, 20, 12) if big else (2, 12, 8)
+    count = min(unpack(order + ("Q" if big else "H"), stream.read(count_size), 0), MOST_TAGS)
+    data = stream.read(count * entry_size)
+    found = (at for at in range(0, len(data) - entry_size + 1, entry_size) if unpack(order + "H", data, at) == tag)
+    at = next(found, None)
+    return 0 if at is None else start + count_size + at + before
+
+
 def write_directories(
     outer: Tags, inner: dict[int, Tags], order: str, at: int, *, big: bool = False
 ) -> tuple[bytes, int]:

@@ -44,6 +44,7 @@ STARTS = {
     b"GIF89a": "gif",
     b"BM": "bmp",
 }
+RAW = "a raw file of a camera"
 # Named in the refusal, so that the user knows what there is.
 OTHERS = {
     b"%PDF": "a PDF document",
@@ -57,6 +58,14 @@ OTHERS = {
     b"\0\0\0\x0cJXL ": "a JPEG XL picture",
     b"\xff\x0a": "a JPEG XL picture",
     b"SIMPLE  =": "a FITS file",
+    b"IIRO": RAW,
+    b"IIRS": RAW,
+    b"MMOR": RAW,  # Olympus
+    b"IIU\0": RAW,  # Panasonic
+    b"FUJIFILMCCD-RAW": RAW,
+    b"FOVb": RAW,  # Sigma
+    b"\0MRM": RAW,  # Minolta
+    b"\x49\x49\x1a\0\0\0HEAP": RAW,  # the first of Canon
     b"DDS ": "a DirectDraw texture",
     b"\x76\x2f\x31\x01": "an OpenEXR picture",
     b"<svg": "an SVG drawing",
@@ -87,6 +96,8 @@ def sniff(head: bytes) -> str:
             return "avif"
         if brands & HEIC_BRANDS:
             return "heic"
+        if b"crx " in brands:
+            raise DecodeError(f"is {RAW}, whose picture is not read", remedy=READABLE)
         raise DecodeError("is a video or an unknown kind of HEIF, not a photo", remedy=READABLE)
     if re.match(rb"P[1-6][\s#]", head):
         return "pnm"

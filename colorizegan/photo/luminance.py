@@ -23,6 +23,7 @@ from colorizegan.photo.decode import has_field
 Pixels = NDArray[Any]
 
 STRIP = 1 << 18  # pixels a strip
+BLOCK = 16  # px; tiles have sides of multiples of it
 SAMPLE = 90_000  # pixels, about, of the sample
 INTENT: Any = {"intent": "relative", "black_point_compensation": True}
 
@@ -43,8 +44,16 @@ class Light:
     """Its ICC profile is damaged or does not fit it."""
 
 
-def read_luminance(image: pyvips.Image, *, colors_too: bool = False) -> Light:
+def read_luminance(
+    image: pyvips.Image, *, colors_too: bool = False, opacity: int | None = 0, lenient: bool = False
+) -> Light:
     """Decode an image; with `colors_too` keep its colours too, of one without colour channels as three equal ones.
+
+    Args:
+        image: from `colorizegan.photo.decode.open_image`.
+        colors_too: fill `Light.rgb`.
+        opacity: which of the channels after those of colour is the opacity, where there are any; None = none of them.
+        lenient: tiles that cannot be decoded are black.
 
     Raises:
         DecodeError: samples that are no 8- or 16-bit integers.
@@ -53,7 +62,7 @@ def read_luminance(image: pyvips.Image, *, colors_too: bool = False) -> Light:
     if image.format not in ("uchar", "ushort"):
         raise DecodeError(f"its samples are {image.format} numbers", remedy="convert it to 8 or 16 bit")
     dtype = np.dtype(np.uint8 if image.format == "uchar" else np.uint16)
-    colors, alpha, table, converted, useless = _to_gray_or_rgb(image)
+    colors, alpha, table, converted, useless = _to_gray_or_rgb(image, opacity)
     joined = colors if alpha is None else colors.bandjoin(alpha)
     height, width = image.height, image.width
     gray = np.empty((height, width), dtype)
@@ -76,7 +85,7 @@ def read_luminance(image: pyvips.Image, *, colors_too: bool = False) -> Light:
     # The next strip is decoded while the last ones are converted.
     with ThreadPoolExecutor(1) as worker:
         waiting: deque[Future[None]] = deque()
-        for top, pixels in _strips(joined, dtype, converted):
+        for top, pixels in _strips(joined, dtype, converted, lenient):
             if colors.bands > 1:
                 sample.append(pixels[-top % step :: step, ::step, :3].copy())
             waiting.append(worker.submit(take_in, top, pixels))
@@ -87,17 +96,38 @@ def read_luminance(image: pyvips.Image, *, colors_too: bool = False) -> Light:
     return Light(gray, mask, np.concatenate(sample) if sample else None, rgb, useless)
 
 
-def _strips(image: pyvips.Image, dtype: np.dtype[Any], converted: bool) -> Iterator[tuple[int, Pixels]]:
+def _strips(image: pyvips.Image, dtype: np.dtype[Any], converted: bool, lenient: bool) -> Iterator[tuple[int, Pixels]]:
     """(top row, pixels (rows, W, C)) from top to bottom."""
     rows = max(1, STRIP // image.width) * (8 if converted else 1)
+    if lenient:
+        rows = -(-rows // BLOCK) * BLOCK  # the edges of tiles lie on those of blocks
     region = pyvips.Region.new(image)
     for top in range(0, image.height, rows):
         count = min(rows, image.height - top)
-        if converted:  # worth the threads of libvips
-            buffer = image.crop(0, top, image.width, count).write_to_memory()
-        else:
-            buffer = region.fetch(0, top, image.width, count)
-        yield top, np.frombuffer(buffer, dtype).reshape(count, image.width, image.bands)
+        try:
+            if converted:  # worth the threads of libvips
+                buffer = image.crop(0, top, image.width, count).write_to_memory()
+            else:
+                buffer = region.fetch(0, top, image.width, count)
+            yield top, np.frombuffer(buffer, dtype).reshape(count, image.width, image.bands)
+        except pyvips.Error:
+            if not lenient:
+                raise
+            yield top, _what_can_be_read(image, region, top, count, dtype)
+
+
+def _what_can_be_read(image: pyvips.Image, region: pyvips.Region, top: int, rows: int, dtype: np.dtype[Any]) -> Pixels:
+    """A strip block by block; those that cannot be decoded stay 0."""
+    pixels = np.zeros((rows, image.width, image.bands), dtype)
+    for y in range(0, rows, BLOCK):
+        for x in range(0, image.width, BLOCK):
+            block = pixels[y : y + BLOCK, x : x + BLOCK]
+            try:
+                buffer = region.fetch(x, top + y, block.shape[1], block.shape[0])
+            except pyvips.Error:
+                continue
+            block[:] = np.frombuffer(buffer, dtype).reshape(block.shape)
+    return pixels
 
 
 def _luminance(rgb: Pixels) -> Pixels:
@@ -107,7 +137,9 @@ def _luminance(rgb: Pixels) -> Pixels:
     return rgb_to_gray(rgb)
 
 
-def _to_gray_or_rgb(image: pyvips.Image) -> tuple[pyvips.Image, pyvips.Image | None, Pixels | None, bool, bool]:
+def _to_gray_or_rgb(
+    image: pyvips.Image, opacity: int | None
+) -> tuple[pyvips.Image, pyvips.Image | None, Pixels | None, bool, bool]:
     """Colour bands as gray or sRGB, alpha, a table for gray values, are pixels converted, is the profile useless."""
     wide = image.format == "ushort"
     model = str(image.interpretation)
@@ -116,8 +148,8 @@ def _to_gray_or_rgb(image: pyvips.Image) -> tuple[pyvips.Image, pyvips.Image | N
     bands = {"b-w": 1, "grey16": 1, "cmyk": 4}.get(model, 3)
     if image.bands < bands:
         raise DecodeError(f"has {image.bands} channels, which {model} cannot have")
-    alpha = image[bands] if image.bands > bands else None
-    colors = image if alpha is None else image[:bands]
+    alpha = None if opacity is None or image.bands <= bands + opacity else image[bands + opacity]
+    colors = image if image.bands == bands else image[:bands]
     profile = cast(bytes, image.get("icc-profile-data")) if has_field(image, "icc-profile-data") else b""
     depth = 16 if wide else 8
     if bands == 1:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
+from colorizegan.photo.comments import read_comments
 from colorizegan.photo.containers import photoshop_block, photoshop_iptc, png_density
 from colorizegan.photo.decode import has_field
 from colorizegan.photo.exif import upright
 from colorizegan.photo.tiff import TiffPages, read_exif
+from colorizegan.photo.xmp import xmp_of_result
 
 
 @dataclass(frozen=True)
@@ -18,13 +20,13 @@ class Metadata:
     exif: bytes = b""
     """EXIF block from its byte-order mark on, orientation 1."""
     xmp: bytes = b""
-    """XMP packet."""
+    """XMP packet, without settings of editors, its regions upright."""
     iptc: bytes = b""
     """IPTC (IIM) records."""
     photoshop: bytes = b""
     """Photoshop resources (8BIM ...), which in JPEG hold the IPTC records."""
     comments: tuple[tuple[str, str], ...] = field(default=())
-    """(keyword, text) of PNG texts and JPEG comments (keyword "Comment")."""
+    """(keyword, text) of PNG texts, and comments of JPEG and GIF (keyword "Comment")."""
     density: tuple[float, float] | None = None
     """Pixels per mm, across and down."""
     profiled: bool = False
@@ -35,6 +37,8 @@ class Metadata:
     """Width and height of a TIFF's tiles; None where it is in strips."""
     big: bool = False
     """It was a BigTIFF."""
+    turned: int = 1
+    """EXIF orientation, 1 .. 8, that the photo was stored with; here it is upright."""
 
     def stripped(self) -> Metadata:
         """Without what may be private: density, profile and layout stay."""
@@ -77,28 +81,15 @@ def read_metadata(
         density = (density[1], density[0])
     found = Metadata(
         exif=upright(exif) if exif else b"",
-        xmp=blob("xmp-data"),
+        xmp=xmp_of_result(blob("xmp-data"), orientation),
         iptc=iptc or photoshop_iptc(photoshop),
         photoshop=photoshop,
-        comments=tuple(_comments(image)),
+        comments=tuple(read_comments(stream, format)),
         density=None if density == (1.0, 1.0) else density,  # 1 px per mm stands for "unknown" in libvips
         profiled=has_field(image, "icc-profile-data"),
         compression=str(image.get("compression")) if has_field(image, "compression") else "",
         tile=None if pages is None else pages.tile,
         big=pages is not None and pages.big,
+        turned=orientation if 1 <= orientation <= 8 else 1,
     )
     return found, orientation
-
-
-def _comments(image: Any) -> list[tuple[str, str]]:
-    """Texts of PNG (png-comment-<n>-<keyword>), comments of JPEG and GIF."""
-    found: list[tuple[str, str]] = []
-    for name in sorted(image.get_fields()):
-        if name.startswith("png-comment-"):
-            keyword = name.split("-", 3)[3]
-            if keyword != "XML:com.adobe.xmp":
-                found.append((keyword, str(image.get(name))))
-        elif name.startswith(("jpeg-comment", "gif-comment")):
-            value = image.get(name)
-            found.append(("Comment", value if isinstance(value, str) else bytes(value).decode("utf-8", "replace")))
-    return found

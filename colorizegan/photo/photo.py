@@ -23,6 +23,8 @@ class Limits:
     """Pages of a TIFF file."""
     frames: int = 10_000
     """Frames of an animation."""
+    channels: int = 64
+    """Of a pixel: colours, opacity, infrared, spot colours."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,22 +8,26 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import stat
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pyvips
-from pyvips import vips_lib
 
 from colorizegan.errors import ColorizeGANError, DecodeError, InputError, TooLargeError
-from colorizegan.photo.decode import _is_harmless, _words, open_image
+from colorizegan.photo.complaints import complaints
+from colorizegan.photo.decode import is_harmless, open_image, words_of
 from colorizegan.photo.formats import sniff
+from colorizegan.photo.lab_tiff import as_plain_channels, lab_to_srgb
 from colorizegan.photo.luminance import Light, read_luminance
 from colorizegan.photo.metadata import read_metadata
 from colorizegan.photo.photo import Limits, Photo
-from colorizegan.photo.tiff import find_pages
+from colorizegan.photo.size import Size, check_size
+from colorizegan.photo.tiff import TiffPage, find_pages
 from colorizegan.photo.tone import Tone, judge_tone
 
 if TYPE_CHECKING:
@@ -72,7 +76,8 @@ def read_photo(
         error.path = error.path or (None if path is None else str(path))
         raise
     except Exception as error:  # decoders raise whatever they please: OSError, ValueError, SyntaxError, struct.error
-        raise DecodeError(f"cannot be decoded ({_words(error)})", path=path, remedy=_REMEDY) from error
+        remedy = "copy it anew from its source" if allow_truncated else REMEDY
+        raise DecodeError(f"cannot be decoded ({words_of(error)})", path=path, remedy=remedy) from error
     if page is None and photo.pages > 1:
         what = "pages" if photo.format == "tiff" else "frames"
         log.warning("the photo has %d %s: the first is read", photo.pages, what)
@@ -81,7 +86,9 @@ def read_photo(
     return photo
 
 
-_REMEDY = "the file may be damaged; --allow-truncated takes what can be read"
+REMEDY = "the file may be damaged; --allow-truncated takes what can be read"
+CODES_OF_ANY_LENGTH = ("CCITT", "WebP")  # in TIFF: they hold a plain picture of any size in a few bytes
+UNREAD = re.compile("(is|are) not (configured|implemented|supported)|[Uu]nknown compression")
 
 
 def _open(path: Path) -> BinaryIO:
@@ -117,48 +124,57 @@ def _read(
         raise TooLargeError(f"has {size:,} bytes, over the limit of {limits.bytes:,}")
     format = sniff(stream.read(HEAD))
     pages = find_pages(stream, limits.pages) if format == "tiff" else None
-    frames = 1 if pages is None else len(pages.numbers)
+    frames = 1 if pages is None else len(pages.photos)
     page = page or 0
-    if pages is not None and page >= frames:
+    if page >= frames and pages is not None:
         raise DecodeError(f"has {frames} pages, no page {page + 1}")
+    this = None if pages is None else pages.photos[page]
+    pixels = stream if this is None or this.lab is None else as_plain_channels(stream, this)
 
-    def check(width: int, height: int, count: int) -> None:
+    def check(claimed: Size) -> None:
         nonlocal frames
-        if min(width, height, count) < 1:
-            raise DecodeError("holds a picture of no size")
-        if width * height > limits.pixels:
-            limit = f"over the limit of {limits.pixels / 1e6:.0f} Mpx"
-            raise TooLargeError(f"has {width} x {height} px, {limit}", remedy="make it smaller first")
-        most, what = (limits.pages, "pages") if format == "tiff" else (limits.frames, "frames")
-        if count > most:
-            raise TooLargeError(f"has {count:,} {what}, over the limit of {most:,}", remedy="split it first")
+        boundless = this is not None and this.compression_name in CODES_OF_ANY_LENGTH
+        check_size(claimed, limits, "webp" if boundless else format, size)
         if pages is None:
-            frames = count
+            frames = claimed.pages
         if admit is not None:
-            admit(width * height)
+            admit(claimed.pixels)
 
-    def decode(fail_on: str) -> tuple[pyvips.Image, Light]:
-        stream.seek(0)
-        vips_lib.vips_error_clear()  # what earlier photos left there is no news of this one
-        image = open_image(stream, format, check, fail_on, 0 if pages is None else pages.numbers[page])
-        if pages is not None and pages.premultiplied[page] and image.hasalpha():
-            top = 65535 if image.format == "ushort" else 255
-            image = image.unpremultiply(max_alpha=top).rint().cast(image.format)
-        return image, read_luminance(image, colors_too=colors_too)
+    def decode(fail_on: str) -> tuple[pyvips.Image, Light, list[str]]:
+        pixels.seek(0)
+        with complaints() if format == "tiff" else nullcontext() as heard:
+            image = open_image(pixels, format, check, fail_on, this)
+            if heard is not None:
+                heard.opened()
+            if this is not None:
+                image = _with_plain_colors(image, this)
+            opacity, lenient = 0 if this is None else this.opacity, fail_on == "none" and format == "tiff"
+            light = read_luminance(image, colors_too=colors_too, opacity=opacity, lenient=lenient)
+            found = [] if heard is None else heard.about_pixels
+        if found and fail_on != "none":
+            raise pyvips.Error("", found[-1])
+        return image, light, found
 
     remarks: list[str] = []
     # In JPEG libvips counts missing and wrong pixels as warnings; in other formats those are about metadata.
     strict = "warning" if format == "jpeg" else "error"
     try:
-        image, light = decode(strict)
+        image, light, _ = decode(strict)
     except (TooLargeError, MemoryError):
         raise
     except Exception as error:
-        if format == "jpeg" and isinstance(error, pyvips.Error) and _is_harmless(error):
-            image, light = decode("error")
+        if this is not None and UNREAD.search(str(error)):
+            raise DecodeError(
+                f"its compression ({this.compression_name}) is not read", remedy="save it with LZW, Deflate or none"
+            ) from None
+        if format == "jpeg" and isinstance(error, pyvips.Error) and is_harmless(error):
+            image, light, _ = decode("error")
         elif allow_truncated:
-            image, light = decode("none")
-            remarks.append(f"damaged ({_words(error)}): what can be read is taken")
+            image, light, _ = decode("none")
+            why = error.reason if isinstance(error, ColorizeGANError) else words_of(error)
+            if light.gray.min() == light.gray.max():
+                raise DecodeError(f"is damaged so that nothing can be read of it ({why})") from None
+            remarks.append(f"damaged ({why}): what can be read is taken")
         else:
             raise
 
@@ -168,6 +184,9 @@ def _read(
         remarks.append("its ICC profile is damaged or does not fit it: taken as sRGB")
     if tone.tinted:
         remarks.append(f"{tone.tinted:.0%} of it has a tint of its own (by hand, or stains), which is replaced")
+    if this is not None and this.extra:
+        what = "a channel" if this.extra == 1 else f"{this.extra} channels"
+        remarks.append(f"it has {what} beside colour and opacity (infrared, spot colours), left out")
     if pages is not None and pages.left_out and page == 0:
         remarks.append(f"{pages.left_out} of its pages are smaller copies or masks, which are left out")
     return Photo(
@@ -180,6 +199,17 @@ def _read(
         rgb=None if light.rgb is None else _turned(light.rgb, orientation),
         remarks=tuple(remarks),
     )
+
+
+def _with_plain_colors(image: pyvips.Image, page: TiffPage) -> pyvips.Image:
+    """As sRGB or gray, not multiplied by the opacity."""
+    if page.lab is not None:
+        image = lab_to_srgb(image, page)
+    if not page.premultiplied or page.opacity is None or image.bands <= page.channels + page.opacity:
+        return image
+    top = 65535 if image.format == "ushort" else 255
+    at = page.channels + page.opacity
+    return image.unpremultiply(max_alpha=top, alpha_band=at).rint().cast(image.format)
 
 
 def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -14,11 +14,11 @@ import pyvips
 
 from colorizegan.errors import OutputError
 from colorizegan.files import atomic_file
-from colorizegan.photo.decode import _words
+from colorizegan.photo.decode import words_of
 from colorizegan.photo.encode import Page, encode
 from colorizegan.photo.formats import NEAREST, WRITABLE, format_of_name
 from colorizegan.photo.photo import Photo
-from colorizegan.photo.tiff import TiffWriter
+from colorizegan.photo.tiff_writer import TiffWriter
 from colorizegan.photo.xmp import xmp_with_note
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def encode_pages(
         try:
             encode(Page(rgb, photo.alpha, kept, xmp), format, quality, file, tiff=writer, lost=lost)
         except pyvips.Error as error:
-            what = f"{width} x {height} px cannot be written as {format} ({_words(error)})"
+            what = f"{width} x {height} px cannot be written as {format} ({words_of(error)})"
             raise OutputError(what, remedy="use --format png or tiff") from None
         if photo.pages > 1 and (format != "tiff" or photo.format != "tiff"):
             what = "pages" if photo.format == "tiff" else "frames"

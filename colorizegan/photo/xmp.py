@@ -10,11 +10,14 @@ from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from colorizegan.files import write_atomic
+from colorizegan.photo.xmp_edits import turned_regions, without_settings
 
 ENDINGS = (".xmp", ".XMP")
 
 
-def carry_sidecar(source: Path, target: Path, note: Mapping[str, object], *, overwrite: bool) -> str:
+def carry_sidecar(
+    source: Path, target: Path, note: Mapping[str, object], *, overwrite: bool, orientation: int = 1
+) -> str:
     """Write the sidecar of a photo, if it has one, beside its result: the same packet with the note added.
 
     Args:
@@ -22,6 +25,7 @@ def carry_sidecar(source: Path, target: Path, note: Mapping[str, object], *, ove
         target: its result; the sidecar becomes `<target>.xmp`.
         note: see `colorizegan.photo.xmp.xmp_with_note`.
         overwrite: replace a sidecar that is there already and says something else.
+        orientation: EXIF's, 1 .. 8, of the photo as it was stored: the regions of faces are turned with the pixels.
 
     Returns:
         Why it was not carried, as a clause; "" where it was, or where there is none.
@@ -41,7 +45,7 @@ def carry_sidecar(source: Path, target: Path, note: Mapping[str, object], *, ove
     if b"</rdf:RDF>" not in packet:
         return f"its sidecar {found.name} is no XMP and stays behind"
     place = Path(f"{target}{ENDINGS[0]}")
-    carried = xmp_with_note(packet, note)
+    carried = xmp_with_note(xmp_of_result(packet, orientation), note)
     if os.path.lexists(place):
         try:
             if place.samefile(found) or (not overwrite and read_regular(place) != carried):
@@ -73,6 +77,20 @@ PACKET = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n<x:xmpmeta xmlns:x="adobe:ns:meta/">\n'
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end="w"?>'
 )
+
+
+def xmp_of_result(xmp: bytes, orientation: int) -> bytes:
+    """An XMP packet without what the result makes untrue: settings of editors, regions from before it was turned.
+
+    Args:
+        xmp: b"" = none; what is no UTF-8, or too long to be a description, is left as it is.
+        orientation: EXIF's, 1 .. 8, of the photo as it was stored.
+    """
+    try:
+        packet = xmp.decode() if len(xmp) <= LONGEST else ""
+    except UnicodeDecodeError:
+        packet = ""
+    return turned_regions(without_settings(packet), orientation).encode() if packet else xmp
 
 
 def xmp_with_note(xmp: bytes, note: Mapping[str, object]) -> bytes:

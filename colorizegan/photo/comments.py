@@ -1,0 +1,118 @@
+"""Texts that photos carry for people: those of PNG, comments of JPEG and GIF.
+
+libvips gives them too, but takes every text for UTF-8, which stops at the Latin-1 of PNG, and forgets those of JPEG.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+MOST = 1_000  # texts
+LONGEST = 1 << 20  # bytes of a text
+XMP = "XML:com.adobe.xmp"
+
+
+def read_comments(stream: BinaryIO, format: str) -> list[tuple[str, str]]:
+    """(keyword, text) of each text in a file; the keyword of a comment is "Comment". Damaged ones are left out.
+
+    Args:
+        stream: the file.
+        format: one of `colorizegan.photo.formats.FORMATS`.
+    """
+    readers = {"gif": _of_gif, "jpeg": _of_jpeg, "png": _of_png}
+    found: list[tuple[str, str]] = []
+    if format in readers:
+        for keyword, text in readers[format](stream):
+            if len(found) == MOST:
+                break
+            if text:
+                found.append((keyword, text))
+    return found
+
+
+def _text(raw: bytes) -> str:
+    """UTF-8, or where it is not, Latin-1; without the NUL that some programs put at the end."""
+    raw = raw.rstrip(b"\0")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _of_jpeg(stream: BinaryIO) -> Iterator[tuple[str, str]]:
+    """Segments COM before the picture (ITU-T T.81, B.2.4.5)."""
+    stream.seek(2)
+    while (marker := stream.read(2)) and marker[0] == 0xFF and len(marker) == 2:
+        if marker[1] == 0xFF:  # a byte of filling
+            stream.seek(-1, 1)
+            continue
+        if marker[1] in (0xD9, 0xDA):
+            return
+        size = int.from_bytes(stream.read(2), "big") - 2
+        if size < 0:
+            return
+        data = stream.read(size)
+        if marker[1] == 0xFE:
+            yield "Comment", _text(data)
+
+
+def _of_png(stream: BinaryIO) -> Iterator[tuple[str, str]]:
+    """Chunks tEXt, zTXt and iTXt (PNG, third edition, 11.3.3)."""
+    stream.seek(8)
+    while len(head := stream.read(8)) == 8 and head[4:] != b"IEND":
+        size = int.from_bytes(head[:4], "big")
+        if head[4:] not in (b"tEXt", b"zTXt", b"iTXt") or size > LONGEST:
+            stream.seek(size + 4, 1)
+            continue
+        keyword, _, rest = stream.read(size).partition(b"\0")
+        stream.seek(4, 1)
+        if head[4:] == b"tEXt":
+            text = rest.decode("latin-1")
+        elif head[4:] == b"zTXt":
+            text = _inflated(rest[1:]).decode("latin-1")
+        else:
+            raw = rest[2:].partition(b"\0")[2].partition(b"\0")[2]  # after the language and the translated keyword
+            text = _text(_inflated(raw) if rest[:1] == b"\1" else raw)
+        if keyword.decode("latin-1") != XMP:
+            yield keyword.decode("latin-1"), text
+
+
+def _inflated(data: bytes) -> bytes:
+    try:
+        unpacker = zlib.decompressobj()
+        text = unpacker.decompress(data, LONGEST)
+        return text if unpacker.eof else b""
+    except zlib.error:
+        return b""
+
+
+def _of_gif(stream: BinaryIO) -> Iterator[tuple[str, str]]:
+    """Comment extensions (GIF89a, 24)."""
+    stream.seek(10)
+    flags = stream.read(3)[:1]
+    stream.seek(_table(flags), 1)
+    while kind := stream.read(1):
+        if kind == b"\x21":
+            is_comment = stream.read(1) == b"\xfe"
+            data = b"".join(_blocks(stream))
+            if is_comment:
+                yield "Comment", _text(data[:LONGEST])
+        elif kind == b"\x2c":
+            flags = stream.read(9)[8:]
+            stream.seek(_table(flags) + 1, 1)
+            for _ in _blocks(stream):
+                pass
+        else:
+            return
+
+
+def _table(flags: bytes) -> int:
+    """Bytes of a table of colours."""
+    return 3 << (flags[0] % 8 + 1) if flags and flags[0] & 0x80 else 0
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    while (size := stream.read(1)) and size != b"\0":
+        yield stream.read(size[0])
