@@ -34,7 +34,7 @@ STAGES = (
     "{kind='pretrain_discriminator',images=80,size=48,batch=8},"
     "{kind='adversarial',images=160,size=48,batch=8,lr=1e-4,adversarial=0.1}]"
 )
-SETTINGS = (STAGES, "stopping.every=48", "data.holdout=2", "threads=1", "checkpoint_steps=1", "validate_minutes=1000")
+SETTINGS = (STAGES, "stopping.every=48", "data.holdout=2", "threads=1", "checkpoint_minutes=0", "validate_minutes=1000")
 
 
 def draw_photos(folder: Path, count: int = 21) -> Path:

@@ -28,11 +28,12 @@ from colorizegan.data.cache import PhotoCache, open_cache
 from colorizegan.data.layouts import list_photos
 from colorizegan.training import losses
 from colorizegan.training.augment import make_batch
-from colorizegan.training.config import Config, load_config
+from colorizegan.training.config import Config
+from colorizegan.training.configure import load_config
 from colorizegan.training.crops import Crops, Waiting, crop_batches
 from colorizegan.training.loop import train
 from colorizegan.training.networks.pix2pix import PatchDiscriminator, Pix2PixUNet, init_pix2pix
-from colorizegan.training.parallel import best_precision
+from colorizegan.training.precision import best_precision
 
 WARM = 2  # steps that are not counted: compiling, and the allocator's first round
 

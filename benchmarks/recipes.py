@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from colorizegan.data.photoset import PhotoSet
 from colorizegan.training.build import build_generator
 from colorizegan.training.checkpoint import load_newest
-from colorizegan.training.config import from_dict, load_config
+from colorizegan.training.configure import from_dict, load_config
 from colorizegan.training.lab import lab_to_rgb
 from colorizegan.training.loop import train
 from colorizegan.training.validate import predict_squares, score_squares

@@ -14,21 +14,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import distributed, nn
-from torch.nn import functional as F
+from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from colorizegan.data.cache import open_cache
 from colorizegan.data.layouts import list_photos
-from colorizegan.training import losses
 from colorizegan.training.augment import Batch, make_batch
 from colorizegan.training.build import build_discriminator, build_generator, parameter_groups
-from colorizegan.training.config import from_dict
+from colorizegan.training.configure import from_dict
 from colorizegan.training.crops import Crops, count_bins, split_holdout
 from colorizegan.training.networks.bins import SoftLabels, rebalancing_weights
-from colorizegan.training.networks.units import ColorOutput
-from colorizegan.training.parallel import share_norms
-from colorizegan.training.step import Answer, learning_rate
+from colorizegan.training.step import Objective, discriminator_step, generator_step, learning_rate
 
 
 def main() -> None:
@@ -48,7 +44,6 @@ def main() -> None:
     average = copy.deepcopy(generator)
     for net in (generator, discriminator):
         net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # torch's types omit it
-        share_norms(net, torch.device("cpu"))
     net_g = DistributedDataParallel(generator, broadcast_buffers=False)
     net_d = DistributedDataParallel(discriminator, broadcast_buffers=False)
     opt_g = torch.optim.AdamW(
@@ -58,7 +53,7 @@ def main() -> None:
         fused=True,
     )
     opt_d = torch.optim.Adam(discriminator.parameters(), stage.lr_discriminator, betas=(stage.beta1, 0.999), fused=True)
-    labels = SoftLabels()
+    objective = Objective(stage, "hinge", SoftLabels(), rebalance, clip=5.0)
     for step, start in enumerate(range(0, stage.images, stage.batch)):
         # The whole batch in both processes; each then keeps its half.
         rgb = torch.stack([crops[n] for n in range(start, start + stage.batch)])
@@ -67,22 +62,8 @@ def main() -> None:
         batch = Batch(*(x[rank * half : (rank + 1) * half] for x in whole))
         for group in opt_g.param_groups:
             group["lr"] = stage.lr * learning_rate(stage, start / stage.images) * group["factor"]
-        output = ColorOutput(*net_g(batch.L, batch.hint_ab, batch.hint_mask))
-        target, light = F.avg_pool2d(batch.ab, 2), F.avg_pool2d(batch.L_true, 2)
-
-        discriminator.requires_grad_(True)
-        opt_d.zero_grad()
-        losses.discriminator_loss(net_d(light, target), net_d(light, output.ab.detach()), "hinge").backward()
-        opt_d.step()
-
-        discriminator.requires_grad_(False)
-        opt_g.zero_grad()
-        answer = Answer(output, output.ab, target, light)
-        parts = losses.generator_losses(answer, batch, stage, labels, rebalance, None)
-        parts["adversarial"] = losses.generator_loss(discriminator(light, output.ab), "hinge")
-        torch.stack([getattr(stage, name) * part for name, part in parts.items()]).sum().backward()
-        nn.utils.clip_grad_norm_(generator.parameters(), 5.0)
-        opt_g.step()
+        _, outputs = generator_step(net_g, opt_g, [batch], [0], objective, discriminator)
+        discriminator_step(net_d, opt_d, outputs, objective)
         decay = min(config.ema, (1 + step) / (10 + step))
         with torch.no_grad():
             for mean, weight in zip(average.parameters(), generator.parameters(), strict=True):

@@ -80,7 +80,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished training run on them."""
-    from colorizegan.training.config import load_config
+    from colorizegan.training.configure import load_config
     from colorizegan.training.loop import train
 
     out = tmp_path_factory.mktemp("run")

@@ -30,7 +30,8 @@ from colorizegan.photo import decode as decoders
 from colorizegan.photo.photo import Limits
 from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.options import Options
-from colorizegan.training.config import PRESETS, Config, load_config
+from colorizegan.training.config import PRESETS, Config
+from colorizegan.training.configure import load_config
 from colorizegan.training.networks.squeezenet import SqueezeNetFeatures
 from colorizegan.training.networks.unet import SQUEEZENET_FIRES, Fire
 

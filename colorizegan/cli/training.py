@@ -61,7 +61,7 @@ def train(
     """Train a model on colour photos."""
     if output is None and not dry_run:
         raise UsageError("no folder for the run", remedy="give one with -o")
-    from colorizegan.training.config import load_config
+    from colorizegan.training.configure import load_config
     from colorizegan.training.loop import train as train_network
 
     settings = load_config(preset, config, changes or [])

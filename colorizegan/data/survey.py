@@ -26,7 +26,7 @@ _COMPARED = 20_000  # photos; near-duplicates are searched for among the first s
 
 
 @dataclass(frozen=True)
-class Seen:
+class PhotoFacts:
     """One photo, looked at."""
 
     verdict: str
@@ -46,7 +46,7 @@ class Survey:
     """All photos of a set."""
 
     photos: list[PhotoFile]
-    seen: list[Seen]
+    seen: list[PhotoFacts]
 
     def facts(self) -> dict[str, Any]:
         """Counts and distributions, ready for JSON; quantiles are the smallest, the quarters, and the largest."""
@@ -92,7 +92,7 @@ class Survey:
 
 def survey(photos: list[PhotoFile], progress: Callable[[int, int], None] | None = None) -> Survey:
     """Look at every photo, on all cores."""
-    seen: list[Seen] = []
+    seen: list[PhotoFacts] = []
     with in_order(look, photos, len(photos)) as results:
         for result in results:
             seen.append(result)
@@ -101,11 +101,11 @@ def survey(photos: list[PhotoFile], progress: Callable[[int, int], None] | None 
     return Survey(photos, seen)
 
 
-def look(photo: PhotoFile) -> Seen:
+def look(photo: PhotoFile) -> PhotoFacts:
     """One photo, as training will see it."""
     rgb = decode(photo, _SIDE)
     if rgb is None:
-        return Seen("broken", "unknown", (0, 0), 0.0, 0, None)
+        return PhotoFacts("broken", "unknown", (0, 0), 0.0, 0, None)
     with Image.open(io.BytesIO(read_bytes(photo)), formats=FORMATS) as image:
         kind, size = f"{image.format} {image.mode}", image.size
     colour = float(colorfulness(rgb))
@@ -114,7 +114,7 @@ def look(photo: PhotoFile) -> Seen:
     top, left = (height - min(height, width)) // 2, (width - min(height, width)) // 2
     square = rgb[top : top + min(height, width), left : left + min(height, width)]
     thumbnail = np.asarray(Image.fromarray(square).resize((_SIDE, _SIDE)))
-    return Seen(verdict, kind, size, colour, difference_hash(rgb), thumbnail)
+    return PhotoFacts(verdict, kind, size, colour, difference_hash(rgb), thumbnail)
 
 
 def _quantiles(values: list[int] | list[float], digits: int = 0) -> list[float]:

@@ -1,13 +1,17 @@
 """Training: photos -> a network -> a bundle. Needs the extra `train`; only here and in bench/ is torch imported.
 
-loop        train(config, out): one function read top to bottom
+loop        train(config, out): set up, then stage after stage, step after step
+run         a run under way: what happens between two steps
+state       where a run is, and its networks: what a checkpoint holds
 config      settings, presets in one table
+configure   preset, TOML and dotted overrides -> settings
+precision   bfloat16 or float32
 build       settings -> networks and optimizers
 networks/   the networks
 crops       photos -> batches of crops, and which photos are held out
 augment     crops -> what the network sees and what it must answer
 lab         sRGB <-> Lab on tensors
-step        the pieces of one training step
+step        generator_step, discriminator_step: the only places that call backward
 losses      adversarial, L1, rebalanced cross-entropy, perceptual
 parallel    several processes that train one network
 validate    scores, sample pictures and curves while it runs

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from colorizegan.errors import CheckpointError, ConfigError
 from colorizegan.model.bundle import open_bundle
-from colorizegan.training.checkpoint import load_checkpoint
+from colorizegan.training.checkpoint import Checkpoint, load_checkpoint, load_optimizer, optimizer_tensors
 from colorizegan.training.config import Config, NetworkConfig, Stage
 from colorizegan.training.networks.efficientnet import EfficientNetFeatures, start_recognizer
 from colorizegan.training.networks.pix2pix import PatchDiscriminator, Pix2PixUNet, init_pix2pix
@@ -18,6 +19,7 @@ from colorizegan.training.networks.squeezenet import SqueezeNetFeatures, start_e
 from colorizegan.training.networks.unet import ColorUNet
 from colorizegan.training.networks.zhang16 import Zhang16
 from colorizegan.training.restore import restore
+from colorizegan.training.step import learning_rate
 
 
 def build_generator(config: Config) -> nn.Module:
@@ -89,6 +91,40 @@ def build_discriminator(config: Config) -> PatchDiscriminator:
         init_pix2pix(net)
     _start(net, config, "discriminator")
     return net
+
+
+class Optimizers:
+    """Those of one stage, on fresh moments."""
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, stage: Stage, config: Config) -> None:
+        betas = (stage.beta1, 0.999)
+        self.generator = torch.optim.AdamW(
+            parameter_groups(generator, stage, config), betas=betas, weight_decay=config.weight_decay, fused=True
+        )
+        discriminator.requires_grad_(True)
+        self.discriminator = torch.optim.Adam(
+            discriminator.parameters(), stage.lr_discriminator, betas=betas, fused=True
+        )
+
+    def set_rates(self, stage: Stage, progress: float) -> float:
+        """The generator's learning rates at `progress` 0..1 of the stage; returns the factor on them."""
+        rate = learning_rate(stage, progress)
+        for group in self.generator.param_groups:
+            group["lr"] = stage.lr * rate * group["factor"]
+        for group in self.discriminator.param_groups:
+            group["lr"] = stage.lr_discriminator  # that of these settings, where a checkpoint had another
+        return rate
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Their moments, as a checkpoint names them."""
+        both = (("opt_g", self.generator), ("opt_d", self.discriminator))
+        return {f"{name}.{key}": t for name, optimizer in both for key, t in optimizer_tensors(optimizer).items()}
+
+    def load(self, saved: Checkpoint | None) -> None:
+        """Take the moments of a checkpoint, if there is one."""
+        if saved is not None:
+            load_optimizer(self.generator, saved.part("opt_g"))
+            load_optimizer(self.discriminator, saved.part("opt_d"))
 
 
 def parameter_groups(generator: nn.Module, stage: Stage, config: Config) -> list[dict[str, Any]]:

@@ -20,7 +20,6 @@ from torch.optim import Optimizer
 
 from colorizegan.errors import CheckpointError
 from colorizegan.files import remove_leftovers, write_atomic
-from colorizegan.training.parallel import like, whole
 
 _NAME = re.compile(r"step-(\d+)\.safetensors")
 KEPT = 2  # the newest one, and one to fall back on
@@ -135,9 +134,7 @@ def load_weights(net: nn.Module, saved: Checkpoint, part: str, path: Path) -> No
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
     """An optimizer's state as tensors named `<parameter number>.<quantity>`."""
     state = optimizer.state_dict()["state"]
-    return {
-        f"{i}.{name}": whole(torch.as_tensor(value)) for i, values in state.items() for name, value in values.items()
-    }
+    return {f"{i}.{name}": torch.as_tensor(value) for i, values in state.items() for name, value in values.items()}
 
 
 def load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
@@ -150,6 +147,6 @@ def load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
         if tensor.shape == parameters[int(i)].shape:
             # A fused step walks through memory: moments must lie there in the order of their parameter's numbers,
             # which for channels_last is not the order in the file.
-            own = like(tensor, parameters[int(i)])
+            own = torch.empty_like(parameters[int(i)], dtype=tensor.dtype).copy_(tensor)
         state.setdefault(int(i), {})[quantity] = own
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

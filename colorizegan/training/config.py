@@ -1,32 +1,28 @@
-"""Training settings: frozen dataclasses, presets in one table, TOML and dotted overrides in, JSON out.
-
-Every setting has a sentence; an unknown key or a value of another type is an error that names it.
-"""
+"""Training settings: frozen dataclasses, a sentence under each setting, presets in one table."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import sys
-from dataclasses import dataclass, field, is_dataclass, replace
-from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 from colorizegan.data.decode import MIN_COLORFULNESS, STORE_SIDE
 from colorizegan.errors import ConfigError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 STAGE_KINDS = ("pretrain_generator", "pretrain_discriminator", "adversarial")
 MIN_CROP = 48  # px; the discriminator sees half of it, and gives no patch on less than 24
 PIX2PIX_CROP = 256  # px; the published U-Net halves eight times
 
 
+class _Settings:
+    """What all groups of settings have in common."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+
 @dataclass(frozen=True)
-class DataConfig:
+class DataConfig(_Settings):
     """Which photos, and what is made of them."""
 
     sources: tuple[str, ...] = ()
@@ -48,7 +44,7 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
-class AugmentConfig:
+class AugmentConfig(_Settings):
     """How the gray picture is varied; the colours to be learned are those of the photo, times `chroma`."""
 
     flip: bool = True
@@ -62,7 +58,7 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
+class NetworkConfig(_Settings):
     """Generator and discriminator."""
 
     generator: str = "unet"
@@ -91,7 +87,7 @@ class NetworkConfig:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(_Settings):
     """One stretch of training with its own losses and rates."""
 
     kind: str = "pretrain_generator"
@@ -135,11 +131,11 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class LossConfig:
+class LossConfig(_Settings):
     """What is common to the losses of all stages."""
 
     gan: str = "hinge"
-    """"vanilla", "lsgan" or "hinge"."""
+    """"vanilla" or "hinge"."""
     rebalance: float = 0.5
     """lambda of the class rebalancing (Zhang 2016, eq. 4); 1 = none."""
     features: str = ""
@@ -148,7 +144,7 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
-class StoppingConfig:
+class StoppingConfig(_Settings):
     """When an adversarial stage ends before its time; the held-out photos decide (see stopping.py)."""
 
     every: int = 2_000
@@ -162,7 +158,7 @@ class StoppingConfig:
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(_Settings):
     """A whole run."""
 
     preset: str = "default"
@@ -187,18 +183,13 @@ class Config:
     ema: float = 0.999
     """Decay per step of the averaged weights, which are validated and exported."""
     threads: int = 0
-    """CPU threads; 0 = all."""
+    """CPU threads; 0 = all. For a training that shares the machine with other work."""
     log_every: int = 50
     """Steps between lines of the log."""
     validate_minutes: float = 10.0
     """Minutes between validations with sample pictures and curves."""
     checkpoint_minutes: float = 3.0
-    """Minutes between checkpoints."""
-    checkpoint_steps: int = 0
-    """Steps between checkpoints, in addition; 0 = by minutes alone."""
-    strategy: str = "auto"
-    """How several processes share the work: "ddp", "fsdp" (weights and optimizer states are split, too) or "auto",
-    which is "ddp"; without meaning for one process."""
+    """Minutes between checkpoints; 0 = after every step."""
     accumulate: int = 1
     """Parts in which a process takes its share of a batch: less memory, and the same step where no norm is over it."""
     tensorboard: bool = False
@@ -262,34 +253,6 @@ PRESETS: dict[str, Config] = {
 }
 
 
-def load_config(preset: str = "default", toml: Path | None = None, overrides: list[str] | None = None) -> Config:
-    """The settings of a run: a preset, changed by a TOML file, changed by `key=value` with dotted keys.
-
-    Args:
-        preset: a name in PRESETS.
-        toml: a file with the same structure as Config; `[[stages]]` replaces all stages of the preset.
-        overrides: such as "stages.0.images=1000" or "network.encoder=weights.safetensors"; values are TOML, or text.
-
-    Raises:
-        ConfigError: unknown preset, key or stage kind, a value of another type, an unreadable file.
-    """
-    if preset not in PRESETS:
-        raise ConfigError(f"no preset {preset!r}", remedy=f"use one of {', '.join(sorted(PRESETS))}")
-    config = PRESETS[preset]
-    if toml is not None:
-        try:
-            table = tomllib.loads(toml.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"cannot be read as TOML ({error})", path=toml) from None
-        config = _update(config, table, "")
-    for override in overrides or []:
-        key, equals, text = override.partition("=")
-        if not equals:
-            raise ConfigError(f"{override!r} is no setting", remedy="write it as key=value")
-        config = _set(config, key.split("."), _parse_value(text), key)
-    return check(config)
-
-
 def check(config: Config) -> Config:
     """The configuration itself, or ConfigError where its values contradict each other."""
     if not config.stages:
@@ -319,11 +282,10 @@ def check(config: Config) -> Config:
                 f"stages.{i}.judged_temperature is for two heads", remedy=f"set it to 0 with {config.network.generator}"
             )
     for name, value, allowed in (
-        ("losses.gan", config.losses.gan, ("vanilla", "lsgan", "hinge")),
+        ("losses.gan", config.losses.gan, ("vanilla", "hinge")),
         ("network.generator", config.network.generator, ("unet", "pix2pix", "zhang16")),
         ("network.discriminator_norm", config.network.discriminator_norm, ("batch", "spectral")),
         ("precision", config.precision, ("auto", "bf16-mixed", "32-true")),
-        ("strategy", config.strategy, ("auto", "ddp", "fsdp")),
     ):
         if value not in allowed:
             raise ConfigError(f"{name} is {value!r}", remedy=f"use one of {', '.join(allowed)}")
@@ -333,63 +295,3 @@ def check(config: Config) -> Config:
 def to_dict(config: Config) -> dict[str, Any]:
     """The configuration as JSON-ready data."""
     return json.loads(json.dumps(dataclasses.asdict(config)))
-
-
-def from_dict(table: dict[str, Any]) -> Config:
-    """The inverse of `to_dict`."""
-    return check(_update(Config(), table, ""))
-
-
-def _parse_value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        return text  # a bare word or path is itself
-
-
-def _set(node: Any, keys: list[str], value: Any, full: str) -> Any:
-    """A copy of `node` with the value at the dotted key replaced."""
-    head, rest = keys[0], keys[1:]
-    if isinstance(node, tuple):
-        index = int(head) if head.isdecimal() else len(node)
-        if index >= len(node) or not rest:
-            what = f"the list has {len(node)} entries, counted from 0; a list of numbers is set as a whole"
-            raise ConfigError(f"no setting {full!r}", remedy=what)
-        return (*node[:index], _set(node[index], rest, value, full), *node[index + 1 :])
-    known: set[str] = set(getattr(node, "__dataclass_fields__", ()))
-    if head not in known:
-        raise ConfigError(f"no setting {full!r}", remedy=f"known here: {', '.join(sorted(known)) or 'none'}")
-    if rest:
-        return replace(node, **{head: _set(getattr(node, head), rest, value, full)})
-    return _update(node, {head: value}, full.rpartition(".")[0])
-
-
-def _update(node: Any, table: dict[str, Any], prefix: str) -> Any:
-    """A copy of a dataclass with the values of a table, types checked."""
-    hints = get_type_hints(type(node))
-    changes: dict[str, Any] = {}
-    for key, value in table.items():
-        full = f"{prefix}.{key}" if prefix else key
-        if key not in hints:
-            raise ConfigError(f"no setting {full!r}", remedy=f"known here: {', '.join(sorted(hints))}")
-        changes[key] = _convert(hints[key], getattr(node, key), value, full)
-    return replace(node, **changes)
-
-
-def _convert(hint: Any, old: Any, value: Any, full: str) -> Any:
-    if is_dataclass(hint):
-        if isinstance(value, dict):
-            return _update(old, value, full)
-    elif get_origin(hint) is tuple:
-        inner = get_args(hint)
-        if isinstance(value, list | tuple):
-            if inner[-1] is not Ellipsis and len(value) != len(inner):
-                raise ConfigError(f"{full} needs {len(inner)} values, not {len(value)}")
-            empty = inner[0]() if isinstance(inner[0], type) and is_dataclass(inner[0]) else None
-            return tuple(_convert(inner[0], empty, item, f"{full}.{i}") for i, item in enumerate(value))
-    elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    elif isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
-        return value
-    wanted = "list" if get_origin(hint) is tuple else getattr(hint, "__name__", str(hint))
-    raise ConfigError(f"{full} is {value!r}", remedy=f"it must be of type {wanted}")

@@ -11,6 +11,7 @@ import hashlib
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,46 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from colorizegan.color.lab import rgb_to_lab
-from colorizegan.data.cache import PhotoCache
+from colorizegan.data.cache import PhotoCache, fingerprint, open_cache
+from colorizegan.data.layouts import list_photos
 from colorizegan.errors import DataError
+from colorizegan.progress import progress_bar
+from colorizegan.training.config import DataConfig
 from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres
+
+
+@dataclass(frozen=True)
+class TrainingPhotos:
+    """The photos of a run, decoded."""
+
+    store: PhotoCache
+    training: NDArray[np.int64]
+    """Indices of the photos to train on."""
+    held_out: NDArray[np.int64]
+    shares: NDArray[np.float64]
+    """(N,), share of epochs in which each photo is seen."""
+    digest: str
+    """Of the list of photos and of how they are stored; a resumed run must meet the same one."""
+
+    @property
+    def skipped(self) -> str:
+        """What was left out, in words."""
+        return ", ".join(f"{count} {why}" for why, count in self.store.skipped.items())
+
+
+def open_photos(config: DataConfig, cache: Path, *, shown: bool = True) -> TrainingPhotos:
+    """The photos that these settings name, decoded into the folder `cache` or found there. Raises DataError.
+
+    `shown`: with a progress bar.
+    """
+    photos = list_photos(config.sources, cache / "shards")
+    kept = (config.store_side, config.min_colorfulness)
+    with progress_bar("decoding photos", len(photos), shown=shown) as tick:
+        store = open_cache(photos, cache, *kept, progress=lambda done, _: tick(done))
+    apart = photos_of_sources(config.manifest, config.holdout_sources, store.keys) if config.holdout_sources else None
+    training, held_out = split_holdout(store.keys, config.holdout, apart)
+    shares = read_weights(config.weights, store.keys) * [photos[place].share for place in store.places]
+    return TrainingPhotos(store, training, held_out, shares, fingerprint(photos, *kept))
 
 
 def split_holdout(

@@ -10,14 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from colorizegan.training import losses
 from colorizegan.training.augment import make_batch
-from colorizegan.training.build import build_discriminator, build_generator
+from colorizegan.training.build import Optimizers, build_discriminator, build_generator
 from colorizegan.training.config import Config, Stage
 from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres
 from colorizegan.training.networks.units import count_parameters
-from colorizegan.training.parallel import best_precision
-from colorizegan.training.step import answer_to_judge, generate
+from colorizegan.training.precision import autocast, best_precision
+from colorizegan.training.step import Objective, discriminator_step, generate, generator_step, judged_heads
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def estimate(config: Config, timed: int = 2) -> Estimate:
         build_discriminator(config).to(device).train(),
     )
     every = sum(p.numel() for p in generator.parameters())
-    stages = [_stage(config, stage, generator, discriminator, device, precision, timed) for stage in config.stages]
+    stages = [_stage(config, stage, generator, discriminator, device, timed) for stage in config.stages]
     judge = count_parameters(discriminator)
     return Estimate(every, judge, count_parameters(generator), precision, device.type, stages)
 
@@ -90,10 +89,17 @@ def _stage(
     generator: nn.Module,
     discriminator: nn.Module,
     device: torch.device,
-    precision: str,
     timed: int,
 ) -> StageEstimate:
-    labels, rebalance = SoftLabels(device), torch.ones(len(ab_bin_centres()), device=device)
+    objective = Objective(
+        stage,
+        config.losses.gan,
+        SoftLabels(device),
+        torch.ones(len(ab_bin_centres()), device=device),
+        heads=judged_heads(generator, stage),
+        autocast=autocast(config.precision, device),
+    )
+    optimizers = Optimizers(generator, discriminator, stage, config)
     chance = torch.Generator().manual_seed(0)
     kept: dict[int, int] = {}  # storage -> bytes, of what the backward pass needs
 
@@ -105,21 +111,14 @@ def _stage(
     def step() -> None:
         rgb = torch.randint(0, 256, (stage.batch, 3, stage.size, stage.size), dtype=torch.uint8, generator=chance)
         batch = make_batch(rgb.to(device), config.augment, chance)
-        learns, uses_d = stage.kind != "pretrain_discriminator", stage.kind != "pretrain_generator"
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision.startswith("bf16")):
-            with torch.set_grad_enabled(learns):
-                answer = generate(generator, batch, stage.size, 0, answer_to_judge(generator, stage))
-            light, judged = answer.light, answer.judged
-            total = torch.zeros((), device=device)
-            if uses_d:
-                pair = discriminator(light, answer.target), discriminator(light, judged.detach())
-                losses.discriminator_loss(*pair, config.losses.gan).backward()
-            if learns:
-                parts = losses.generator_losses(answer, batch, stage, labels, rebalance, None)
-                total = torch.stack([total, *parts.values()]).sum()
-                if stage.kind == "adversarial":
-                    total = total + losses.generator_loss(discriminator(light, judged), config.losses.gan)
-                total.backward()
+        if stage.kind == "pretrain_discriminator":
+            with torch.no_grad():
+                outputs = [generate(generator, batch, 0, objective)]
+        else:
+            judge = discriminator if stage.kind == "adversarial" else None
+            _, outputs = generator_step(generator, optimizers.generator, [batch], [0], objective, judge)
+        if stage.kind != "pretrain_generator":
+            discriminator_step(discriminator, optimizers.discriminator, outputs, objective)
 
     with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
         step()

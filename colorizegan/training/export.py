@@ -31,7 +31,8 @@ from colorizegan.model.bundle import open_bundle
 from colorizegan.model.predictor import Predictor
 from colorizegan.training.build import build_unet
 from colorizegan.training.checkpoint import Checkpoint, load_checkpoint, load_newest
-from colorizegan.training.config import Config, from_dict, to_dict
+from colorizegan.training.config import Config, to_dict
+from colorizegan.training.configure import from_dict
 from colorizegan.training.networks.bins import ab_bin_centres
 from colorizegan.training.networks.unet import ColorUNet
 from colorizegan.training.networks.units import count_parameters
@@ -154,6 +155,7 @@ def _card(name: str, graph: _Graph, config: Config, facts: dict[str, Any]) -> di
     # Paths of one machine do not belong into a card that travels.
     settings["data"]["sources"] = [Path(source).name for source in config.data.sources]
     settings["data"]["weights"] = Path(config.data.weights).name
+    settings["data"]["manifest"] = Path(config.data.manifest).name
     settings["network"]["encoder"] = Path(config.network.encoder).name
     settings["network"]["recognizer_weights"] = Path(config.network.recognizer_weights).name
     settings["network"]["start"] = Path(config.network.start).name

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import lightning_fabric
 import numpy as np
 import scipy.ndimage  # noqa: F401  # the report needs it: better missed now than after the training
 import torch
@@ -39,12 +38,11 @@ from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
 from colorizegan.training.config import AugmentConfig, Config, Stage, to_dict
 from colorizegan.training.crops import Crops, count_bins, crop_batches
 from colorizegan.training.export import export_bundle
-from colorizegan.training.losses import generator_losses
 from colorizegan.training.networks.bins import SoftLabels, rebalancing_weights
 from colorizegan.training.networks.unet import ColorUNet
-from colorizegan.training.parallel import best_precision
+from colorizegan.training.precision import autocast
 from colorizegan.training.restore import Restored, restore
-from colorizegan.training.step import generate, learning_rate, update_average
+from colorizegan.training.step import Objective, generator_step, learning_rate, update_average
 from colorizegan.training.tuning_score import Steered, answer, best_chroma, mix_states
 from colorizegan.training.validate import holdout_squares, score_squares
 
@@ -201,17 +199,17 @@ def _train(
     """The averaged weights that steer best, and facts of the run for the checkpoint."""
     stage = config.stages[0]
     torch.set_num_threads(cpu_threads())
-    fabric = lightning_fabric.Fabric(accelerator="auto", devices=1, precision=best_precision("auto"))  # pyright: ignore[reportArgumentType]
-    device = fabric.device
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net = base.net
     net.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # torch's types omit it
     # Norms keep their statistics: those of a few hundred photos would replace those of all that the base has seen.
     net.eval()
     average = copy.deepcopy(net).requires_grad_(False)
     optimizer = torch.optim.AdamW(_groups(net, stage.lr), betas=(0.9, 0.99), weight_decay=config.weight_decay)
-    learner, optimizer = fabric.setup(net, optimizer)
-    labels = SoftLabels(device)
     rebalance = torch.from_numpy(rebalancing_weights(count_bins(store, training), REBALANCE)).to(device)
+    objective = Objective(
+        stage, config.losses.gan, SoftLabels(device), rebalance, clip=5.0, autocast=autocast("auto", device)
+    )
     squares = holdout_squares(store, steering, stage.size, base.detail)
     crops = Crops(store, training, np.ones(len(store)), stage.size, stage.crop, config.seed, base.detail)
 
@@ -237,13 +235,7 @@ def _train(
                 group["lr"] = group["full"] * learning_rate(
                     stage, min(1.0, (time.monotonic() - begun) / (60 * minutes))
                 )
-            given = generate(learner, batch, stage.size, step)
-            parts = generator_losses(given, batch, stage, labels, rebalance, None)
-            loss = torch.stack([getattr(stage, name) * part for name, part in parts.items()]).sum()
-            optimizer.zero_grad(set_to_none=True)
-            fabric.backward(loss)
-            nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-            optimizer.step()
+            generator_step(net, optimizer, [batch], [step], objective)
             update_average(average, net, config.ema, step)
             step += 1
             now = time.monotonic()

@@ -1,8 +1,9 @@
-"""Losses: pure functions from tensors to one scalar; ab in Lab units. Only the loop calls backward."""
+"""Losses: pure functions from tensors to one scalar; ab in Lab units. Only the step calls backward."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,24 +13,30 @@ from colorizegan.training.augment import Batch
 from colorizegan.training.config import Stage
 from colorizegan.training.lab import lab_to_rgb
 from colorizegan.training.networks.bins import SoftLabels
-from colorizegan.training.step import Answer
+from colorizegan.training.networks.units import ColorOutput
 
 Features = Callable[[Tensor], list[Tensor]]  # sRGB 0..1 (B, 3, H, W) -> feature maps, shallow to deep
-ADVERSARIAL_KINDS = ("vanilla", "lsgan", "hinge")
+ADVERSARIAL_KINDS = ("vanilla", "hinge")
+
+
+class GeneratorOutput(NamedTuple):
+    """What a generator made of a batch, and what that is compared with at the same size."""
+
+    colors: ColorOutput
+    judged: Tensor  # (B, 2, h, w), what the discriminator and the feature network are shown
+    target: Tensor  # (B, 2, h, w)
+    light: Tensor  # (B, 1, h, w)
 
 
 def discriminator_loss(real: Tensor, fake: Tensor, kind: str) -> Tensor:
     """What the discriminator minimises, from its logits on real and on generated pairs (any shape).
 
     "vanilla": -[log s(real) + log(1 - s(fake))] / 2 (Goodfellow 2014, eq. 1; halved as Isola 2017, 3.3);
-    "lsgan": [(real - 1)^2 + fake^2] / 2 (Mao 2017, eq. 9);
     "hinge": max(0, 1 - real) + max(0, 1 + fake) (Lim & Ye 2017).
     """
     real, fake = real.float(), fake.float()
     if kind == "vanilla":
         return (F.softplus(-real).mean() + F.softplus(fake).mean()) / 2
-    if kind == "lsgan":
-        return ((real - 1).square().mean() + fake.square().mean()) / 2
     if kind == "hinge":
         return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
     raise ValueError(f"kind must be one of {ADVERSARIAL_KINDS}, not {kind!r}")
@@ -38,14 +45,11 @@ def discriminator_loss(real: Tensor, fake: Tensor, kind: str) -> Tensor:
 def generator_loss(fake: Tensor, kind: str) -> Tensor:
     """What the generator minimises, from the discriminator's logits on its pairs.
 
-    "vanilla": -log s(fake), the non-saturating form (Goodfellow 2014, section 3); "lsgan": (fake - 1)^2;
-    "hinge": -fake.
+    "vanilla": -log s(fake), the non-saturating form (Goodfellow 2014, section 3); "hinge": -fake.
     """
     fake = fake.float()
     if kind == "vanilla":
         return F.softplus(-fake).mean()
-    if kind == "lsgan":
-        return (fake - 1).square().mean()
     if kind == "hinge":
         return -fake.mean()
     raise ValueError(f"kind must be one of {ADVERSARIAL_KINDS}, not {kind!r}")
@@ -100,7 +104,7 @@ def perceptual_loss(fake: list[Tensor], real: list[Tensor]) -> Tensor:
 
 
 def generator_losses(
-    answer: Answer,
+    output: GeneratorOutput,
     batch: Batch,
     stage: Stage,
     labels: SoftLabels,
@@ -109,18 +113,18 @@ def generator_losses(
 ) -> dict[str, Tensor]:
     """The generator's losses on one batch that do not need the discriminator, named as their weights in Stage."""
     parts: dict[str, Tensor] = {}
-    output, target = answer.output, answer.target
+    colors, target = output.colors, output.target
     if stage.l1 > 0:
-        parts["l1"] = smooth_l1_loss(output.ab, target, stage.huber) if stage.huber else l1_loss(output.ab, target)
-    if output.logits is not None and stage.classes > 0:
+        parts["l1"] = smooth_l1_loss(colors.ab, target, stage.huber) if stage.huber else l1_loss(colors.ab, target)
+    if colors.logits is not None and stage.classes > 0:
         # Every other position of the half-size ab: an average over more would mix the colours of two objects.
         index, weight = labels(F.avg_pool2d(batch.ab, 2)[:, :, ::2, ::2])
-        parts["classes"] = class_loss(output.logits, index, weight, rebalance)
+        parts["classes"] = class_loss(colors.logits, index, weight, rebalance)
     if stage.cast > 0:
-        parts["cast"] = cast_loss(answer.judged, target)
+        parts["cast"] = cast_loss(output.judged, target)
     if features is not None and stage.perceptual > 0:
         # At the full size, as the colours will be seen: joined with the light of the photo.
-        ab = F.interpolate(answer.judged.float(), batch.ab.shape[2:], mode="bilinear", align_corners=False)
+        ab = F.interpolate(output.judged.float(), batch.ab.shape[2:], mode="bilinear", align_corners=False)
         fake = lab_to_rgb(torch.cat((batch.L_true, ab), dim=1))
         with torch.no_grad():
             real = features(lab_to_rgb(torch.cat((batch.L_true, batch.ab), dim=1)))

@@ -17,6 +17,7 @@ from PIL import Image
 
 from colorizegan.errors import CheckpointError
 from colorizegan.files import write_atomic
+from colorizegan.training.state import RunState
 
 
 @contextmanager
@@ -49,14 +50,14 @@ class RunLog:
             # TensorBoard forgets what earlier files of the folder say of steps from `purge_step` on.
             self._board = TensorBoardLogger(folder, name="tensorboard", version="", purge_step=step + 1)
 
-    def record(self, event: str, state: dict[str, Any], values: dict[str, Any]) -> None:
+    def record(self, event: str, state: RunState, values: dict[str, Any]) -> None:
         """One line: an event with its place in the run and its values."""
-        head = {"event": event, "stage": state["stage"], "step": state["step"], "images": state["images"]}
+        head = {"event": event, "stage": state.stage, "step": state.step, "images": state.images}
         self._file.write(json.dumps(head | values) + "\n")
         self._file.flush()
         if self._board is not None:
             numbers = {f"{event}/{name}": value for name, value in values.items() if isinstance(value, int | float)}
-            self._board.log_metrics(numbers, state["step"])
+            self._board.log_metrics(numbers, state.step)
 
     def picture(self, path: Path, step: int) -> None:
         """The picture of a file, for TensorBoard."""

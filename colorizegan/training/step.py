@@ -1,46 +1,60 @@
-"""The pieces of a training step: the generator's answer, rates, means, the average of the weights, seeds."""
+"""One training step: the generator's on a batch, then the discriminator's on what it made; rates, averages, seeds."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
 
+from colorizegan.training import losses
 from colorizegan.training.augment import Batch
 from colorizegan.training.config import Stage
+from colorizegan.training.losses import GeneratorOutput
+from colorizegan.training.networks.bins import SoftLabels
 from colorizegan.training.networks.unet import BothHeads, ColorUNet
 from colorizegan.training.networks.units import ColorOutput
-from colorizegan.training.parallel import own_part
 
 
-class Answer(NamedTuple):
-    """The generator's answer, and what it is compared with at the same size, (B, 2, h, w) and (B, 1, h, w)."""
+@dataclass(frozen=True)
+class Objective:
+    """What the steps of a stage minimise, and in which precision."""
 
-    output: ColorOutput
-    judged: Tensor  # (B, 2, h, w), what the discriminator and the feature network are shown
-    target: Tensor
-    light: Tensor
+    stage: Stage
+    gan: str
+    """Kind of the adversarial loss; see losses.py."""
+    labels: SoftLabels
+    rebalance: Tensor
+    """(Q,), weights of the ab bins."""
+    features: losses.Features | None = None
+    """The fixed network of the perceptual distance."""
+    heads: BothHeads | None = None
+    """The answer that is judged, see `judged_heads`; None = the ab head's."""
+    clip: float | None = None
+    """Norm to which longer gradients of the generator are cut."""
+    autocast: AbstractContextManager[object] = field(default_factory=nullcontext)
+    """In which the networks are run; see precision.py."""
 
 
-def generate(net: nn.Module, batch: Batch, size: int, seed: int, heads: BothHeads | None = None) -> Answer:
-    """Colours for a batch of crops of `size` px; `seed` decides what is random inside the network.
-
-    `heads`: the answer that is judged; without, it is the ab head's.
-    """
+def generate(net: nn.Module, batch: Batch, seed: int, objective: Objective) -> GeneratorOutput:
+    """Colours for a batch of crops; `seed` decides what is random inside the network."""
     torch.manual_seed(seed)
-    output = ColorOutput(*net(batch.L, batch.hint_ab, batch.hint_mask))
-    shrink = size // output.ab.shape[2]  # 1, 2 or 4, by the network
+    with objective.autocast:
+        colors = ColorOutput(*net(batch.L, batch.hint_ab, batch.hint_mask))
+    colors = ColorOutput(colors.ab.float(), None if colors.logits is None else colors.logits.float())
+    shrink = batch.L.shape[2] // colors.ab.shape[2]  # 1, 2 or 4, by the network
     target, light = (F.avg_pool2d(x, shrink) if shrink > 1 else x for x in (batch.ab, batch.L_true))
-    return Answer(output, heads.of(output) if heads else output.ab, target, light)
+    return GeneratorOutput(colors, objective.heads.of(colors) if objective.heads else colors.ab, target, light)
 
 
-def answer_to_judge(net: nn.Module, stage: Stage) -> BothHeads | None:
+def judged_heads(net: nn.Module, stage: Stage) -> BothHeads | None:
     """What a stage shows to the discriminator and the feature network of a generator; None = the ab head's answer."""
     if stage.judged_temperature == 0:
         return None
@@ -48,22 +62,85 @@ def answer_to_judge(net: nn.Module, stage: Stage) -> BothHeads | None:
     return BothHeads(net, stage.judged_correction, stage.judged_temperature)
 
 
-def add_to(values: dict[str, Tensor], parts: dict[str, Tensor], pieces: int) -> None:
+def generator_step(
+    net: nn.Module,
+    optimizer: Optimizer,
+    pieces: Sequence[Batch],
+    seeds: Sequence[int],
+    objective: Objective,
+    discriminator: nn.Module | None = None,
+) -> tuple[dict[str, Tensor], list[GeneratorOutput]]:
+    """One step of the generator.
+
+    Args:
+        net: the generator as it is called in training (compiled, or in several processes).
+        pieces: the batch, in parts of one size whose gradients are added up.
+        seeds: one a piece, see `generate`.
+        discriminator: without its wrapper for several processes: it gets no gradients, and none are sent around.
+
+    Returns:
+        The losses by name, means over the batch, and what was made of each piece, without graph and logits.
+    """
+    stage = objective.stage
+    if discriminator is not None:
+        discriminator.requires_grad_(False)
+    optimizer.zero_grad(set_to_none=True)
+    values: dict[str, Tensor] = {}
+    outputs: list[GeneratorOutput] = []
+    for number, (piece, seed) in enumerate(zip(pieces, seeds, strict=True), 1):
+        with _gradients_stay(net, number < len(pieces)):
+            output = generate(net, piece, seed, objective)
+            parts = losses.generator_losses(
+                output, piece, stage, objective.labels, objective.rebalance, objective.features
+            )
+            if discriminator is not None:
+                with objective.autocast:
+                    verdict = discriminator(output.light, output.judged)
+                parts["adversarial"] = losses.generator_loss(verdict, objective.gan)
+            loss = torch.stack([getattr(stage, name) * part for name, part in parts.items()]).sum()
+            (loss / len(pieces)).backward()
+        _add(values, parts, len(pieces))
+        outputs.append(
+            output._replace(colors=ColorOutput(output.colors.ab.detach(), None), judged=output.judged.detach())
+        )
+    if objective.clip is not None:
+        nn.utils.clip_grad_norm_(net.parameters(), objective.clip)
+    optimizer.step()
+    return values, outputs
+
+
+def discriminator_step(
+    net: nn.Module, optimizer: Optimizer, outputs: Sequence[GeneratorOutput], objective: Objective
+) -> dict[str, Tensor]:
+    """One step of the discriminator on what the generator made of a batch in pieces; the loss by name.
+
+    Where both learn, the generator's step comes first, so that one pass of it serves both: the discriminator is one
+    batch behind (as in Karras et al. 2020), and each is judged by the other's latest weights.
+    """
+    net.requires_grad_(True)
+    optimizer.zero_grad(set_to_none=True)
+    values: dict[str, Tensor] = {}
+    for number, output in enumerate(outputs, 1):
+        with _gradients_stay(net, number < len(outputs)):
+            with objective.autocast:
+                real = net(output.light, output.target)
+                fake = net(output.light, output.judged.detach())
+            loss = losses.discriminator_loss(real, fake, objective.gan)
+            (loss / len(outputs)).backward()
+        _add(values, {"discriminator": loss}, len(outputs))
+    optimizer.step()
+    return values
+
+
+def _gradients_stay(net: nn.Module, quiet: bool) -> AbstractContextManager[object]:
+    """While `quiet`, several processes keep their gradients to themselves."""
+    return net.no_sync() if quiet and isinstance(net, DistributedDataParallel) else nullcontext()
+
+
+def _add(values: dict[str, Tensor], parts: dict[str, Tensor], pieces: int) -> None:
     """Add what one of some pieces of a batch contributes to the means over the batch."""
     for name, part in parts.items():
         values[name] = values.get(name, 0) + part.detach() / pieces
-
-
-@contextmanager
-def frozen_statistics(net: nn.Module, off: bool) -> Iterator[None]:
-    """Norms do not count what passes: it will pass again in the same step."""
-    norms = [] if off else [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    yield
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
 
 
 def learning_rate(stage: Stage, progress: float) -> float:
@@ -81,8 +158,7 @@ def update_average(average: nn.Module, generator: nn.Module, decay: float, step:
     The decay starts low, so that the random start is forgotten: min(decay, (1 + step) / (10 + step)).
     """
     decay = min(decay, (1 + step) / (10 + step))
-    means, weights = ([own_part(p) for p in net.parameters()] for net in (average, generator))
-    torch._foreach_lerp_(means, weights, 1 - decay)
+    torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), 1 - decay)
     for mean, buffer in zip(average.buffers(), generator.buffers(), strict=True):
         mean.copy_(buffer)
 

@@ -1,7 +1,7 @@
-"""When an adversarial stage has done enough: looks at the held-out photos, rules that end it, the look to go back to.
+"""When an adversarial stage has done enough: scores on the held-out photos, rules that end it, weights to go back to.
 
-Adversarial training gives colour and then overdoes it: skin turns orange first (DeOldify, "NoGAN"). Each look's weights
-are kept as a snapshot; when a rule is broken, or the stage is over, the best look that broke none is gone back to.
+Adversarial training gives colour and then overdoes it: skin turns orange first (DeOldify, "NoGAN"). The weights of each
+score are kept as a snapshot; when a rule is broken, or the stage is over, the best of those that broke none come back.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FEWEST = 200  # skin-coloured pixels; the hue of fewer says nothing
 
 
 @dataclass(frozen=True)
-class Look:
+class HoldoutScore:
     """Held-out scores after a step."""
 
     step: int
@@ -34,17 +34,17 @@ class Look:
     towards red; None where too few have."""
 
     def facts(self) -> dict[str, Any]:
-        """For the log and the checkpoint; `Look(**facts)` is the inverse."""
+        """For the log and the checkpoint; `HoldoutScore(**facts)` is the inverse."""
         return asdict(self)
 
 
-def look(generator: torch.nn.Module, squares: Tensor, device: torch.device, step: int) -> Look:
+def score_holdout(generator: torch.nn.Module, squares: Tensor, device: torch.device, step: int) -> HoldoutScore:
     """Scores of a generator (in eval mode) on held-out squares (N, 3, S, S) uint8."""
     L, truth, predicted, _ = predict_squares(generator, squares, device)
     scores = score_squares(L, truth, predicted)
     small = torch.nn.functional.interpolate(L, truth.shape[2:], mode="area")
     delta = scores["colorfulness"] - scores["colorfulness_truth"]
-    return Look(step, scores["auc_rebalanced"], delta, skin_turn(small, truth, predicted))
+    return HoldoutScore(step, scores["auc_rebalanced"], delta, skin_turn(small, truth, predicted))
 
 
 def skin_turn(L: Tensor, truth: Tensor, predicted: Tensor) -> float | None:
@@ -66,8 +66,8 @@ def skin_turn(L: Tensor, truth: Tensor, predicted: Tensor) -> float | None:
     return (hue_of(predicted) - hue_of(truth) + 180) % 360 - 180
 
 
-def broken_rule(start: Look, now: Look, config: StoppingConfig) -> str:
-    """Which rule a look breaks, in words with the figures; "" if none."""
+def broken_rule(start: HoldoutScore, now: HoldoutScore, config: StoppingConfig) -> str:
+    """Which rule a score breaks, in words with the figures; "" if none."""
     if start.skin_turn is not None and now.skin_turn is not None:
         # Away from the photos: a stage may well bring skin nearer to them.
         away = abs(now.skin_turn) - abs(start.skin_turn)
@@ -80,8 +80,8 @@ def broken_rule(start: Look, now: Look, config: StoppingConfig) -> str:
     return ""
 
 
-def best_look(looks: list[Look], config: StoppingConfig) -> Look:
-    """The look to keep: of those that broke no rule, the start among them, the one whose colourfulness is nearest to
-    the photos'; of equals the one of higher rebalanced AuC."""
-    allowed = [one for one in looks if not broken_rule(looks[0], one, config)]
+def best_score(scores: list[HoldoutScore], config: StoppingConfig) -> HoldoutScore:
+    """The weights to keep: of those that broke no rule, the start among them, those whose colourfulness is nearest to
+    the photos'; of equals those of higher rebalanced AuC."""
+    allowed = [one for one in scores if not broken_rule(scores[0], one, config)]
     return min(allowed, key=lambda one: (abs(one.delta_cf), -one.auc))

@@ -28,12 +28,12 @@ from colorizegan.model.bundle import open_bundle
 from colorizegan.model.predictor import Predictor
 from colorizegan.training.build import build_discriminator, build_generator
 from colorizegan.training.checkpoint import list_checkpoints, load_checkpoint, load_newest
-from colorizegan.training.config import from_dict, load_config
+from colorizegan.training.configure import from_dict, load_config
 from colorizegan.training.export import export_bundle
 from colorizegan.training.loop import train
 from colorizegan.training.networks.unet import ColorUNet
 from colorizegan.training.networks.units import annealed_mean
-from colorizegan.training.parallel import best_precision
+from colorizegan.training.precision import best_precision
 from colorizegan.training.step import learning_rate
 from colorizegan.training.validate import auc
 
@@ -104,7 +104,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) ->
 
 
 def test_kill_9_then_resume_equals_the_unbroken_run(run: Path, photos: Path, tmp_path: Path) -> None:
-    out, arguments = tmp_path / "run", command(photos, tmp_path / "run", STAGES, "--set", "checkpoint_steps=1")
+    out, arguments = tmp_path / "run", command(photos, tmp_path / "run", STAGES, "--set", "checkpoint_minutes=0")
     with (
         (tmp_path / "errors").open("wb") as errors,
         subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=errors) as process,
@@ -175,14 +175,14 @@ def test_a_run_is_not_overwritten_and_must_match(run: Path, photos: Path, tmp_pa
 @pytest.mark.parametrize("damage", ["torn", "one bit", "a line of text"])
 def test_a_damaged_checkpoint_is_passed_over_in_one_line(damage: str, run: Path, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    config = load_config("tiny", None, overrides(photos, "checkpoint_steps=1"))
+    config = load_config("tiny", None, overrides(photos, "checkpoint_minutes=0"))
     train(config, out, cache=run / "cache")
     last = list_checkpoints(out / "checkpoints")[-1]
     content = last.read_bytes()
     middle = len(content) // 2
     changed = content[:middle] + bytes([content[middle] ^ 16]) + content[middle + 1 :]
     last.write_bytes({"torn": content[:middle], "one bit": changed, "a line of text": b"not found\n"}[damage])
-    arguments = command(photos, out, STAGES, "--set", "checkpoint_steps=1", "--cache", str(run / "cache"), "--resume")
+    arguments = command(photos, out, STAGES, "--set", "checkpoint_minutes=0", "--cache", str(run / "cache"), "--resume")
     result = CliRunner().invoke(app, arguments[3:])
     assert result.exit_code == 0, result.stderr
     said = [line for line in result.stderr.splitlines() if "checkpoint" in line]

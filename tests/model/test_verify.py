@@ -20,7 +20,7 @@ from tiny_run import overrides
 from colorizegan.errors import ColorizeGANError
 from colorizegan.training.build import build_generator
 from colorizegan.training.checkpoint import checkpoint_path, load_checkpoint
-from colorizegan.training.config import load_config
+from colorizegan.training.configure import load_config
 from colorizegan.training.export import export_bundle
 from colorizegan.training.loop import train
 from colorizegan.training.networks.squeezenet import SqueezeNetFeatures

@@ -11,13 +11,14 @@ from tiny_run import overrides
 from colorizegan.errors import ConfigError, DataError
 from colorizegan.training.augment import make_batch
 from colorizegan.training.build import open_features
-from colorizegan.training.config import AugmentConfig, Stage, load_config
+from colorizegan.training.config import AugmentConfig, Stage
+from colorizegan.training.configure import load_config
 from colorizegan.training.loop import train
 from colorizegan.training.losses import generator_losses
 from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres
 from colorizegan.training.networks.efficientnet import Recognizer
 from colorizegan.training.networks.unet import BothHeads, ColorUNet
-from colorizegan.training.step import answer_to_judge, generate
+from colorizegan.training.step import Objective, generate, judged_heads
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -68,11 +69,12 @@ def test_the_judged_answer_teaches_both_heads(net: ColorUNet) -> None:
 
 
 def test_without_a_temperature_the_ab_head_is_judged(net: ColorUNet) -> None:
-    assert answer_to_judge(net, Stage()) is None
+    assert judged_heads(net, Stage()) is None
     rgb = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
     batch = make_batch(rgb, AugmentConfig(), torch.Generator().manual_seed(4))
-    answer = generate(net, batch, 64, 0)
-    assert torch.equal(answer.judged, answer.output.ab)
+    objective = Objective(Stage(), "hinge", SoftLabels(), torch.ones(len(ab_bin_centres())))
+    output = generate(net, batch, 0, objective)
+    assert torch.equal(output.judged, output.colors.ab)
 
 
 def test_the_perceptual_distance_pulls_towards_the_colours_of_the_photo(net: ColorUNet, colour_weights: Path) -> None:
@@ -84,11 +86,12 @@ def test_the_perceptual_distance_pulls_towards_the_colours_of_the_photo(net: Col
     stage = Stage(l1=0.0, classes=0.0, perceptual=1.0, judged_temperature=0.3)
     features, labels, rebalance = open_features(colour_weights), SoftLabels("cpu"), torch.ones(len(ab_bin_centres()))
     optimizer = torch.optim.Adam(net.parameters(), 1e-2)
-    heads = answer_to_judge(net, stage)
+    heads = judged_heads(net, stage)
     assert heads is not None
+    objective = Objective(stage, "hinge", labels, rebalance, features, heads)
     found = []
     for _ in range(12):
-        parts = generator_losses(generate(net, batch, 64, 0, heads), batch, stage, labels, rebalance, features)
+        parts = generator_losses(generate(net, batch, 0, objective), batch, stage, labels, rebalance, features)
         assert set(parts) == {"perceptual"}
         optimizer.zero_grad()
         parts["perceptual"].backward()
@@ -111,11 +114,11 @@ def test_a_run_with_both_is_steered_by_the_answer(photos: Path, colour_weights: 
     steps = [line for line in lines if line["event"] == "step"]
     assert all(line["perceptual"] > 0 for line in steps)
     assert {"adversarial", "discriminator"} <= set(steps[-1])
-    # The look is at the answer: another delta-CF than that of the ab head, which `validate` scores.
-    look = next(line for line in lines if line["event"] == "look")
+    # The answer is scored: another delta-CF than that of the ab head, which `validate` scores.
+    score = next(line for line in lines if line["event"] == "holdout")
     scores = next(line for line in lines if line["event"] == "validate")
     ab_head = scores["colorfulness"] - scores["colorfulness_truth"]
-    assert look["start"]["delta_cf"] != pytest.approx(ab_head, abs=1e-3)
+    assert score["start"]["delta_cf"] != pytest.approx(ab_head, abs=1e-3)
 
 
 def test_what_holds_no_feature_network_is_refused(tmp_path: Path, colour_weights: Path) -> None:

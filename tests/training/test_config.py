@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from colorizegan.errors import ConfigError
-from colorizegan.training.config import PRESETS, check, from_dict, load_config, to_dict
+from colorizegan.training.config import PRESETS, check, to_dict
+from colorizegan.training.configure import from_dict, load_config
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

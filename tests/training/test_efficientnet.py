@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from colorizegan.errors import CheckpointError, ConfigError, DataError
 from colorizegan.training.build import build_generator, build_unet, parameter_groups
 from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
-from colorizegan.training.config import NetworkConfig, load_config
+from colorizegan.training.config import NetworkConfig
+from colorizegan.training.configure import load_config
 from colorizegan.training.networks.efficientnet import (
     STAGES,
     WIDTHS,

@@ -10,7 +10,7 @@ import torch
 from typer.testing import CliRunner
 
 from colorizegan.cli.main import app
-from colorizegan.training.config import load_config
+from colorizegan.training.configure import load_config
 from colorizegan.training.estimate import estimate
 
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from colorizegan.training.config import PRESETS, Stage, load_config
+from colorizegan.training.config import PRESETS, Stage
+from colorizegan.training.configure import load_config
 from colorizegan.training.loop import train
 from colorizegan.training.networks.units import count_parameters
 from colorizegan.training.networks.zhang16 import Zhang16

@@ -8,9 +8,10 @@ from PIL import Image
 from tiny_run import overrides
 
 from colorizegan.training.checkpoint import list_checkpoints
-from colorizegan.training.config import load_config
+from colorizegan.training.configure import load_config
 from colorizegan.training.loop import train
 from colorizegan.training.runlog import RunLog
+from colorizegan.training.state import RunState
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -26,7 +27,7 @@ def steps_of(folder: Path, kind: str) -> dict[str, list[int]]:
 
 
 def test_a_run_shows_in_tensorboard_and_goes_on_there(photos: Path, tmp_path: Path) -> None:
-    config = load_config("tiny", None, overrides(photos, "tensorboard=true", "checkpoint_steps=1"))
+    config = load_config("tiny", None, overrides(photos, "tensorboard=true", "checkpoint_minutes=0"))
     train(config, tmp_path)
     scalars = steps_of(tmp_path, "scalars")
     assert scalars["step/l1"] == [1, 2, 3, 4, 5, 6, 9, 10]
@@ -42,14 +43,13 @@ def test_a_run_shows_in_tensorboard_and_goes_on_there(photos: Path, tmp_path: Pa
 def test_lines_of_a_lost_stretch_are_taken_back(tmp_path: Path) -> None:
     picture = tmp_path / "picture.png"
     Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(picture)
-    state = {"stage": 0, "step": 0, "images": 0}
     with RunLog(tmp_path, 0, tensorboard=True) as log:
         for step in (1, 2, 3):
-            log.record("step", state | {"step": step}, {"l1": float(step), "note": "words are for the file alone"})
+            log.record("step", RunState(step=step), {"l1": float(step), "note": "words are for the file alone"})
             log.picture(picture, step)
     with RunLog(tmp_path, 2, tensorboard=True) as log:
         assert (tmp_path / "log.jsonl").read_text().count("\n") == 2
-        log.record("step", state | {"step": 3}, {"l1": 30.0})
+        log.record("step", RunState(step=3), {"l1": 30.0})
     assert steps_of(tmp_path, "scalars") == {"step/l1": [1, 2, 3]}
     assert steps_of(tmp_path, "images") == {"samples": [1, 2]}
 

@@ -12,42 +12,47 @@ from tiny_run import overrides
 from colorizegan.errors import CheckpointError
 from colorizegan.training import loop, stopping
 from colorizegan.training.checkpoint import load_checkpoint, load_newest
-from colorizegan.training.config import StoppingConfig, load_config
-from colorizegan.training.stopping import Look, best_look, broken_rule, skin_turn
+from colorizegan.training.config import StoppingConfig
+from colorizegan.training.configure import load_config
+from colorizegan.training.stopping import HoldoutScore, best_score, broken_rule, skin_turn
 
-START = Look(step=100, auc=80.0, delta_cf=-8.0, skin_turn=2.0)
+START = HoldoutScore(step=100, auc=80.0, delta_cf=-8.0, skin_turn=2.0)
 
 
 @pytest.mark.parametrize(
     ("now", "words"),
     [
-        (Look(110, 80.0, -4.0, 5.9), ""),
-        (Look(110, 79.6, -0.1, None), ""),
-        (Look(110, 80.0, -4.0, 6.5), "hue of skin has turned 4.5 degrees away from that of the photos"),
-        (Look(110, 80.0, -4.0, -6.5), "turned 4.5 degrees away"),
-        (Look(110, 80.0, 0.5, 2.0), "delta-CF +0.50"),
-        (Look(110, 79.4, -4.0, 2.0), "AuC has fallen by 0.60 points"),
+        (HoldoutScore(110, 80.0, -4.0, 5.9), ""),
+        (HoldoutScore(110, 79.6, -0.1, None), ""),
+        (HoldoutScore(110, 80.0, -4.0, 6.5), "hue of skin has turned 4.5 degrees away from that of the photos"),
+        (HoldoutScore(110, 80.0, -4.0, -6.5), "turned 4.5 degrees away"),
+        (HoldoutScore(110, 80.0, 0.5, 2.0), "delta-CF +0.50"),
+        (HoldoutScore(110, 79.4, -4.0, 2.0), "AuC has fallen by 0.60 points"),
     ],
 )
-def test_each_rule_ends_the_stage(now: Look, words: str) -> None:
+def test_each_rule_ends_the_stage(now: HoldoutScore, words: str) -> None:
     assert words in broken_rule(START, now, StoppingConfig())
     assert bool(words) == bool(broken_rule(START, now, StoppingConfig()))
 
 
 def test_rules_where_the_start_says_little() -> None:
-    vivid = Look(100, 80.0, 3.0, None)
-    assert not broken_rule(vivid, Look(110, 80.0, 4.0, 20.0), StoppingConfig())  # nothing is crossed, no skin to go by
-    yellow = Look(100, 80.0, -8.0, 5.4)
-    assert not broken_rule(yellow, Look(110, 80.0, -8.0, 0.2), StoppingConfig())  # skin has come nearer to the photos'
+    vivid = HoldoutScore(100, 80.0, 3.0, None)
+    assert not broken_rule(
+        vivid, HoldoutScore(110, 80.0, 4.0, 20.0), StoppingConfig()
+    )  # nothing is crossed, no skin to go by
+    yellow = HoldoutScore(100, 80.0, -8.0, 5.4)
+    assert not broken_rule(
+        yellow, HoldoutScore(110, 80.0, -8.0, 0.2), StoppingConfig()
+    )  # skin has come nearer to the photos'
 
 
-def test_the_best_look_is_the_most_colourful_that_does_no_harm() -> None:
-    good, better = Look(110, 80.2, -5.0, 3.0), Look(120, 79.9, -2.0, 4.0)
-    orange, vivid = Look(130, 79.9, -1.0, -8.0), Look(140, 79.9, 0.1, 4.0)
-    assert best_look([START, good, better, orange, vivid], StoppingConfig()) == better
-    assert best_look([START, orange, vivid], StoppingConfig()) == START
-    assert best_look([START, better, Look(150, 80.0, -2.0, 4.0)], StoppingConfig()).step == 150
-    assert Look(**json.loads(json.dumps(better.facts()))) == better
+def test_the_best_weights_are_the_most_colourful_that_does_no_harm() -> None:
+    good, better = HoldoutScore(110, 80.2, -5.0, 3.0), HoldoutScore(120, 79.9, -2.0, 4.0)
+    orange, vivid = HoldoutScore(130, 79.9, -1.0, -8.0), HoldoutScore(140, 79.9, 0.1, 4.0)
+    assert best_score([START, good, better, orange, vivid], StoppingConfig()) == better
+    assert best_score([START, orange, vivid], StoppingConfig()) == START
+    assert best_score([START, better, HoldoutScore(150, 80.0, -2.0, 4.0)], StoppingConfig()).step == 150
+    assert HoldoutScore(**json.loads(json.dumps(better.facts()))) == better
 
 
 def test_the_turn_of_skin_is_from_the_photos_to_the_results() -> None:
@@ -63,23 +68,23 @@ def test_the_turn_of_skin_is_from_the_photos_to_the_results() -> None:
     assert skin_turn(L[..., :12], truth[..., :12], result[..., :12]) is None  # too little of it
 
 
-def test_a_run_goes_back_to_the_look_that_is_kept(
+def test_a_run_goes_back_to_the_weights_that_are_kept(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The third look breaks a rule: the stage ends there, long before its crops are used up, with the second look."""
+    """The third score breaks a rule: the stage ends there, before its crops are used up, with the second weights."""
     script = iter([-8.0, -3.0, 1.0])
 
-    def scripted(generator: torch.nn.Module, squares: torch.Tensor, device: torch.device, step: int) -> Look:
-        return Look(step, 80.0, next(script), None)
+    def scripted(generator: torch.nn.Module, squares: torch.Tensor, device: torch.device, step: int) -> HoldoutScore:
+        return HoldoutScore(step, 80.0, next(script), None)
 
-    monkeypatch.setattr(stopping, "look", scripted)
+    monkeypatch.setattr(stopping, "score_holdout", scripted)
     stages = (
         "stages=[{images=16,size=48,batch=8},{kind='adversarial',images=4000,size=48,batch=8,lr=1e-3,adversarial=0.1}]"
     )
     loop.train(load_config("tiny", None, overrides(photos, stages, "stopping.every=16")), tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    looks = [line for line in lines if line["event"] == "look"]
-    assert [(line["step"], line["delta_cf"], bool(line["broken"])) for line in looks] == [
+    scores = [line for line in lines if line["event"] == "holdout"]
+    assert [(line["step"], line["delta_cf"], bool(line["broken"])) for line in scores] == [
         (4, -3.0, False),
         (6, 1.0, True),
     ]
