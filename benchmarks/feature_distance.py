@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from colorizegan import Colorizer
 from colorizegan.bench.measures.features import SqueezeNet, distances
-from colorizegan.bench.protocols import PROTOCOLS, gray_of, prepare
+from colorizegan.bench.protocols import find_protocol, gray_of, prepare
 from colorizegan.color.lab import lab_of
 from colorizegan.data.photoset import PhotoSet
 
@@ -28,7 +28,7 @@ Features = NDArray[np.float32]
 
 def features_of(photos: Path, network: SqueezeNet, model: str, count: int) -> dict[str, Features]:
     """Features of the truth, of gray and of the model's results, (count, 512) each."""
-    protocol, colorizer = PROTOCOLS["photos-val-256"], Colorizer(model)
+    protocol, colorizer = find_protocol("benchmarks/protocols/photos-val-256.json"), Colorizer(model)
     opened = PhotoSet(photos)
     keys = opened.keys[:: max(1, len(opened.keys) // count)][:count]
     rows: dict[str, list[Features]] = {"truth": [], "gray": [], "model": []}

@@ -25,7 +25,7 @@ from colorizegan.model.network import Prediction
 BASELINES = ("gray", "mean colour", "another photo", "truth")
 
 
-class Painting(NamedTuple):
+class Colorization(NamedTuple):
     """An entrant's picture of one photo."""
 
     rgb: NDArray[np.uint8]
@@ -42,7 +42,7 @@ class Entrant(Interface):
     live: bool
     """It can colorize any picture, not only those of the test."""
 
-    def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Painting:
+    def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Colorization:
         """The entrant's picture of one photo, gray (H, W) uint8 neutral sRGB.
 
         size: shorter side that the network shall work at, px, where it has a choice; None = as the spec says.
@@ -144,10 +144,10 @@ class _Bundle:
             "size": self.size or network.card.working_size,
         }
 
-    def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Painting:
+    def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Colorization:
         # What Colorizer.colorize_gray does, with the network run once for both the picture and its confidence.
         prediction = self.colorizer.network.predict(self.colorizer.network_input(gray, size or self.size))
-        return Painting(merge(gray, prediction.ab, saturation=self.saturation), prediction)
+        return Colorization(merge(gray, prediction.ab, saturation=self.saturation), prediction)
 
 
 class _Onnx:
@@ -169,8 +169,8 @@ class _Onnx:
             "size": self.network.size,
         }
 
-    def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Painting:
-        return Painting(self.network.colorize(gray, size))
+    def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Colorization:
+        return Colorization(self.network.colorize(gray, size))
 
 
 class _Results:
@@ -190,13 +190,13 @@ class _Results:
             "sha256": self.results.digest(),
         }
 
-    def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Painting:
+    def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Colorization:
         rgb = np.asarray(self.results.read(self.key[key]), dtype=np.uint8)
         if rgb.shape[:2] != gray.shape:
             sizes = f"{rgb.shape[1]}x{rgb.shape[0]} px, the test photo {gray.shape[1]}x{gray.shape[0]}"
             text = f"result {self.key[key]} is {sizes}"
             raise DataError(text, path=self.results.source, remedy="colorize the pictures that --write-inputs gives")
-        return Painting(rgb)
+        return Colorization(rgb)
 
 
 def colour_with(gray: NDArray[np.uint8], ab: NDArray[np.float32]) -> NDArray[np.uint8]:

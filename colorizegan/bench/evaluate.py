@@ -22,7 +22,7 @@ from colorizegan.bench.measures.regions import KINDS, Labels
 from colorizegan.bench.page import choose_photos, report_page
 from colorizegan.bench.protocols import find_protocol, gray_of, open_photos, prepare
 from colorizegan.bench.report import Report, photos_csv, report_json, report_markdown, write_files
-from colorizegan.bench.scoring import Finding, Judge, Survey, survey_part
+from colorizegan.bench.scoring import PhotoScorer, PhotoScores, TestSetFacts, facts_of
 from colorizegan.bench.statistics import Score, compare, score
 from colorizegan.color.lab import lab_of
 from colorizegan.errors import OutputError, UsageError
@@ -56,7 +56,7 @@ def evaluate(
     """Score entrants, and the baselines that belong in every table, under a protocol.
 
     Args:
-        protocol: a name in `protocols.PROTOCOLS`.
+        protocol: a name in `protocols.PROTOCOLS`, or the .json file of one.
         data: folder or uncompressed tar of the photos, or the folder that holds the protocol's tar.
         entrants: name -> spec, as `entrants.open_entrant` reads it.
         out: folder for report.json, report.md, report.html and photos.csv; None writes nothing.
@@ -64,7 +64,7 @@ def evaluate(
         count: only the first so many photos; the report says so.
         mean_ab: colour of the baseline `mean colour`, e.g. of the training set; None = the protocol's, else the mean of
             this test set.
-        regions: table of marked sky, vegetation, water and skin (`semantics.Labels.read`); None = the protocol's own.
+        regions: table of marked sky, vegetation, water and skin (`regions.Labels.read`); None = the protocol's own.
         squeezenet: weights of SqueezeNet 1.0; with them the feature distances on it are measured (needs torch).
         inception: weights of the FID network; with them FID is measured (needs torchmetrics and torch-fidelity).
         stable: how many photos, from the first, to test stability on; 0 = none.
@@ -82,7 +82,7 @@ def evaluate(
     if clash := [name for name in entrants if name in BASELINES]:
         raise UsageError(f"entrant name {clash[0]!r} is a baseline's", remedy="choose another name")
     photos = open_photos(chosen, data, names=names, count=count)
-    labels = Labels.read(regions) if regions else Labels.shipped(chosen.regions) if chosen.regions else Labels()
+    labels = Labels.read(table) if (table := regions or chosen.regions) else Labels()
     networks = open_networks(squeezenet, inception)
     rivals = {name: open_entrant(spec, photos) for name, spec in entrants.items()}
     workers = workers or min(8, os.cpu_count() or 1)
@@ -91,20 +91,20 @@ def evaluate(
 
     with ThreadPoolExecutor(workers) as pool:
         # Look at the whole set: its mean colour, its colour frequencies, its digest.
-        survey = Survey.of(
-            list(_in_order(pool, lambda i: survey_part(photos.keys[i], photos, chosen), total, 4 * workers))
+        facts = TestSetFacts.of(
+            list(_in_order(pool, lambda i: facts_of(photos.keys[i], photos, chosen), total, 4 * workers))
         )
-        mean_from = "given" if mean_ab else "photos-train" if chosen.mean_ab else "this test set"
-        mean_ab = mean_ab or chosen.mean_ab or survey.mean_ab
-        judge = Judge(photos, chosen, rivals, survey, mean_ab, pair_up(total, seed), labels, networks, stable)
+        mean_from = "given" if mean_ab else "the protocol" if chosen.mean_ab else "this test set"
+        mean_ab = mean_ab or chosen.mean_ab or facts.mean_ab
+        scorer = PhotoScorer(photos, chosen, rivals, facts, mean_ab, pair_up(total, seed), labels, networks, stable)
 
         # Score photo by photo; only numbers are kept.
         everyone = [*BASELINES, *rivals]
-        findings: dict[str, list[Finding]] = {name: [] for name in everyone}
+        photo_scores: dict[str, list[PhotoScores]] = {name: [] for name in everyone}
         curves: dict[str, Curve] = {}
-        for done, found in enumerate(_in_order(pool, judge.judge, total, 4 * workers), start=1):
-            for name, (finding, curve) in found.items():
-                findings[name].append(finding)
+        for done, found in enumerate(_in_order(pool, scorer.score, total, 4 * workers), start=1):
+            for name, (own, curve) in found.items():
+                photo_scores[name].append(own)
                 curves[name] = Curve(*(a + b for a, b in zip(curves[name], curve, strict=True))) if done > 1 else curve
             if progress is not None:
                 progress(done, total)
@@ -112,12 +112,12 @@ def evaluate(
     # From columns to figures; one set of resamples for all, so that differences are paired.
     scores: dict[str, dict[str, Score]] = {}
     samples: dict[str, dict[str, NDArray[np.float64]]] = {}
-    columns = {name: _columns(findings[name]) for name in everyone}
+    columns = {name: _columns(photo_scores[name]) for name in everyone}
     for name in everyone:
         scores[name], samples[name] = score(columns[name], resamples, seed)
         of_set = {"palette": palette_distance(curves[name].colours, curves["truth"].colours)}
         for network in networks:
-            features, truth = (np.stack([f.features[network] for f in findings[who]]) for who in (name, "truth"))
+            features, truth = (np.stack([f.features[network] for f in photo_scores[who]]) for who in (name, "truth"))
             of_set |= distances(network, features, truth)
         scores[name] |= {metric: Score(value, math.nan, math.nan) for metric, value in of_set.items()}
     differences = compare(list(rivals), [name for name in BASELINES if name != "truth"], scores, samples)
@@ -126,7 +126,7 @@ def evaluate(
         protocol=chosen,
         complete=count is None,
         keys=photos.keys,
-        data_digest=survey.digest,
+        data_digest=facts.digest,
         mean_ab=mean_ab,
         mean_ab_source=mean_from,
         command=command,
@@ -147,7 +147,7 @@ def evaluate(
             "photos.csv": photos_csv(report),
         }
         write_files(Path(out), texts)  # before the page: figures that took long are safe first
-        write_files(Path(out), {"report.html": report_page(report, choose_photos(report), judge.shown)})
+        write_files(Path(out), {"report.html": report_page(report, choose_photos(report), scorer.shown)})
     return report
 
 
@@ -180,11 +180,11 @@ def pair_up(count: int, seed: int) -> NDArray[np.intp]:
     return pairing
 
 
-def _columns(findings: list[Finding]) -> dict[str, NDArray[np.float64]]:
+def _columns(photo_scores: list[PhotoScores]) -> dict[str, NDArray[np.float64]]:
     """Per-photo arrays (n, ...) of one entrant."""
     return {
-        **{key: np.array([f.columns[key] for f in findings]) for key in findings[0].columns},
-        **{key: np.stack([f.histograms[key] for f in findings]) for key in findings[0].histograms},
+        **{key: np.array([f.columns[key] for f in photo_scores]) for key in photo_scores[0].columns},
+        **{key: np.stack([f.histograms[key] for f in photo_scores]) for key in photo_scores[0].histograms},
     }
 
 

@@ -1,10 +1,16 @@
-"""Named test protocols: which photos, cut how, turned gray how. A figure is worth nothing without its protocol."""
+"""Named test protocols: which photos, cut how, turned gray how. A figure is worth nothing without its protocol.
+
+Those of the literature are here; benchmarks/protocols/ has those of this project's own photos, a file each, and anybody
+can write another.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +18,10 @@ from PIL import Image
 
 from colorizegan.color.lab import lightness_to_gray
 from colorizegan.data.photoset import PhotoSet
-from colorizegan.errors import DataError, UsageError
+from colorizegan.errors import ConfigError, DataError, UsageError
 
 Fit = Literal["cover", "crop", "squash", "none"]
+Filter = Literal["lanczos", "bicubic", "bilinear"]
 
 
 @dataclass(frozen=True)
@@ -32,15 +39,15 @@ class Protocol:
     """cover: shorter side scaled to `size`, then the centre cut; crop: the centre square cut, then scaled;
     squash: scaled to a square, aspect lost; none: full size."""
     size: int = 256
-    filter: Literal["lanczos", "bicubic", "bilinear"] = "lanczos"
+    filter: Filter = "lanczos"
     archive: str | None = None
     """Name of the tar to look for where --data is the folder that holds it."""
     needs_list: bool = False
     """The selection is a published list that the user must give."""
     source: str = ""
     """Where the literature uses it, and how sure that is."""
-    regions: str = ""
-    """Table of marked regions that comes with the package, for the semantic checks."""
+    regions: Path | None = None
+    """Table of marked regions, for the semantic checks."""
     mean_ab: tuple[float, float] | None = None
     """Colour of the baseline `mean colour`, Lab units; None = mean of the test set."""
 
@@ -56,40 +63,8 @@ class Protocol:
 
 
 _IMAGENET = "ImageNet (ILSVRC 2012) validation"
-_KODAK = "the 24 Kodak photos"
-_MCMASTER = "the 18 McMaster photos"
-_TRAINED = (1.9, 6.6)  # mean colour of photos-train: every fourth photo, each of one weight; standard error 0.1
 _PROTOCOLS = [
     # name, photos, count, total
-    Protocol(
-        "photos-val-256",
-        "the 1,500 held-out photos of photos-val.tar",
-        1500,
-        1500,
-        archive="photos-val.tar",
-        regions="regions_photos_val.tsv",
-        mean_ab=_TRAINED,
-    ),
-    Protocol(
-        "photos-unseen-256",
-        "the 420 photos of photos-unseen.tar: ten sources that nothing was trained on",
-        420,
-        420,
-        archive="photos-unseen.tar",
-        mean_ab=_TRAINED,
-    ),
-    Protocol(
-        "photos-coco-256",
-        "the 500 photos of photos-coco.tar, of MS COCO val2017",
-        500,
-        500,
-        archive="photos-coco.tar",
-        mean_ab=_TRAINED,
-    ),
-    Protocol("kodak-256", _KODAK, 24, 24, archive="kodak.tar", regions="regions_kodak.tsv", mean_ab=_TRAINED),
-    Protocol("mcmaster-256", _MCMASTER, 18, 18, archive="mcmaster.tar", mean_ab=_TRAINED),
-    Protocol("kodak-full", _KODAK, 24, 24, fit="none", archive="kodak.tar", mean_ab=_TRAINED),
-    Protocol("mcmaster-full", _MCMASTER, 18, 18, fit="none", archive="mcmaster.tar", mean_ab=_TRAINED),
     Protocol("folder-256", "all photos of the folder or tar given", None),
     Protocol("folder-full", "all photos of the folder or tar given", None, fit="none"),
     Protocol(
@@ -140,10 +115,64 @@ PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _PROTO
 
 
 def find_protocol(name: str) -> Protocol:
-    """The protocol of that name. Raises UsageError that lists the known ones."""
+    """The protocol of that name, or the one in that .json file. Raises UsageError that lists the known ones."""
+    if name.endswith(".json"):
+        return read_protocol(Path(name))
     if name not in PROTOCOLS:
-        raise UsageError(f"unknown protocol {name!r}", remedy=f"known: {', '.join(PROTOCOLS)}")
+        raise UsageError(f"unknown protocol {name!r}", remedy=f"give a .json file of one, or {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]
+
+
+def read_protocol(path: Path) -> Protocol:
+    """A protocol that is written down as JSON: an object with fields of `Protocol`, of which only `data` must be there.
+
+    Its name is the file's; `regions` is a path from the file's folder. Raises ConfigError that names the wrong field.
+    """
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ConfigError(f"the protocol cannot be read ({error})", path=path) from None
+    if not isinstance(entries, dict) or not isinstance(entries.get("data"), str):
+        remedy = 'write an object with "data": the photos, in words'
+        raise ConfigError("is no protocol", path=path, remedy=remedy)
+    for name, value in entries.items():
+        if name not in _FIELDS:
+            raise ConfigError(f"unknown field {name!r}", path=path, remedy=f"known: {', '.join(_FIELDS)}")
+        if not _FIELDS[name][1](value):
+            raise ConfigError(f"{name} is {json.dumps(value)}", path=path, remedy=f"give {_FIELDS[name][0]}")
+    if "regions" in entries:
+        entries["regions"] = path.parent / entries["regions"]
+    if "mean_ab" in entries:
+        entries["mean_ab"] = tuple(entries["mean_ab"])
+    return Protocol(path.stem, **{"count": None, **entries})
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value > 0
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+_FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of a file: what is wanted, and whether a value is that
+    "data": ("the photos, in words", _is_text),
+    "count": ("a number of photos", _is_count),
+    "total": ("a number of photos", _is_count),
+    "fit": (" or ".join(get_args(Fit)), lambda value: value in get_args(Fit)),
+    "size": ("a side in px, 16 or more", lambda value: _is_count(value) and value >= 16),
+    "filter": (" or ".join(get_args(Filter)), lambda value: value in get_args(Filter)),
+    "archive": ("the name of a tar", _is_text),
+    "needs_list": ("true or false", lambda value: isinstance(value, bool)),
+    "source": ("a sentence", _is_text),
+    "regions": ("the path of a table, from the folder of this file", _is_text),
+    "mean_ab": (
+        "[a, b] in Lab units",
+        lambda value: (
+            isinstance(value, list) and len(value) == 2 and all(type(v) in (int, float) and abs(v) < 128 for v in value)
+        ),
+    ),
+}
 
 
 def open_photos(

@@ -1,4 +1,4 @@
-"""The report of a test: JSON and Markdown tables, per-photo figures, contact sheets. `page.py` makes the HTML."""
+"""The report of a test: JSON and Markdown tables, per-photo figures. `page.py` makes the HTML."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from colorizegan.bench.entrants import BASELINES
 from colorizegan.bench.measures.pixels import Curve
@@ -185,41 +184,6 @@ def write_files(folder: Path, texts: Mapping[str, str]) -> None:
             (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise OutputError(f"the report cannot be written ({error})", path=folder) from None
-
-
-def contact_sheet(
-    rows: Sequence[Sequence[NDArray[np.uint8]]],
-    headings: Sequence[str],
-    *,
-    captions: Sequence[str] | None = None,
-    tile: int = 192,
-    across: int = 1,
-) -> Image.Image:
-    """A sheet of photos side by side: one row per photo, e.g. input, result, truth.
-
-    rows: pictures (H, W) or (H, W, 3) uint8; headings: a label per column; captions: a line per row, or None;
-    tile: side of the square that a picture is fitted into, px; across: photos side by side. Save it as PNG or JPEG.
-    """
-    line = max(12, tile // 12)
-    font = ImageFont.load_default(line)
-    gap, strip = max(2, tile // 48), (line + 8 if captions is not None else 0)
-    height = -(-len(rows) // across)
-    block = len(headings) * (tile + gap) + gap
-    sheet = Image.new("RGB", (across * block, line + 10 + height * (tile + strip + gap)), "white")
-    draw = ImageDraw.Draw(sheet)
-    for column in range(across if rows else 0):
-        for place, heading in enumerate(headings):
-            draw.text((column * block + place * (tile + gap) + gap, 4), heading, fill="black", font=font)
-    for index, pictures in enumerate(rows):
-        left, top = index % across * block + gap, line + 10 + index // across * (tile + strip + gap)
-        for place, picture in enumerate(pictures):
-            image = Image.fromarray(picture).convert("RGB")
-            image.thumbnail((tile, tile), Image.Resampling.LANCZOS)
-            space = ((tile - image.width) // 2, (tile - image.height) // 2)
-            sheet.paste(image, (left + place * (tile + gap) + space[0], top + space[1]))
-        if captions is not None:
-            draw.text((left, top + tile + 2), captions[index], fill="black", font=font)
-    return sheet
 
 
 def _figures(figure: Score | Difference) -> list[float | None]:

@@ -21,11 +21,9 @@ from colorizegan.bench.protocols import Protocol, gray_of, prepare
 from colorizegan.color.lab import lab_of
 from colorizegan.data.photoset import PhotoSet
 
-"""A feature network: (H, W, 3) uint8 -> (d,) float32."""
-
 
 class Part(NamedTuple):
-    """What one photo adds to the survey."""
+    """What one photo adds to `TestSetFacts`."""
 
     digest: bytes
     """Its name and the SHA-256 of its file."""
@@ -36,7 +34,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Survey:
+class TestSetFacts:
     """What is known of the test set before anything is scored."""
 
     mean_ab: tuple[float, float]
@@ -47,15 +45,15 @@ class Survey:
     """SHA-256 over the names and files of the photos."""
 
     @staticmethod
-    def of(parts: Sequence[Part]) -> Survey:
-        """From `survey_part` of every photo, in order."""
+    def of(parts: Sequence[Part]) -> TestSetFacts:
+        """From `facts_of` of every photo, in order."""
         counts = np.sum([part.bins for part in parts], axis=0)
         mean = np.sum([part.ab for part in parts], axis=0) / counts.sum()
         digest = hashlib.sha256(b"".join(part.digest for part in parts)).hexdigest()
-        return Survey((float(mean[0]), float(mean[1])), bin_weights(counts), digest)
+        return TestSetFacts((float(mean[0]), float(mean[1])), bin_weights(counts), digest)
 
 
-def survey_part(key: str, photos: PhotoSet, protocol: Protocol) -> Part:
+def facts_of(key: str, photos: PhotoSet, protocol: Protocol) -> Part:
     """Look at one photo before the test."""
     name = f"{PurePosixPath(key).name}\n".encode("utf-8", "surrogateescape")
     lab = lab_of(prepare(photos.read(key), protocol))
@@ -66,7 +64,7 @@ def survey_part(key: str, photos: PhotoSet, protocol: Protocol) -> Part:
 
 
 @dataclass
-class Finding:
+class PhotoScores:
     """What was found of one entrant's picture of one photo."""
 
     columns: dict[str, float]
@@ -77,13 +75,13 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Everything needed to judge any photo of a test. Thread-safe."""
+class PhotoScorer:
+    """Everything needed to score any photo of a test. Thread-safe."""
 
     photos: PhotoSet
     protocol: Protocol
     rivals: Mapping[str, Entrant]
-    survey: Survey
+    facts: TestSetFacts
     mean_ab: tuple[float, float]
     pairing: NDArray[np.intp]
     """For each photo the index of the one that lends it its colours."""
@@ -92,33 +90,33 @@ class Judge:
     stable: int = 0
     """How many photos, from the first, to test stability on."""
 
-    def judge(self, index: int) -> dict[str, tuple[Finding, Curve]]:
-        """Every entrant's finding on one photo, and its histograms that add up; baselines first."""
+    def score(self, index: int) -> dict[str, tuple[PhotoScores, Curve]]:
+        """Every entrant's scores on one photo, and its histograms that add up; baselines first."""
         key = self.photos.keys[index]
         photo = self.photos.read(key)
-        truth = Truth(prepare(photo, self.protocol), self.survey.weights)
+        truth = Truth(prepare(photo, self.protocol), self.facts.weights)
         gray = gray_of(truth.lab)
-        paintings = {name: rival.colorize(key, gray) for name, rival in self.rivals.items()}
+        colorizations = {name: rival.colorize(key, gray) for name, rival in self.rivals.items()}
         pictures = {
             "gray": np.repeat(gray[..., None], 3, axis=2),
             "mean colour": colour_with(gray, np.array(self.mean_ab, dtype=np.float32)),
             "another photo": other_colours_of(self.photos, self.protocol, int(self.pairing[index]), gray),
             "truth": truth.rgb,
-            **{name: painting.rgb for name, painting in paintings.items()},
+            **{name: colorization.rgb for name, colorization in colorizations.items()},
         }
         regions = find_regions(truth.lab, self.labels, key)
-        found: dict[str, tuple[Finding, Curve]] = {}
+        found: dict[str, tuple[PhotoScores, Curve]] = {}
         for name, rgb in pictures.items():
             lab = lab_of(rgb)
             columns, curve = tally(rgb, lab, truth)
             features = {network: run(rgb) for network, run in self.networks.items()}
-            found[name] = Finding(columns | hits(lab, regions), {}, features), curve
-        for name, painting in paintings.items():
-            finding, rival = found[name][0], self.rivals[name]
-            if painting.prediction is not None:
-                finding.histograms |= reliability(painting.prediction, truth.lab)
+            found[name] = PhotoScores(columns | hits(lab, regions), {}, features), curve
+        for name, colorization in colorizations.items():
+            scores, rival = found[name][0], self.rivals[name]
+            if colorization.prediction is not None:
+                scores.histograms |= reliability(colorization.prediction, truth.lab)
             if self.stable and rival.live:
-                finding.columns |= stability(rival, key, photo if index < self.stable else None)
+                scores.columns |= stability(rival, key, photo if index < self.stable else None)
         return found
 
     def shown(self, index: int) -> dict[str, NDArray[np.uint8]]:

@@ -76,8 +76,8 @@ def score(
 ) -> tuple[dict[str, Score], dict[str, NDArray[np.float64]]]:
     """Figures of one entrant, and each figure under every resample (for `compare`).
 
-    columns: per-photo arrays (n, ...) by name, from `judge.Judge`. A metric whose columns are not there, or that has no
-    value on these photos (no sky in any of them), is left out.
+    columns: per-photo arrays (n, ...) by name, of `scoring.PhotoScorer`. A metric whose columns are not there, or that
+    has no value on these photos (no sky in any of them), is left out.
     """
     columns = {**columns, "cf_miss": np.abs(columns["cf"] - columns["cf_truth"])}
     whole = {name: column.mean(0)[None] for name, column in columns.items()}

@@ -23,7 +23,9 @@ def evaluate(
     data: Annotated[
         Optional[str], typer.Option("--data", metavar="PATH", help="Folder or tar of the test photos.")
     ] = None,
-    protocol: Annotated[str, typer.Option(help="Which photos, and how they are cut.")] = "folder-256",
+    protocol: Annotated[
+        str, typer.Option(metavar="NAME|FILE.json", help="Which photos, and how they are cut.")
+    ] = "folder-256",
     entrants: Annotated[
         Optional[list[str]],
         typer.Option("--entrant", metavar="NAME=PATH", help="Bundle, .onnx file or folder of results; repeat."),

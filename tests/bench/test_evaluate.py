@@ -17,11 +17,10 @@ from tiny_bundle import make_tiny_bundle
 from colorizegan.bench.entrants import BASELINES, parse_entrants
 from colorizegan.bench.evaluate import evaluate, write_inputs
 from colorizegan.bench.protocols import PROTOCOLS, find_protocol, open_photos, prepare
-from colorizegan.bench.report import contact_sheet
 from colorizegan.data.decode import decode
 from colorizegan.data.layouts import SUFFIXES, list_photos
 from colorizegan.data.photoset import PhotoSet
-from colorizegan.errors import ColorizeGANError, DataError, InputError, ModelError, UsageError
+from colorizegan.errors import ColorizeGANError, ConfigError, DataError, InputError, ModelError, UsageError
 
 
 def photo(seed: int, width: int = 90, height: int = 70) -> Image.Image:
@@ -183,8 +182,15 @@ def test_onnx_layouts_scale_in_and_out(tmp_path: Path):
 
 
 ONE_LINE = [
-    ("folder-999", {}, UsageError, "unknown protocol 'folder-999'; known: photos-val-256, "),
-    ("kodak-256", {}, DataError, "kodak-256 is made of 24 photos, 5 are here"),
+    ("folder-999", {}, UsageError, "unknown protocol 'folder-999'; give a .json file of one, or folder-256, "),
+    ("own.json", {}, DataError, "own is made of 24 photos, 5 are here"),
+    ("none.json", {}, ConfigError, "none.json: the protocol cannot be read"),
+    ("text.onnx.json", {}, ConfigError, "text.onnx.json: is no protocol; write an object with"),
+    ("field.json", {}, ConfigError, "field.json: unknown field 'sise'; known: data, count, total, fit, size"),
+    ("size.json", {}, ConfigError, 'size.json: size is "256"; give a side in px, 16 or more'),
+    ("fit.json", {}, ConfigError, 'fit.json: fit is "stretch"; give cover or crop or squash or none'),
+    ("mean.json", {}, ConfigError, "mean.json: mean_ab is [1]; give [a, b] in Lab units"),
+    ("table.json", {}, DataError, "none.tsv: the table of regions cannot be read"),
     ("ctest10k-256-squash", {}, UsageError, "needs its list of photos; give it with --list"),
     ("folder-256", {"x": "nowhere/at/all"}, InputError, "no such entrant"),
     ("folder-256", {"x": "empty"}, DataError, "no photos found"),
@@ -218,6 +224,16 @@ def test_mistakes_are_one_clear_line(
     for index in range(5):
         photo(index).save(f"large/p{index}.png")
     Path("text.onnx").write_text("no network")
+    Path("text.onnx.json").write_text("[]")
+    for name, entry in (
+        ("own", {"total": 24}),
+        ("field", {"sise": 256}),
+        ("size", {"size": "256"}),
+        ("fit", {"fit": "stretch"}),
+        ("mean", {"mean_ab": [1]}),
+        ("table", {"regions": "none.tsv"}),
+    ):
+        Path(f"{name}.json").write_text(json.dumps({"data": "photos", **entry}))
     onnx_file(Path("net.onnx"))
     onnx_file(Path("three.onnx"), 1, 3)
     with pytest.raises(kind) as error:
@@ -276,18 +292,21 @@ def test_every_ending_of_training_photos_is_a_test_photo_too(ending: str, tmp_pa
     assert shapes == [(64, 82, 3)] * 2
 
 
-def test_contact_sheet_holds_every_picture():
-    rows = [[np.full((30, 40), 90, np.uint8), np.full((30, 40, 3), (200, 10, 10), np.uint8)] for _ in range(3)]
-    sheet = contact_sheet(rows, ["input", "result"], captions=["a", "b", "c"], tile=64, across=2)
-    pixels = np.asarray(sheet)
-    assert (pixels == (200, 10, 10)).all(-1).sum() > 3 * 25 * 35
-    assert (pixels == (90, 90, 90)).all(-1).sum() > 3 * 25 * 35
-
-
 @pytest.mark.parametrize(
     "name", ["photos-val-256", "photos-unseen-256", "photos-coco-256", "kodak-256", "mcmaster-256"]
 )
-def test_protocols_of_the_shared_data_open_by_name(name: str, shared_data: Path):
-    photos = open_photos(PROTOCOLS[name], shared_data)
-    assert len(photos.keys) == PROTOCOLS[name].count
-    assert prepare(photos.read(photos.keys[0]), PROTOCOLS[name]).shape == (256, 256, 3)
+def test_protocols_of_this_projects_photos_open_by_their_files(name: str, shared_data: Path, repository: Path):
+    protocol = find_protocol(str(repository / "benchmarks" / "protocols" / f"{name}.json"))
+    photos = open_photos(protocol, shared_data)
+    assert len(photos.keys) == protocol.count
+    assert prepare(photos.read(photos.keys[0]), protocol).shape == (256, 256, 3)
+
+
+def test_a_protocol_that_somebody_wrote(folder: Path, tmp_path: Path):
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"data": "my photos", "fit": "squash", "size": 32, "mean_ab": [3, -4]}))
+    report = evaluate(str(path), folder, {}, resamples=10)
+    assert report.title == "mine (5 photos)"
+    assert report.mean_ab == (3, -4)
+    assert report.columns["truth"]["pixels"].tolist() == [32 * 32] * 5
+    assert "my photos; squashed to 32x32" in report.protocol.text

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,13 +18,19 @@ from colorizegan.bench.human import wilson
 from colorizegan.bench.measures.regions import KINDS, Labels
 from colorizegan.bench.metrics import METRICS
 from colorizegan.bench.onnx_entrant import LAYOUTS
-from colorizegan.bench.protocols import PROTOCOLS
+from colorizegan.bench.protocols import PROTOCOLS, Filter, Protocol, read_protocol
 from colorizegan.bench.report import ARROWS
 
 
 @pytest.fixture(scope="module")
 def page(repository: Path) -> str:
     return (repository / "docs" / "evaluation.md").read_text(encoding="utf-8")
+
+
+def tables(page: str, first: str) -> list[list[str]]:
+    """The rows of all tables that start so."""
+    heads = re.findall(rf"^\| {re.escape(first)}[^\n]*", page, re.MULTILINE)
+    return [row for head in heads for row in rows(page, head.removeprefix("| "))]
 
 
 def rows(page: str, first: str) -> list[list[str]]:
@@ -32,14 +40,20 @@ def rows(page: str, first: str) -> list[list[str]]:
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table[1].splitlines()]
 
 
-def test_every_protocol_layout_and_baseline_is_there(page: str):
-    protocols = [name for row in rows(page, "name | photos") for name in re.findall(r"`([\w-]+)`", row[0])]
-    assert sorted(protocols) == sorted(PROTOCOLS)
+def test_every_protocol_layout_and_baseline_is_there(page: str, repository: Path):
+    protocols = [name for row in tables(page, "name | photos") for name in re.findall(r"`([\w-]+)`", row[0])]
+    own = {path.stem: read_protocol(path) for path in (repository / "benchmarks" / "protocols").glob("*.json")}
+    assert sorted(protocols) == sorted([*PROTOCOLS, *own])
+    fields = re.search(r"Fields: (.*?)\.\n\n", page, re.MULTILINE | re.DOTALL)
+    assert fields
+    assert set(re.findall(r"`(\w+)`", fields[1])) - {"cover", "crop", "squash", "none", *get_args(Filter)} == {
+        field.name for field in dataclasses.fields(Protocol)
+    } - {"name"}
     assert [re.findall(r"`([\w-]+)`", row[0])[0] for row in rows(page, "`layout`")] == list(LAYOUTS)
     assert [row[0] for row in rows(page, "name | what it is")] == list(BASELINES)
-    mean = PROTOCOLS["photos-val-256"].mean_ab
-    assert mean
-    assert f"(a {mean[0]:g}, b {mean[1]:g})" in page
+    for protocol in own.values():
+        assert protocol.mean_ab
+        assert f"(a {protocol.mean_ab[0]:g}, b {protocol.mean_ab[1]:g})" in page
 
 
 def test_every_figure_is_there_with_its_direction_and_unit(page: str):
@@ -57,11 +71,12 @@ def test_every_figure_is_there_with_its_direction_and_unit(page: str):
     assert told == {metric.label: (ARROWS[metric.better][0], metric.unit) for metric in METRICS.values()}
 
 
-def test_sectors_and_accuracies_are_those_of_the_code(page: str):
+def test_sectors_and_accuracies_are_those_of_the_code(page: str, repository: Path):
     assert [row[:3] for row in rows(page, "region")] == [
         [kind.name, f"{kind.hue[0]:g}..{kind.hue[1]:g}", f"{kind.chroma:g}"] for kind in KINDS.values()
     ]
-    marked = Counter(kind for boxes in Labels.shipped("regions_photos_val.tsv").boxes.values() for kind in boxes)
+    labels = Labels.read(repository / "benchmarks" / "protocols" / "photos-val-256.regions.tsv")
+    marked = Counter(kind for boxes in labels.boxes.values() for kind in boxes)
     words = re.search(r"(\d+) photos with blue sky, (\d+) with\s+vegetation, (\d+) with blue water and (\d+)", page)
     assert words
     assert [int(word) for word in words.groups()] == [marked[kind] for kind in KINDS]

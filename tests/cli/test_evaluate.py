@@ -58,8 +58,8 @@ def test_inputs_for_other_tools(photos: Path, tmp_path: Path):
     ("args", "status", "complaint"),
     [
         (["--data", "nowhere"], 1, "nowhere: no such folder or tar of photos; give it with --data [E_DATA]"),
-        (["--data", "photos", "--protocol", "kodak-256"], 1, "kodak-256 is made of 24 photos, 6 are here"),
-        (["--data", "photos", "--protocol", "x"], 2, "unknown protocol 'x'; known: photos-val-256"),
+        (["--data", "photos", "--protocol", "x.json"], 2, "x.json: the protocol cannot be read"),
+        (["--data", "photos", "--protocol", "x"], 2, "unknown protocol 'x'; give a .json file of one, or folder-256"),
         (["--data", "photos", "--entrant", "A=empty"], 1, "empty: no photos found"),
         (["--data", "photos", "--entrant", "A=some"], 1, "some: 4 of 6 results are missing, the first is p2"),
         (["--data", "photos", "--entrant", "A=small"], 1, "result p0 is 60x48 px, the test photo 256x256"),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -82,12 +81,6 @@ class Labels:
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"the table of regions cannot be read ({error})", path=path) from None
         return Labels(_parse(text, path))
-
-    @staticmethod
-    def shipped(name: str) -> Labels:
-        """A table that comes with the package."""
-        place = files("colorizegan.bench").joinpath(name)
-        return Labels(_parse(place.read_text(encoding="utf-8"), Path(name)))
 
     def of(self, key: str) -> dict[str, list[Box]]:
         """The boxes of one photo, found by the name without folder."""

@@ -12,7 +12,7 @@ from skimage.color import lch2lab
 from colorizegan.bench.evaluate import evaluate
 from colorizegan.bench.measures.regions import KINDS, Labels, find_regions, hits
 from colorizegan.bench.metrics import METRICS
-from colorizegan.bench.protocols import PROTOCOLS, open_photos, prepare
+from colorizegan.bench.protocols import Protocol, open_photos, prepare, read_protocol
 from colorizegan.color.lab import lab_of
 from colorizegan.errors import DataError
 
@@ -169,27 +169,34 @@ def test_figures_of_a_report(tmp_path: Path):
     assert report.notes == ["Photos with a region: sky 6 (by detector), vegetation 6 (by detector), water 5 (marked)."]
 
 
-def test_every_region_that_is_marked_on_kodak_is_there(shared_data: Path):
-    labels = Labels.shipped("regions_kodak.tsv")
-    photos = open_photos(PROTOCOLS["kodak-256"], shared_data)
+def own_protocol(repository: Path, name: str) -> tuple[Protocol, Labels]:
+    """A protocol of benchmarks/protocols and its marked regions."""
+    protocol = read_protocol(repository / "benchmarks" / "protocols" / f"{name}.json")
+    assert protocol.regions
+    return protocol, Labels.read(protocol.regions)
+
+
+def test_every_region_that_is_marked_on_kodak_is_there(shared_data: Path, repository: Path):
+    protocol, labels = own_protocol(repository, "kodak-256")
+    photos = open_photos(protocol, shared_data)
     seen: Counter[str] = Counter()
     for key in photos.keys:
-        lab = lab_of(prepare(photos.read(key), PROTOCOLS["kodak-256"]))
+        lab = lab_of(prepare(photos.read(key), protocol))
         found = find_regions(lab, labels, key)
         assert set(found) == set(labels.of(key)), key
         seen.update(list(found))
     assert seen == {"sky": 3, "vegetation": 10, "water": 2, "skin": 5}
 
 
-def test_the_table_of_photos_val_and_the_accuracy_of_the_detectors(shared_data: Path):
+def test_the_table_of_photos_val_and_the_accuracy_of_the_detectors(shared_data: Path, repository: Path):
     """On 300 photos: every marked region is found, and what the detectors find is mostly marked as right."""
-    labels = Labels.shipped("regions_photos_val.tsv")
-    photos = open_photos(PROTOCOLS["photos-val-256"], shared_data)
+    protocol, labels = own_protocol(repository, "photos-val-256")
+    photos = open_photos(protocol, shared_data)
     assert set(labels.boxes) <= set(photos.keys)
     found: Counter[str] = Counter()
     right: Counter[str] = Counter()
     for key in photos.keys[:300]:
-        lab = lab_of(prepare(photos.read(key), PROTOCOLS["photos-val-256"]))
+        lab = lab_of(prepare(photos.read(key), protocol))
         assert set(find_regions(lab, labels, key)) == set(labels.of(key))
         for kind in find_regions(lab):
             found[kind] += 1

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorizegan.bench.entrants import Painting, colour_with
+from colorizegan.bench.entrants import Colorization, colour_with
 from colorizegan.bench.evaluate import evaluate
 from colorizegan.bench.measures.stability import CHANGES, GRAIN, changed, stability
 from colorizegan.errors import ModelError
@@ -30,11 +30,11 @@ class Turner:
         self.facts: dict[str, str | float | int] = {}
         self.seen: list[tuple[np.ndarray, int]] = []
 
-    def colorize(self, key: str, gray: np.ndarray, *, size: int | None = None) -> Painting:
+    def colorize(self, key: str, gray: np.ndarray, *, size: int | None = None) -> Colorization:
         assert size is not None
         self.seen.append((gray, size))
         angle = np.radians(self.angles.get(size, 0.0))
-        return Painting(colour_with(gray, np.array([12 * np.cos(angle), 12 * np.sin(angle)], np.float32)))
+        return Colorization(colour_with(gray, np.array([12 * np.cos(angle), 12 * np.sin(angle)], np.float32)))
 
 
 def test_a_turn_is_measured_in_degrees_and_weighted_by_chroma():
@@ -103,7 +103,7 @@ def test_a_photo_that_is_not_tested_adds_nothing():
 
 def test_a_network_of_one_size_says_how_to_go_on():
     class Stubborn(Turner):
-        def colorize(self, key: str, gray: np.ndarray, *, size: int | None = None) -> Painting:
+        def colorize(self, key: str, gray: np.ndarray, *, size: int | None = None) -> Colorization:
             raise ModelError("the network failed at 288x192", path="x.onnx")
 
     with pytest.raises(ModelError, match=r"x.onnx: .*in the stability test; leave .*--stability 0"):
