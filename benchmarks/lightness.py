@@ -60,7 +60,7 @@ def main() -> int:
         except ColorizeGANError as error:
             print(f"{key}: left out: {error}", file=sys.stderr)
             continue
-        rgb = colorizer.colorize_photo(photo)
+        rgb = colorizer.colorize(photo)
         before = lightness(photo.gray)
         for name, format in FORMATS.items():
             data = encode_photo(rgb, photo, format=format, quality=95)

@@ -21,8 +21,6 @@ from colorizegan.bench.measures.calibration import reliability, risk_curve
 from colorizegan.color.difference import ciede2000
 from colorizegan.color.lab import lightness_to_gray, linear_to_srgb, rgb_to_lab, srgb_to_linear
 from colorizegan.data.photoset import PhotoSet
-from colorizegan.model.network import Prediction
-from colorizegan.steer.colors import answer
 from colorizegan.steer.film import FILMS, Emulsion
 from colorizegan.steer.look import Look
 
@@ -103,34 +101,33 @@ def main() -> None:
         gray = gray_of(rgb)
         hints = true_hints(rgb, max(COUNTS), rng)
         for count in COUNTS:
-            out = colorizer.colorize(gray, hints=hints[:count])
+            out = colorizer.colorize(gray, Look(hints=hints[:count]))
             by_hints[count].append(difference(out, rgb))
             if count == 5:
                 held += kept(out, hints[:5])
-        L = colorizer.network_input(gray, None)
-        prediction, sure = answer(colorizer.network, L, Look(), (gray.shape[0], gray.shape[1]))
-        risk += reliability(Prediction(prediction.ab, prediction.logits, prediction.bins), lab_of(rgb))["by_confidence"]
+        prediction = colorizer.predict(gray)
+        risk += reliability(prediction, lab_of(rgb))["by_confidence"]
         if number % 2 == 0:  # the slower ones on half of the photos
             proposals = colorizer.propose(gray, count=5, seed=0)
-            errors = [difference(colorizer.colorize(gray, hints=one.hints), rgb) for one in proposals]
+            errors = [difference(colorizer.colorize(gray, Look(hints=one.hints)), rgb) for one in proposals]
             single.append(by_hints[0][-1])
             best.append(min(errors))
             pairs = [np.hypot(*(a.ab - b.ab)).mean() for i, a in enumerate(proposals) for b in proposals[:i]]
             apart.append(float(np.mean(pairs)) if pairs else 0.0)
-            doubt.append(float(1 - sure.mean()))
+            doubt.append(float(1 - prediction.confidence().mean()))
             for film, (auto, told) in films.items():
                 shot = gray_of(rgb, film)
                 # Only colours are compared: the brightness is that of the film in both.
                 target = lab_of(rgb)
                 target[..., 0] = lab_of(np.repeat(shot[..., None], 3, 2))[..., 0]
                 auto.append(float(ciede2000(lab_of(colorizer.colorize(shot)), target).mean()))
-                told.append(float(ciede2000(lab_of(colorizer.colorize(shot, emulsion=film)), target).mean()))
+                told.append(float(ciede2000(lab_of(colorizer.colorize(shot, Look(emulsion=film))), target).mean()))
             # Two halves of one photo are neighbours of a series: the left one is known, the right one is wanted.
             middle = rgb.shape[1] // 2
             palette = colorizer.palette(np.ascontiguousarray(rgb[:, :middle]))
             right = np.ascontiguousarray(gray[:, middle:])
             alone.append(difference(colorizer.colorize(right), rgb[:, middle:]))
-            helped.append(difference(colorizer.colorize(right, like=palette), rgb[:, middle:]))
+            helped.append(difference(colorizer.colorize(right, Look(like=palette)), rgb[:, middle:]))
 
     print(f"{len(keys)} photos of {given.photos.name}, {SIDE} px\n")
     print("| hints | CIEDE2000 |\n|---|---|")

@@ -37,6 +37,7 @@ from colorizegan.batch.run import run_jobs, workers_for
 from colorizegan.colorize_file import Settings
 from colorizegan.colorizer import Colorizer
 from colorizegan.machine import cpu_threads
+from colorizegan.model.network_input import working_lightness
 from colorizegan.photo.read import read_photo
 from colorizegan.photo.write import write_photo
 
@@ -93,7 +94,7 @@ def network_alone(album: Path, model: str | None) -> Figures:
     best = Figures(0.0, 0.0)
     for workers in sorted({1, cpu_threads()}):
         colorizer = Colorizer(model, threads=max(1, cpu_threads() // workers))
-        L = colorizer.network_input(read_photo(photos[0]).gray, None)
+        L = working_lightness(read_photo(photos[0]).gray, colorizer.network.card.working_size)
         inputs: list[Any] = [L + np.float32(i % 7) for i in range(len(photos))]
         colorizer.network.predict(L)
         with ThreadPoolExecutor(workers) as pool:
@@ -114,7 +115,7 @@ def one_at_a_time(album: Path, model: str | None) -> Figures:
     start, spent = time.perf_counter(), core_seconds()
     for path in photos:
         photo = read_photo(path)
-        write_photo(colorizer.colorize_photo(photo), photo, folder / path.name, quality=95)
+        write_photo(colorizer.colorize(photo), photo, folder / path.name, quality=95)
     seconds, spent = time.perf_counter() - start, core_seconds() - spent
     return Figures(len(photos) / seconds, 1000 * spent / len(photos))
 

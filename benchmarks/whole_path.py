@@ -104,7 +104,7 @@ def colorize(colorizer: Colorizer, photo: Path, target: Path) -> tuple[float, ..
     times = [time.perf_counter()]
     opened = read_photo(photo)
     times.append(time.perf_counter())
-    rgb = colorizer.colorize_photo(opened)
+    rgb = colorizer.colorize(opened)
     times.append(time.perf_counter())
     write_photo(rgb, opened, target, quality=QUALITY)
     times.append(time.perf_counter())

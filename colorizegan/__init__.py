@@ -12,20 +12,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from colorizegan.colorizer import Colorizer, colorize
+    from colorizegan.colorizer import Colorizer, colorize, colorize_many
     from colorizegan.errors import (
-        BusyError,
-        CheckpointError,
         ColorizeGANError,
-        ConfigError,
-        DataError,
         DecodeError,
         InputError,
-        LateError,
         MissingExtraError,
         ModelError,
         OutputError,
-        RefusedError,
         TooLargeError,
         UsageError,
     )
@@ -34,22 +28,19 @@ if TYPE_CHECKING:
     from colorizegan.photo.read import read_photo
     from colorizegan.photo.write import write_photo
     from colorizegan.steer.hints import Hint
+    from colorizegan.steer.look import Look
     from colorizegan.steer.palette import Palette
     from colorizegan.steer.proposals import Proposal
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "BusyError",
-    "CheckpointError",
     "ColorizeGANError",
     "Colorizer",
-    "ConfigError",
-    "DataError",
     "DecodeError",
     "Hint",
     "InputError",
-    "LateError",
+    "Look",
     "MissingExtraError",
     "ModelError",
     "OutputError",
@@ -57,11 +48,11 @@ __all__ = [
     "Photo",
     "Prediction",
     "Proposal",
-    "RefusedError",
     "TooLargeError",
     "UsageError",
     "__version__",
     "colorize",
+    "colorize_many",
     "read_photo",
     "write_photo",
 ]
@@ -69,14 +60,16 @@ __all__ = [
 HOMES = {
     "Colorizer": "colorizer",
     "Hint": "steer.hints",
+    "Look": "steer.look",
     "Palette": "steer.palette",
     "Photo": "photo.photo",
     "Prediction": "model.network",
     "Proposal": "steer.proposals",
     "colorize": "colorizer",
+    "colorize_many": "colorizer",
     "read_photo": "photo.read",
     "write_photo": "photo.write",
-}
+}  # of the others: errors
 
 
 def __getattr__(name: str) -> object:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.color.lab import luminance
+from colorizegan.color.lab import rgb_to_gray, to_8_bit
 from colorizegan.errors import DecodeError, UsageError
 
 Pixels = NDArray[Any]
@@ -73,7 +73,7 @@ def frame_from_array(x: Pixels) -> Frame:
         raise UsageError(f"an array of {x.dtype} is no photo", remedy="convert to uint8, uint16 or float 0..1")
     else:
         colors = colors.astype(x.dtype.newbyteorder("="), copy=False)
-    gray = colors[:, :, 0] if colors.shape[2] == 1 else luminance(colors)
+    gray = colors[:, :, 0] if colors.shape[2] == 1 else rgb_to_gray(colors)
     return Frame(np.ascontiguousarray(gray), alpha)
 
 
@@ -123,6 +123,4 @@ def frame_from_image(image: Image.Image) -> Frame:
 def image_from_rgb(rgb: Pixels, alpha: Pixels | None) -> Image.Image:
     """rgb (H, W, 3), alpha (H, W), uint8 or uint16 -> Pillow RGB or RGBA. Pillow has no 16-bit colour: rounded to 8."""
     pixels = rgb if alpha is None else np.dstack((rgb, alpha))
-    if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return Image.fromarray(pixels)
+    return Image.fromarray(to_8_bit(pixels))

@@ -150,7 +150,7 @@ class OnePhoto:
                     look = replace(look, hints=())
                 elif self.settings.proposal is not None and page == 0:
                     look = replace(look, hints=self.drawn_hints(photo, self.settings.proposal))
-                rgb = self.colorizer.colorize_photo(photo, look)
+                rgb = self.colorizer.colorize(photo, look)
                 yield rgb, photo
                 del rgb
             photo = None
@@ -158,7 +158,7 @@ class OnePhoto:
 
     def drawn_hints(self, photo: Photo, draw: Draw) -> tuple[Hint, ...]:
         """The hints of the wanted proposal."""
-        found = self.colorizer.propose_as(photo.gray, self.settings.look, count=draw.count, seed=draw.seed)
+        found = self.colorizer.propose(photo, self.settings.look, count=draw.count, seed=draw.seed)
         if draw.pick > len(found):
             many = "is only one proposal" if len(found) == 1 else f"are only {len(found)} proposals"
             raise UsageError(f"there {many} for this photo, not {draw.pick}", remedy="pick a lower number")
@@ -171,6 +171,6 @@ def provenance(colorizer: Colorizer, settings: Settings) -> dict[str, object]:
         "tool": f"ColorizeGAN {__version__}",
         "model": f"{colorizer.network.card.name} {colorizer.network.digest}",
         "saturation": settings.look.saturation,
-        "size": colorizer.working_size(settings.look.size),
+        "size": settings.look.size or colorizer.network.card.working_size,
     }
     return made | settings.look.facts() | (settings.proposal.facts() if settings.proposal else {})

@@ -16,7 +16,7 @@ from colorizegan.photo.write import write_photo
 def main(source: Path, target: Path) -> None:
     """Colorize one photo; size, depth, transparency and metadata of the source are kept."""
     photo = read_photo(source)
-    rgb = Colorizer().colorize_photo(photo)  # (H, W, 3), dtype of the source: uint8 or uint16
+    rgb = Colorizer().colorize(photo)  # (H, W, 3), dtype of the source: uint8 or uint16
     write_photo(rgb, photo, target)
 
 

@@ -43,7 +43,7 @@ def main() -> None:
     for key in keys:
         truth = photos.read(key)
         gray = rgb_to_gray(np.asarray(truth))
-        pictures = [Image.fromarray(gray).convert("RGB"), Image.fromarray(colorizer.colorize_gray(gray))]
+        pictures = [Image.fromarray(gray).convert("RGB"), Image.fromarray(colorizer.colorize(gray))]
         cells.append(side_by_side(pictures if options.no_truth else [*pictures, truth], options.side))
     sheet = lay_out(cells, options.columns)
     sheet.save(options.output, quality=85, optimize=True)

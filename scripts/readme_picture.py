@@ -26,7 +26,7 @@ def main(model: str | None) -> None:
     colorizer = Colorizer(model)
     rows: list[list[Image.Image]] = []
     for path in sorted((PHOTOS / "gray").glob("*.jpg")):
-        colored = colorizer.colorize_photo(read_photo(path))
+        colored = colorizer.colorize(read_photo(path))
         with Image.open(path) as gray, Image.open(PHOTOS / "original" / path.name) as original:
             rows.append([tile(gray), tile(Image.fromarray(np.asarray(colored))), tile(original)])
 

@@ -13,7 +13,6 @@ from hypothesis.extra import numpy as nst
 from PIL import Image
 
 from colorizegan.arrays import array_like, frame_from_array, frame_from_image, frames_of, image_from_rgb
-from colorizegan.color.lab import luminance, rgb_to_lab
 from colorizegan.errors import DecodeError, UsageError
 
 Array = np.ndarray[Any, Any]
@@ -92,26 +91,6 @@ def test_alpha_comes_back_untouched(dtype: type, channels: int) -> None:
     assert result.shape == (6, 5, 4)
     assert result.dtype == x.dtype
     assert np.array_equal(result[..., 3], x[..., -1])
-
-
-@settings(max_examples=50)
-@given(nst.arrays(st.sampled_from([np.uint8, np.uint16]), (3, 4, 3), elements=st.integers(0, 255)))
-def test_luminance_is_that_of_the_colour(rgb: Array) -> None:
-    top = np.iinfo(rgb.dtype).max
-    gray = luminance(rgb)
-    assert gray.dtype == rgb.dtype
-    neutral = np.repeat(gray[..., None], 3, axis=2)
-    apart = np.abs(rgb_to_lab(rgb / top)[..., 0] - rgb_to_lab(neutral / top)[..., 0])
-    assert apart.max() < (0.3 if top == 255 else 0.003)  # half a code, where the curve is steepest
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_luminance_of_gray_is_exact(dtype: type) -> None:
-    gray = np.arange(np.iinfo(dtype).max + 1).astype(dtype).reshape(-1, 256)
-    rgb = np.repeat(gray[..., None], 3, axis=2)
-    assert np.array_equal(luminance(rgb), gray)
-    rgb[0, 0] = (9, 0, 0)  # one coloured pixel: the others are no longer taken as they are
-    assert np.array_equal(luminance(rgb)[1:], gray[1:])
 
 
 def test_pillow_modes() -> None:

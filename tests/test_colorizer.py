@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import colorizegan
-from colorizegan import Colorizer, DecodeError, InputError, ModelError, Photo, UsageError, read_photo
-from colorizegan.color.lab import rgb_to_lab
+from colorizegan import Colorizer, DecodeError, InputError, Look, ModelError, Photo, UsageError, read_photo, write_photo
+from colorizegan.color.lab import rgb_to_lab, to_8_bit
 from colorizegan.model.network_input import working_lightness, working_shape
 
 Array = np.ndarray[Any, Any]
@@ -88,7 +88,7 @@ def test_array_kinds(colorizer: Colorizer, dtype: str, channels: int | None, sta
 )
 def test_any_size(colorizer: Colorizer, height: int, width: int, dtype: str, seed: int, size: int | None) -> None:
     x = picture(height, width, dtype, seed)[..., None]
-    result = colorizer.colorize(x, size=size)
+    result = colorizer.colorize(x, Look(size=size))
     assert result.shape == (height, width, 3)
     assert result.dtype == x.dtype
     assert np.isfinite(result).all()
@@ -169,7 +169,6 @@ def test_photo(colorizer: Colorizer) -> None:
     assert isinstance(photo, Photo)
     expected = colorizer.colorize(gray)
     assert np.array_equal(colorizer.colorize(photo), expected)
-    assert np.array_equal(colorizer.colorize_photo(photo), expected)
 
 
 def test_list(colorizer: Colorizer, tmp_path: Path) -> None:
@@ -196,23 +195,23 @@ def test_bad_files(colorizer: Colorizer, tmp_path: Path) -> None:
 
 def test_saturation(colorizer: Colorizer) -> None:
     x = picture(40, 56)
-    results = {s: colorizer.colorize(x, saturation=s) for s in (0, 0.5, 1, 4)}
+    results = {s: colorizer.colorize(x, Look(saturation=s)) for s in (0, 0.5, 1, 4)}
     assert np.array_equal(results[0], np.repeat(x[..., None], 3, axis=2))
     chroma = [np.ptp(rgb.astype(int), axis=-1).mean() for rgb in results.values()]
     assert chroma == sorted(chroma)
     assert np.array_equal(results[1], colorizer.colorize(x))
     for bad in (-0.1, 4.1, float("nan")):
         with pytest.raises(UsageError, match="saturation is"):
-            colorizer.colorize(x, saturation=bad)
+            colorizer.colorize(x, Look(saturation=bad))
 
 
 def test_size(colorizer: Colorizer) -> None:
     x = picture(200, 300)
-    assert np.array_equal(colorizer.colorize(x), colorizer.colorize(x, size=64))  # the tiny card's working size
-    assert not np.array_equal(colorizer.colorize(x), colorizer.colorize(x, size=128))
+    assert np.array_equal(colorizer.colorize(x), colorizer.colorize(x, Look(size=64)))  # the tiny card's working size
+    assert not np.array_equal(colorizer.colorize(x), colorizer.colorize(x, Look(size=128)))
     for bad in (0, 15, 5000):
         with pytest.raises(UsageError, match="size is"):
-            colorizer.colorize(x, size=bad)
+            colorizer.colorize(x, Look(size=bad))
 
 
 @given(height=st.integers(1, 20000), width=st.integers(1, 20000), size=st.integers(16, 1024))
@@ -273,8 +272,7 @@ def test_the_card_says_how_soft(tiny_bundle: Path, tmp_path: Path) -> None:
     wanted = plain.network.predict(working_lightness(x, 64, 0.5))
     assert np.array_equal(softened.predict(x).ab, wanted.ab)
     assert not np.array_equal(plain.predict(x).ab, wanted.ab)
-    assert np.array_equal(softened.colorize(x), softened.with_colors(x, wanted.ab))
-    assert np.array_equal(softened.confidence(x), softened.confidence(x[..., None]))
+    assert np.array_equal(softened.colorize(x), softened.paint(x, wanted.ab))
 
 
 def test_depths_agree(colorizer: Colorizer) -> None:
@@ -313,7 +311,7 @@ def test_predict(colorizer: Colorizer, tmp_path: Path) -> None:
     assert first.logits.shape[1:] == first.confidence().shape == (16, 25)
     for x in (gray[..., None], image, tmp_path / "a.png", file_of(image), read_photo(file_of(image))):
         assert np.array_equal(colorizer.predict(x).ab, first.ab)
-    assert colorizer.predict(gray, size=128).ab.shape == (2, 64, 100)
+    assert colorizer.predict(gray, Look(size=128)).ab.shape == (2, 64, 100)
     with pytest.raises(UsageError, match="is a stack"):
         colorizer.predict(np.zeros((3, 8, 8), np.uint8))
     with pytest.raises(UsageError, match="cannot colorize a list"):
@@ -325,10 +323,53 @@ def test_predict(colorizer: Colorizer, tmp_path: Path) -> None:
 
 def test_module_function(tiny_bundle: Path, colorizer: Colorizer) -> None:
     x = picture(40, 56)
-    result = colorizegan.colorize(x, model=tiny_bundle, saturation=0.5, size=32)
-    assert np.array_equal(result, colorizer.colorize(x, saturation=0.5, size=32))
+    result = colorizegan.colorize(x, Look(saturation=0.5, size=32), model=tiny_bundle)
+    assert np.array_equal(result, colorizer.colorize(x, Look(saturation=0.5, size=32)))
     with pytest.raises(ModelError):
         colorizegan.colorize(x, model="no-such-model")
+
+
+@pytest.mark.parametrize("wish", ["saturation", "size", "hints", "like"])
+def test_old_keywords_say_what_to_write_now(colorizer: Colorizer, tiny_bundle: Path, wish: str) -> None:
+    x: Any = picture(40, 56)
+    old: Any = {wish: 1}
+    for call in (colorizer.colorize, colorizer.predict, colorizer.propose, colorizegan.colorize):
+        with pytest.raises(UsageError, match=rf"{wish}= belongs to Look now; write Look\({wish}=\.\.\.\)"):
+            call(x, **old)
+    with pytest.raises(UsageError, match=r"write Colorizer\(\)\.propose"):
+        colorizegan.colorize(x, **{"proposals": 3})  # pyright: ignore[reportCallIssue, reportArgumentType]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'color'"):
+        colorizer.colorize(x, **{"color": 3})  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+def test_many_photos_with_an_error_for_each_that_fails(tiny_bundle: Path, tmp_path: Path) -> None:
+    image = Image.fromarray(picture(40, 56))
+    photos = [image, tmp_path / "missing.jpg", np.zeros((8, 8), np.uint8)]
+    results = list(colorizegan.colorize_many(photos, Look(saturation=0.5), model=tiny_bundle))
+    assert [x for x, _ in results] == photos
+    assert isinstance(results[1][1], InputError)
+    assert results[0][1] == colorizegan.colorize(image, Look(saturation=0.5), model=tiny_bundle)
+    assert results[2][1].shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_the_same_picture_in_every_kind_gives_the_same_colors(colorizer: Colorizer, tmp_path: Path, dtype: str) -> None:
+    """Coloured pictures: their brightness is made by one function, however they come in."""
+    rgb = np.random.default_rng(0).integers(0, int(TOPS[dtype]) + 1, (50, 70, 3)).astype(dtype)
+    photo = Photo(rgb[..., 0])
+    write_photo(rgb, photo, tmp_path / "photo.png")
+    raw = (tmp_path / "photo.png").read_bytes()
+    as_array = colorizer.colorize(rgb)
+    assert np.array_equal(as_array, colorizer.colorize(read_photo(raw)))
+    pixels = read_photo(colorizer.colorize(raw), colors_too=True).rgb
+    assert pixels is not None
+    assert np.array_equal(as_array, pixels)
+    small = np.asarray(colorizer.colorize(tmp_path / "photo.png"))
+    with (tmp_path / "photo.png").open("rb") as file:
+        assert np.array_equal(small, np.asarray(colorizer.colorize(file)))
+    assert np.array_equal(small, to_8_bit(as_array))
+    if dtype == "uint8":
+        assert np.array_equal(small, np.asarray(colorizer.colorize(Image.fromarray(rgb))))
 
 
 def test_library_is_quiet(

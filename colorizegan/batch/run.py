@@ -11,7 +11,7 @@ import io
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def run_jobs(
     ledger: Ledger | None = None,
     workers: int = 1,
     reader: Reader | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Do the jobs; yield one result for each, in their order, whatever happens in it.
 
     When the generator is closed or interrupted, photos under way get a few seconds to end; none is left half-written.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from colorizegan.color.lab import to_8_bit
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import OutputError
 from colorizegan.files import write_atomic
@@ -41,7 +42,7 @@ def proposal_sheet(colorizer: Colorizer, photo: Photo, proposals: list[Proposal]
     pictures = [("the photo", np.repeat(gray[..., None], 3, axis=2))]
     for number, proposal in enumerate(proposals, 1):
         text = f"{number}   log-likelihood {proposal.likelihood:.2f}"
-        pictures.append((text, colorizer.with_colors(gray, proposal.ab, saturation)))
+        pictures.append((text, colorizer.paint(gray, proposal.ab, saturation)))
     columns = min(3, len(pictures))
     rows = -(-len(pictures) // columns)
     step = (gray.shape[0] + CAPTION + GAP, gray.shape[1] + GAP)
@@ -57,9 +58,7 @@ def proposal_sheet(colorizer: Colorizer, photo: Photo, proposals: list[Proposal]
 
 def small(gray: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
     """A photo (H, W) of 8 or 16 bit as 8 bit, its longer side at most SIDE."""
-    if gray.dtype == np.uint16:
-        gray = ((gray.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    image = Image.fromarray(gray)
+    image = Image.fromarray(to_8_bit(gray))
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     return np.asarray(image)
 
@@ -68,17 +67,16 @@ def write_sheet(
     colorizer: Colorizer, photo: Photo, look: Look, target: Path, *, count: int, seed: int
 ) -> list[Proposal]:
     """Write the sheet of a photo to `target`, and say what is on it."""
-    proposals = colorizer.propose_as(photo.gray, look, count=count, seed=seed)
+    proposals = colorizer.propose(photo, look, count=count, seed=seed)
     save(proposal_sheet(colorizer, photo, proposals, look.saturation), target)
     return proposals
 
 
 def write_confidence(colorizer: Colorizer, photo: Photo, look: Look, target: Path) -> None:
     """Write how sure the colours of a photo are: a gray map (white = sure) and the result with doubt in magenta."""
-    ab, sure = colorizer.colors_of(photo.gray, look)
-    codes = confidence_map(sure, photo.gray.shape[0], photo.gray.shape[1])
-    gray = photo.gray if photo.gray.dtype == np.uint8 else (photo.gray >> 8).astype(np.uint8)
-    rgb = colorizer.with_colors(gray, ab, look.saturation)
+    prediction = colorizer.colors(photo.gray, look)
+    codes = confidence_map(prediction.confidence(), photo.gray.shape[0], photo.gray.shape[1])
+    rgb = colorizer.paint(to_8_bit(photo.gray), prediction.ab, look.saturation)
     for picture, path in zip((codes, overlay(rgb, codes)), confidence_paths(target), strict=True):
         save(Image.fromarray(picture), path)
 

@@ -16,11 +16,11 @@ from PIL import Image
 from colorizegan.bench.onnx_entrant import OnnxColorizer
 from colorizegan.color.gamut import in_gamut_scale
 from colorizegan.color.lab import gray_to_lightness, lab_of, lab_to_rgb
-from colorizegan.color.merge import merge
 from colorizegan.colorizer import Colorizer
 from colorizegan.data.photoset import PhotoSet
 from colorizegan.errors import DataError, InputError, UsageError
 from colorizegan.model.network import Prediction
+from colorizegan.steer.look import Look
 
 BASELINES = ("gray", "mean colour", "another photo", "truth")
 
@@ -145,9 +145,8 @@ class _Bundle:
         }
 
     def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Colorization:
-        # What Colorizer.colorize_gray does, with the network run once for both the picture and its confidence.
-        prediction = self.colorizer.network.predict(self.colorizer.network_input(gray, size or self.size))
-        return Colorization(merge(gray, prediction.ab, saturation=self.saturation), prediction)
+        prediction = self.colorizer.colors(gray, Look(size=size or self.size))
+        return Colorization(self.colorizer.paint(gray, prediction.ab, self.saturation), prediction)
 
 
 class _Onnx:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
@@ -150,7 +151,10 @@ def colorize(
         raise UsageError(f"hints are of one photo, not of {len(jobs)}", remedy="name one, or keep them beside each")
     if pick is not None and (proposals is None or pick > proposals):
         raise UsageError(f"--pick {pick} needs --proposals {pick} or more")
-    look = Look(saturation, size, temperature, emulsion, given, tone_down_unsure)
+    look = Look(
+        saturation=saturation, size=size, temperature=temperature, emulsion=emulsion, hints=given,
+        tone_down_unsure=tone_down_unsure,
+    )  # fmt: skip
     settings = Settings(
         look, format, quality, overwrite, force, allow_truncated, strip, not no_hints,
         Draw(proposals, seed, pick) if proposals and pick else None,
@@ -231,7 +235,7 @@ def keep_hints(job: Job, settings: Settings, voice: Voice) -> None:
         return
     path = hints_path(job.source)
     try:
-        write_hints(path, settings.look.hints)
+        write_hints(path, settings.look.points)
     except OutputError as error:
         voice.note(f"{path}: the hints are not kept, as the file {error.reason}; the result holds them in its XMP")
 
@@ -294,7 +298,8 @@ def run(
                     keep_hints(result.job, settings, voice)
                 yield result
 
-        failed = show_results(watched(), len(jobs), voice).failed
+        with closing(results):  # a signal may come while a result is shown: photos under way are ended all the same
+            failed = show_results(watched(), len(jobs), voice).failed
     if wishes.confidence and done and colorizer is not None:
         with Reader(allow_truncated=settings.allow_truncated) as reader:
             for job in done:

@@ -63,7 +63,7 @@ def self_test(colorizer: Colorizer) -> tuple[dict[str, float], str]:
     Its lightness must stay: mean |dL| under 0.5 and 99.9 % of pixels under 2. It must get some colour.
     """
     gray = synthetic_picture()
-    rgb = colorizer.colorize_gray(gray)
+    rgb = colorizer.colorize(gray)
     before = rgb_to_lab(np.repeat(gray[:, :, None], 3, axis=2) / np.float32(255))[..., 0]
     lab = rgb_to_lab(rgb / np.float32(255))
     apart = np.abs(lab[..., 0] - before)

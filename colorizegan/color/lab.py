@@ -23,6 +23,7 @@ WHITE = RGB_TO_XYZ.sum(axis=1)
 RGB_TO_NORMED_XYZ = RGB_TO_XYZ / WHITE[:, None]  # XYZ divided by the white point: rows sum to 1
 NORMED_XYZ_TO_RGB = np.linalg.inv(RGB_TO_NORMED_XYZ)
 
+STRIP = 1 << 18  # pixels converted at a time
 DELTA = 6.0 / 29.0  # CIE 15: where the cube root of Lab gives way to its tangent
 
 
@@ -69,10 +70,28 @@ def lightness_to_gray(lightness: ArrayLike) -> Floats:
 
 
 def rgb_to_gray(rgb: NDArray[Any]) -> NDArray[Any]:
-    """The neutral gray of the same luminance: sRGB (..., 3) uint8 or uint16 -> (...), same dtype.
+    """The neutral gray of the same luminance: sRGB (..., 3) uint8 or uint16 -> (...), same dtype, perhaps a view.
 
     Neutral pixels keep their value exactly. Table look-ups throughout: some 10 ns a pixel.
     """
+    red = rgb[..., 0]
+    if np.array_equal(red, rgb[..., 1]) and np.array_equal(red, rgb[..., 2]):
+        return red  # gray stored as RGB: the usual case, and worth the look
+    if rgb.ndim < 3:
+        return _luminance(rgb)
+    gray = np.empty(red.shape, rgb.dtype)
+    rows = max(1, STRIP * len(rgb) // red.size)  # so that the copies in between stay small
+    for top in range(0, len(rgb), rows):
+        gray[top : top + rows] = _luminance(rgb[top : top + rows])
+    return gray
+
+
+def to_8_bit(x: NDArray[Any]) -> NDArray[np.uint8]:
+    """uint8 or uint16, any shape -> uint8, rounded: code c of uint16 stands for c / 65535."""
+    return x if x.dtype == np.uint8 else ((x.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _luminance(rgb: NDArray[Any]) -> NDArray[Any]:
     codes = srgb_codes(rgb.dtype.itemsize * 8)
     light = np.zeros(rgb.shape[:-1], np.float32)
     for channel in range(3):
@@ -126,30 +145,6 @@ def _lab_to_linear(L: Floats, a: Floats, b: Floats) -> Floats:
     fy = (L + 16.0) / 116.0
     xyz = _lab_f_inverse(np.stack([fy + a / 500.0, fy, fy - b / 200.0], axis=-1))
     return xyz @ NORMED_XYZ_TO_RGB.T.astype(xyz.dtype)
-
-
-STRIP = 1 << 18  # pixels converted at a time, so that the float copies stay small
-
-
-def luminance(rgb: NDArray[Any]) -> NDArray[Any]:
-    """sRGB-encoded (H, W, 3) uint8 or uint16 -> the neutral gray of the same luminance, (H, W), same dtype."""
-    red, green, blue = (rgb[:, :, i] for i in range(3))
-    if np.array_equal(red, green) and np.array_equal(green, blue):
-        return red  # exact, and the usual case
-    linear, top = linear_table(rgb.dtype.str), np.iinfo(rgb.dtype).max
-    gray = np.empty(rgb.shape[:2], rgb.dtype)
-    rows = max(1, STRIP // rgb.shape[1])
-    for at in range(0, len(rgb), rows):
-        light = linear[rgb[at : at + rows]] @ RGB_TO_NORMED_XYZ[1].astype(np.float32)
-        gray[at : at + rows] = np.rint(np.clip(linear_to_srgb(light), 0, 1) * np.float32(top))
-    return gray
-
-
-@lru_cache(maxsize=2)
-def linear_table(dtype: str) -> NDArray[np.float32]:
-    """Linear light of every value of uint8 or uint16."""
-    top = np.iinfo(np.dtype(dtype)).max
-    return srgb_to_linear(np.arange(top + 1) / top).astype(np.float32)
 
 
 def lab_of(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

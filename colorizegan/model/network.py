@@ -26,14 +26,20 @@ class Prediction:
     """Unnormalised log-likelihood of every colour bin, (Q, ceil(H/4), ceil(W/4))."""
     bins: NDArray[np.float32]
     """Centres of the bins, Lab units, (Q, 2)."""
+    known: NDArray[np.float32] | None = None
+    """How far a person's hints say what the colour is, (h', w') 0..1; None where there are none."""
 
     def confidence(self) -> NDArray[np.float32]:
-        """1 - entropy / log Q at each place, (h', w'): 0 where any colour may be, 1 where it can be only one."""
+        """How sure the colour is at each place, (h', w'): 0 where any may be, 1 where it can be only one.
+
+        1 - entropy / log Q of the distribution, and at least `known`.
+        """
         shifted = self.logits - self.logits.max(axis=0)
         odds = np.exp(shifted)
         total = odds.sum(axis=0)
         entropy = np.log(total) - (odds * shifted).sum(axis=0) / total  # -sum p log p with p = odds / total
-        return np.clip(1 - entropy / np.log(max(len(self.bins), 2)), 0, 1).astype(np.float32)
+        sure = np.clip(1 - entropy / np.log(max(len(self.bins), 2)), 0, 1).astype(np.float32)
+        return sure if self.known is None else np.maximum(sure, self.known)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ import numpy as np
 import pyvips
 from PIL import Image
 
+from colorizegan.color.lab import to_8_bit
 from colorizegan.photo.containers import jpeg_with_metadata, photoshop_block, png_with_metadata, webp_with_metadata
 from colorizegan.photo.metadata import Metadata
 from colorizegan.photo.tiff_writer import TiffWriter
@@ -77,7 +78,7 @@ def encode(
     if alpha is not None and format in OPAQUE:
         rgb, alpha = _by_strips(_on_white, rgb, alpha), None
     if rgb.dtype == np.uint16 and format not in DEEP:
-        rgb, alpha = _by_strips(_to_8_bit, rgb), None if alpha is None else _by_strips(_to_8_bit, alpha)
+        rgb, alpha = _by_strips(to_8_bit, rgb), None if alpha is None else _by_strips(to_8_bit, alpha)
     if format == "bmp":
         return _bmp(rgb, page.metadata, file)
     if format == "pnm":
@@ -204,11 +205,6 @@ def _by_strips(convert: Callable[..., NDArray[Any]], first: NDArray[Any], *more:
     """`convert` of arrays of one height, strip by strip, so that what it needs in between stays small."""
     parts = [convert(*(x[rows] for x in (first, *more))) for rows in _strips(first)]
     return np.concatenate(parts) if len(parts) > 1 else parts[0]
-
-
-def _to_8_bit(x: NDArray[Any]) -> NDArray[np.uint8]:
-    """uint16 -> uint8, rounded: code c stands for c / 65535."""
-    return ((x.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _on_white(rgb: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:

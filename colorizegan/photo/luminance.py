@@ -78,7 +78,7 @@ def read_luminance(
         if colors.bands == 1:
             gray[rows] = pixels[:, :, 0] if table is None else table.take(pixels[:, :, 0], mode="clip")
         else:
-            gray[rows] = _luminance(pixels[:, :, :3])
+            gray[rows] = rgb_to_gray(pixels[:, :, :3])
         if rgb is not None:
             rgb[rows] = gray[rows, :, None] if colors.bands == 1 else pixels[:, :, :3]
 
@@ -128,13 +128,6 @@ def _what_can_be_read(image: pyvips.Image, region: pyvips.Region, top: int, rows
                 continue
             block[:] = np.frombuffer(buffer, dtype).reshape(block.shape)
     return pixels
-
-
-def _luminance(rgb: Pixels) -> Pixels:
-    red = rgb[:, :, 0]
-    if np.array_equal(red, rgb[:, :, 1]) and np.array_equal(red, rgb[:, :, 2]):
-        return red  # a gray photo stored as RGB: the usual case, and worth the look
-    return rgb_to_gray(rgb)
 
 
 def _to_gray_or_rgb(

@@ -129,10 +129,10 @@ class Desk:
     def show(self, shot: Shot, unsure: bool) -> tuple[str, str]:
         """The stage, and what there is to say of the photo."""
         photo = self.read(shot)
-        ab, sure = self.colorizer.colors_of(photo.gray, shot.look)
-        after = preview(self.colorizer.with_colors(photo.gray, ab, shot.saturation))
+        prediction = self.colorizer.colors(photo.gray, shot.look)
+        after = preview(self.colorizer.paint(photo.gray, prediction.ab, shot.saturation))
         if unsure:
-            after = overlay(after, confidence_map(sure, after.shape[0], after.shape[1]))
+            after = overlay(after, confidence_map(prediction.confidence(), after.shape[0], after.shape[1]))
         height, width = photo.gray.shape
         remarks = [f"{shot.name}: {width} x {height} px", *photo.remarks]
         if photo.is_color:
@@ -153,10 +153,10 @@ class Desk:
     def propose(self, shot: Shot) -> tuple[tuple[Proposal, ...], list[tuple[NDArray[np.uint8], str]]]:
         """Proposals, and their pictures with captions."""
         photo = self.read(shot)
-        found = self.colorizer.propose_as(photo.gray, shot.look, count=PROPOSALS, seed=0)
+        found = self.colorizer.propose(photo, shot.look, count=PROPOSALS, seed=0)
         pictures = []
         for number, one in enumerate(found, 1):
-            rgb = self.colorizer.with_colors(photo.gray, one.ab, shot.saturation)
+            rgb = self.colorizer.paint(photo.gray, one.ab, shot.saturation)
             pictures.append((preview(rgb), f"No. {number}"))
         return tuple(found), pictures
 

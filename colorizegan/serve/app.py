@@ -267,11 +267,11 @@ def describe_file(turn: Turn, path: Path, options: Options) -> dict[str, Any]:
     service = turn.service
     photo = turn.read(path)
     look = options.look()
-    _, confidence = service.colorizer.colors_of(photo.gray, look)
+    confidence = service.colorizer.colors(photo.gray, look).confidence()
     turn.check()
     proposals = []
     if options.proposals is not None:
-        found = service.colorizer.propose_as(photo.gray, look, count=options.proposals, seed=options.seed)
+        found = service.colorizer.propose(photo, look, count=options.proposals, seed=options.seed)
         proposals = [{"likelihood": round(one.likelihood, 4), "hints": list(map(vars, one.hints))} for one in found]
         turn.check()
     height, width = photo.gray.shape

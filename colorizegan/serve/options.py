@@ -70,7 +70,14 @@ class Options(BaseModel):
     def look(self) -> Look:
         """What is asked of the colours."""
         hints = tuple(Hint(hint.x, hint.y, hint.color) for hint in self.hints)
-        return Look(self.saturation, self.size, self.temperature, self.emulsion, hints, self.tone_down_unsure)
+        return Look(
+            saturation=self.saturation,
+            size=self.size,
+            temperature=self.temperature,
+            emulsion=self.emulsion,
+            hints=hints,
+            tone_down_unsure=self.tone_down_unsure,
+        )
 
     def settings(self) -> Settings:
         """As the command line has them."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from colorizegan.color.lab import to_8_bit
 from colorizegan.steer.hints import Hint
 
 if TYPE_CHECKING:
@@ -113,8 +114,7 @@ element.addEventListener('click', event => {
 
 def preview(rgb: NDArray[Any]) -> NDArray[np.uint8]:
     """A picture (H, W, 3) or (H, W), uint8 or uint16, made small enough for a screen: (h, w, 3) uint8."""
-    eight = rgb if rgb.dtype == np.uint8 else (rgb >> 8).astype(np.uint8)
-    image = Image.fromarray(eight).convert("RGB")
+    image = Image.fromarray(to_8_bit(rgb)).convert("RGB")
     image.thumbnail((LONGEST, LONGEST), Image.Resampling.BICUBIC, reducing_gap=2.0)
     return np.asarray(image)
 

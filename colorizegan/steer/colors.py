@@ -1,4 +1,4 @@
-"""From a photo's lightness and a person's wishes to its small colours, read top to bottom in `answer`."""
+"""From a photo's lightness and a person's wishes to its small colours, read top to bottom in `steer`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.model.network import Network, Prediction
+from colorizegan.model.network import Network, NetworkInput, Prediction
 from colorizegan.steer.film import as_the_eye_sees
 from colorizegan.steer.hints import Point, hint_planes, points_of
 from colorizegan.steer.look import Look
@@ -22,7 +22,7 @@ SURE = 0.5  # confidence from which on the chroma is left as it is
 BUMP = 1.5  # cells of ab; what a hint still lacks at its own place is added in a spot of this size
 
 
-def first_sight(network: Network, L: Plane, look: Look) -> tuple[Plane, Prediction]:
+def unhinted(network: Network, L: Plane, look: Look) -> tuple[Plane, Prediction]:
     """The lightness (h, w) that the network is to see, and what it says of it before any hints."""
     if look.emulsion != "auto":  # its first guess at the colours says what the film must have left out
         first = network.predict(L)
@@ -30,31 +30,33 @@ def first_sight(network: Network, L: Plane, look: Look) -> tuple[Plane, Predicti
     return L, network.predict(L)
 
 
-def answer(
+def hinted_input(L: Plane, points: Sequence[Point]) -> NetworkInput:
+    """What the network is to see where hints are known: L (h, w) from `unhinted`."""
+    return NetworkInput(L, *hint_planes(points, (L.shape[0], L.shape[1])))
+
+
+def steer(
     network: Network,
     L: Plane,
     look: Look,
     photo: tuple[int, int],
-    sight: tuple[Plane, Prediction] | None = None,
-) -> tuple[Prediction, Plane]:
-    """Colours for a photo as asked.
+    base: tuple[Plane, Prediction] | None = None,
+    hinted: Prediction | None = None,
+) -> Prediction:
+    """What the network says of a photo, with its `ab` as asked.
 
     Args:
         network: the network.
         L: (h, w) 0..100, at the network's size.
         look: what is asked; its saturation and size are left to the caller.
         photo: height and width of the photo, px, which hints refer to.
-        sight: `first_sight` of the same, where it is known already.
-
-    Returns:
-        The prediction, its `ab` as asked, and the confidence (h', w') 0..1 per cell of its logits, which is 1 where a
-        person has said so.
+        base: `unhinted` of the same, where it is known already.
+        hinted: what the network says of `hinted_input`, where it is known already.
     """
-    points = points_of(look.hints, photo, (L.shape[0], L.shape[1]))
+    points = points_of(look.points, photo, (L.shape[0], L.shape[1]))
     # --- the network, on light as the eye sees it ---
-    L, prediction = sight or first_sight(network, L, look)
+    L, prediction = base or unhinted(network, L, look)
     ab: Plane = prediction.ab
-    sure = prediction.confidence()
     height, width = ab.shape[1:]
     if look.temperature is not None:
         card = network.card
@@ -72,18 +74,16 @@ def answer(
         assert seen is not None
         # The network takes hints too, and its distribution heeds them; its colours do so in a spot around each only.
         # Measured on 40 photos with 1, 5 and 10 hints, mean CIEDE2000, none 10.67: 10.64, 10.54, 10.42 by the network.
-        hint_ab, hint_mask = hint_planes(points, (L.shape[0], L.shape[1]))
-        told = network.predict(L, hint_ab=hint_ab, hint_mask=hint_mask)
+        hinted = hinted or network.predict_batch([hinted_input(L, points)])[0]
         far = reach(points, L, seen) + contrast(points, prediction.ab, *seen.shape[1:])
         known, share = spread(np.array([(point.a, point.b) for point in points], np.float32), far)
         part = double(np.concatenate((known * share, share[None])), height, width)
         ab = _pinned(points, np.asarray(ab * (1 - part[2]) + part[:2], np.float32))
-        sure = np.maximum(told.confidence(), share)
-        prediction = replace(prediction, logits=told.logits)
+        prediction = replace(prediction, logits=hinted.logits, known=share)
     if look.tone_down_unsure:
-        factor = DULLEST + (1 - DULLEST) * np.clip(sure / SURE, 0, 1)
+        factor = DULLEST + (1 - DULLEST) * np.clip(prediction.confidence() / SURE, 0, 1)
         ab = ab * double(factor[None].astype(np.float32), height, width)
-    return replace(prediction, ab=np.ascontiguousarray(ab, np.float32)), sure
+    return replace(prediction, ab=np.ascontiguousarray(ab, np.float32))
 
 
 def annealed_mean(prediction: Prediction, temperature: float) -> Plane:

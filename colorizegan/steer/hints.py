@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ImageColor
 
 from colorizegan.color.lab import rgb_to_lab
 from colorizegan.errors import InputError, UsageError
@@ -28,7 +29,7 @@ class Hint:
     """The colour of one point. Its brightness stays that of the photo; hue and strength are those of `color`.
 
     Raises:
-        UsageError: a colour that is not #rrggbb, or a negative place.
+        UsageError: text that is no colour, or a place that is no whole pixel.
     """
 
     x: int
@@ -36,11 +37,15 @@ class Hint:
     y: int
     """Pixels from its top."""
     color: str
-    """sRGB, "#rrggbb"."""
+    """sRGB: "#rrggbb", "#rgb" or a name of CSS; kept as "#rrggbb"."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.color, str) or not re.fullmatch(r"#[0-9a-fA-F]{6}", self.color):
-            raise UsageError(f"the hint's colour {str(self.color)[:40]!r} is none", remedy="write it as #rrggbb")
+        try:
+            red, green, blue = ImageColor.getrgb(self.color)[:3]
+        except (ValueError, AttributeError, TypeError):
+            what = f"the hint's colour {str(self.color)[:40]!r} is none"
+            raise UsageError(what, remedy="write it as #rrggbb, #rgb or a name of CSS") from None
+        object.__setattr__(self, "color", f"#{red:02x}{green:02x}{blue:02x}")
         for value in (self.x, self.y):
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
                 raise UsageError(f"the hint's place {value!r} is none", remedy="give whole pixels from the top left")
@@ -67,10 +72,11 @@ class Point(NamedTuple):
 
 def parse_hint(text: str) -> Hint:
     """A hint as the command line takes it, "x,y,#rrggbb". UsageError where it is none."""
-    match = re.fullmatch(r"\s*(\d{1,7})\s*,\s*(\d{1,7})\s*,\s*(#?[0-9a-fA-F]{6})\s*", text)
+    match = re.fullmatch(r"\s*(\d{1,7})\s*,\s*(\d{1,7})\s*,\s*([^,]+?)\s*", text)
     if match is None:
         raise UsageError(f"{text[:60]!r} is no hint", remedy="write it as x,y,#rrggbb, such as 120,80,#3a6ea5")
-    return Hint(int(match[1]), int(match[2]), "#" + match[3].removeprefix("#").lower())
+    color = match[3]
+    return Hint(int(match[1]), int(match[2]), f"#{color}" if re.fullmatch(r"[0-9a-fA-F]{6}", color) else color)
 
 
 def hints_path(photo: Path) -> Path:

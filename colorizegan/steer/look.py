@@ -1,7 +1,8 @@
-"""Look: all that a person asks of the colours."""
+"""Look: all that a person asks of the colours. The only list of these wishes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from colorizegan.errors import UsageError
@@ -9,22 +10,24 @@ from colorizegan.steer.film import EMULSIONS, Emulsion
 from colorizegan.steer.hints import Hint
 from colorizegan.steer.palette import Palette
 
+SIZES = (16, 4096)  # px, of the shorter side of the network's input
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Look:
     """What a person asks of the colours of a photo. UsageError where a value is out of range."""
 
     saturation: float = 1.0
     """Factor on the chroma, 0 (gray) .. 4; reduced where the colour would leave sRGB."""
     size: int | None = None
-    """Shorter side of the network's input, px; None = the model's own."""
+    """Shorter side of the network's input, 16 .. 4096 px; None = the model's own."""
     temperature: float | None = None
     """0.05 .. 2: how the colour is taken from the distribution, low = the likeliest one, vivid, high = the mean of all
     that are possible, dull; None = as the model was tuned (Zhang et al. 2016, eq. 5)."""
     emulsion: Emulsion = "auto"
     """The film that the photo was taken on; "auto" leaves it to the network."""
-    hints: tuple[Hint, ...] = ()
-    """Points whose colour is known."""
+    hints: Sequence[Hint | tuple[int, int, str]] = ()
+    """Points of the upright photo whose colour is known, in pixels; it spreads over what it is on. Kept as Hints."""
     tone_down_unsure: bool = False
     """Less chroma where the network is unsure."""
     like: Palette | None = None
@@ -33,10 +36,18 @@ class Look:
     def __post_init__(self) -> None:
         if not 0 <= self.saturation <= 4:
             raise UsageError(f"saturation is {self.saturation}", remedy="use 0 to 4; 1 is what the network saw")
+        if self.size is not None and not SIZES[0] <= self.size <= SIZES[1]:
+            raise UsageError(f"size is {self.size}", remedy=f"use {SIZES[0]} to {SIZES[1]}, the shorter side in px")
         if self.temperature is not None and not 0.05 <= self.temperature <= 2:
             raise UsageError(f"temperature is {self.temperature}", remedy="use 0.05 (vivid) to 2 (dull)")
         if self.emulsion not in EMULSIONS:
             raise UsageError(f"no emulsion {self.emulsion!r}", remedy=f"use one of {', '.join(EMULSIONS)}")
+        object.__setattr__(self, "hints", tuple(h if isinstance(h, Hint) else Hint(*h) for h in self.hints))
+
+    @property
+    def points(self) -> tuple[Hint, ...]:
+        """The hints."""
+        return tuple(hint for hint in self.hints if isinstance(hint, Hint))
 
     def facts(self) -> dict[str, object]:
         """What is asked beyond saturation and size, for provenance and ledger; empty where nothing is."""

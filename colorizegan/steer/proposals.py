@@ -16,7 +16,7 @@ from colorizegan.color.gamut import in_gamut_scale
 from colorizegan.color.lab import lab_to_rgb
 from colorizegan.errors import UsageError
 from colorizegan.model.network import Network, Prediction
-from colorizegan.steer.colors import answer, first_sight
+from colorizegan.steer.colors import hinted_input, steer, unhinted
 from colorizegan.steer.hints import Hint, Point, points_of
 from colorizegan.steer.look import Look
 from colorizegan.steer.spread import CELL, cells_of, likeness, reach
@@ -31,6 +31,7 @@ SETTLED = 0.55  # confidence over which a place is not in doubt
 WIDTH = 10.0  # Lab units that one colour bin stands for on each side, in the likelihood
 KIN = 15.0  # Lab units around a drawn colour within which others are the same choice
 SETTLES = 0.7  # distance (see spread.py) within which a colour that is known or drawn settles the rest
+TOGETHER = 4  # candidates that the network sees at once: more take more memory and no less time
 APART = 5.0  # mean ab distance, Lab units, under which two proposals are too much alike to give a place to both
 
 
@@ -53,29 +54,24 @@ def propose(
     """Distinct colourings of a photo, the likeliest first; the network's own answer is among them.
 
     Args:
-        network, L, look, photo: as for `steering.answer`.
+        network, L, look, photo: as for `steer`.
         count: how many, 1 .. MOST; fewer come back where the photo leaves no choice.
         seed: the same seed gives the same proposals.
     """
     if not 1 <= count <= MOST:
         raise UsageError(f"{count} proposals are not possible", remedy=f"ask for 1 to {MOST}")
-    rng = np.random.default_rng(seed)
-    sight = first_sight(network, L, look)
-    plain, _ = answer(network, L, look, photo, sight)
-    candidates = [Proposal(look.hints, _likelihood(plain, plain.ab), plain.ab)]
-    if count == 1:
-        return candidates
-    seen = likeness(sight[1].logits)
-    for _ in range(2 * count):
-        hints = _draw(network, L, look, photo, sight, seen, rng)
-        if len(hints) == len(look.hints):
-            break  # nothing is in doubt
-        drawn, _ = answer(network, L, with_hints(look, hints), photo, sight)
-        candidates.append(Proposal(hints, _likelihood(plain, drawn.ab), drawn.ab))
+    base = unhinted(network, L, look)
+    plain = steer(network, L, look, photo, base)
+    taken = [Proposal(look.points, likelihood_of(plain, plain.ab), plain.ab)]
+    rest: list[Proposal] = []
+    if count > 1:
+        rest = [
+            Proposal(hints, likelihood_of(plain, drawn.ab), drawn.ab)
+            for hints, drawn in _draw(network, L, look, photo, base, plain, 2 * count, seed)
+        ]
     # The plain answer, then always the one most unlike those taken, as long as that is a difference.
-    taken, rest = candidates[:1], candidates[1:]
     while rest and len(taken) < count:
-        apart = [min(_distance(a.ab, b.ab) for b in taken) for a in rest]
+        apart = [min(ab_distance(a.ab, b.ab) for b in taken) for a in rest]
         best = int(np.argmax(apart))
         if apart[best] < APART:
             break
@@ -83,9 +79,15 @@ def propose(
     return sorted(taken, key=lambda proposal: -proposal.likelihood)
 
 
-def with_hints(look: Look, hints: tuple[Hint, ...]) -> Look:
-    """The same wishes with other hints."""
-    return replace(look, hints=hints)
+@dataclass
+class _Candidate:
+    """A colouring while its hints are drawn."""
+
+    hints: tuple[Hint, ...]
+    prediction: Prediction
+    free: NDArray[np.bool_]
+    """Cells (h', w') in which nothing is settled yet."""
+    rng: np.random.Generator
 
 
 def _draw(
@@ -93,33 +95,44 @@ def _draw(
     L: Plane,
     look: Look,
     photo: tuple[int, int],
-    sight: tuple[Plane, Prediction],
-    seen: Plane,
-    rng: np.random.Generator,
-) -> tuple[Hint, ...]:
-    """The person's hints and up to PLACES drawn ones."""
-    hints = look.hints
-    prediction, sure = answer(network, L, look, photo, sight)
-    light = cells_of(L, *sure.shape)
-    free = np.ones(sure.shape, bool)
-    known = points_of(look.hints, photo, (L.shape[0], L.shape[1]))
-    if known:
-        free = reach(known, L, seen).min(axis=0) > SETTLES
+    base: tuple[Plane, Prediction],
+    plain: Prediction,
+    count: int,
+    seed: int,
+) -> list[tuple[tuple[Hint, ...], Prediction]]:
+    """Up to `count` colourings: the person's hints with up to PLACES drawn ones, and what comes of them.
+
+    All go on by one place at a time, so that the network is asked for several at once.
+    """
+    size = (L.shape[0], L.shape[1])
+    seen, light = likeness(base[1].logits), cells_of(L, *plain.logits.shape[1:])
+    known = points_of(look.points, photo, size)
+    free = reach(known, L, seen).min(axis=0) > SETTLES if known else np.ones(light.shape, bool)
+    rngs = [np.random.default_rng([seed, number]) for number in range(count)]
+    candidates = [_Candidate(look.points, plain, free.copy(), rng) for rng in rngs]
+    open_ones = candidates
     for _ in range(PLACES):
-        doubt = _smooth(np.where(free, np.clip(SETTLED - sure, 0, None), 0))
-        if doubt.max() < 0.02:
-            break
-        # Not always the very same place: a share of chance makes proposals differ in what they are about.
-        noisy = doubt * rng.uniform(0.5, 1.0, doubt.shape)
-        row, column = (int(i) for i in np.unravel_index(noisy.argmax(), doubt.shape))
-        bins = _nucleus(prediction.logits[:, row, column])
-        a, b = _around(prediction.bins, bins, int(rng.choice(len(bins), p=bins)))
-        x, y = _photo_place(row, column, (L.shape[0], L.shape[1]), photo)
-        hints = (*hints, Hint(x, y, _hex(float(light[row, column]), float(a), float(b))))
-        prediction, sure = answer(network, L, with_hints(look, hints), photo, sight)
-        far = reach([_point(row, column)], L, seen)[0]
-        free &= far > SETTLES
-    return hints
+        going: list[_Candidate] = []
+        for one in open_ones:
+            doubt = _smooth(np.where(one.free, np.clip(SETTLED - one.prediction.confidence(), 0, None), 0))
+            if doubt.max() < 0.02:
+                continue
+            # Not always the very same place: a share of chance makes proposals differ in what they are about.
+            noisy = doubt * one.rng.uniform(0.5, 1.0, doubt.shape)
+            row, column = (int(i) for i in np.unravel_index(noisy.argmax(), doubt.shape))
+            bins = nucleus(one.prediction.logits[:, row, column])
+            a, b = _around(one.prediction.bins, bins, int(one.rng.choice(len(bins), p=bins)))
+            x, y = _photo_place(row, column, size, photo)
+            one.hints = (*one.hints, Hint(x, y, _hex(float(light[row, column]), float(a), float(b))))
+            one.free &= reach([_point(row, column)], L, seen)[0] > SETTLES
+            going.append(one)
+        for at in range(0, len(going), TOGETHER):
+            part = going[at : at + TOGETHER]
+            hinted = network.predict_batch([hinted_input(base[0], points_of(one.hints, photo, size)) for one in part])
+            for one, prediction in zip(part, hinted, strict=True):
+                one.prediction = steer(network, L, replace(look, hints=one.hints), photo, base, prediction)
+        open_ones = going
+    return [(one.hints, one.prediction) for one in candidates if len(one.hints) > len(look.hints)]
 
 
 def _point(row: int, column: int) -> Point:
@@ -136,7 +149,7 @@ def _smooth(x: NDArray[np.floating]) -> NDArray[np.floating]:
     return x
 
 
-def _nucleus(logits: Plane) -> NDArray[np.float64]:
+def nucleus(logits: Plane) -> NDArray[np.float64]:
     """Probabilities to draw from: sharpened, and without the unlikely tail."""
     scaled = logits.astype(np.float64) / DRAWN
     odds = np.exp(scaled - scaled.max())
@@ -168,7 +181,7 @@ def _hex(lightness: float, a: float, b: float) -> str:
     return "#" + "".join(f"{round(float(v) * 255):02x}" for v in rgb)
 
 
-def _likelihood(plain: Prediction, ab: Plane) -> float:
+def likelihood_of(plain: Prediction, ab: Plane) -> float:
     """Mean over the cells of the log-probability that the plain distribution gives to the colours `ab`."""
     height, width = plain.logits.shape[1:]
     small = ab[:, ::2, ::2][:, :height, :width]  # (2, h', w'), a cell of the distribution is 2 x 2 of ab
@@ -179,6 +192,6 @@ def _likelihood(plain: Prediction, ab: Plane) -> float:
     return float(np.log(np.maximum(share, 1e-9)).mean())
 
 
-def _distance(first: Plane, second: Plane) -> float:
+def ab_distance(first: Plane, second: Plane) -> float:
     """Mean ab distance, Lab units."""
     return float(np.hypot(*(first - second)).mean())

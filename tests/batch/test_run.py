@@ -397,9 +397,9 @@ def test_large_photos_wait_for_room(tmp_path: Path, colorizer: Colorizer, monkey
     monkeypatch.setattr("colorizegan.machine.LEAST_PIXELS", 100_000)  # a photo and a half
     monkeypatch.setattr("colorizegan.machine.MEMORY_SHARE", 0)
     under_way, most = 0, 0
-    real = Colorizer.colorize_photo
+    real = Colorizer.paint
 
-    def colorize_photo(self: Colorizer, *args: Any, **options: Any) -> Any:
+    def paint(self: Colorizer, *args: Any, **options: Any) -> Any:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
@@ -409,7 +409,7 @@ def test_large_photos_wait_for_room(tmp_path: Path, colorizer: Colorizer, monkey
         finally:
             under_way -= 1
 
-    monkeypatch.setattr(Colorizer, "colorize_photo", colorize_photo)
+    monkeypatch.setattr(Colorizer, "paint", paint)
     assert [result.status for result in run(colorizer, album, out, workers=4)] == ["done"] * 10
     assert most == 1
 

@@ -28,6 +28,7 @@ import colorizegan
 from colorizegan.cli.main import app
 from colorizegan.colorizer import Colorizer
 from colorizegan.model import bundle
+from colorizegan.steer.look import Look
 
 LEDGER = "colorizegan.jsonl"
 
@@ -124,7 +125,7 @@ def test_one_photo(folder: Path, name: str) -> None:
 def test_result_is_that_of_the_library(folder: Path) -> None:
     put_photo("photo.png")
     cli("colorize", "photo.png", "--saturation", "1.5", "--size", "32")
-    expected = Colorizer().colorize("photo.png", saturation=1.5, size=32)
+    expected = Colorizer().colorize("photo.png", Look(saturation=1.5, size=32))
     assert np.array_equal(pixels("photo.colorized.png"), np.asarray(expected))
 
 
@@ -620,7 +621,9 @@ def test_doctor_finds_what_is_wrong(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert done.status == 1
     assert b"result: failed" in done.out
     assert "[E_MODEL]" in done.err
-    monkeypatch.setattr(Colorizer, "colorize_gray", lambda self, gray: np.repeat(gray[..., None] // 2, 3, axis=2))
+    monkeypatch.setattr(
+        Colorizer, "paint", lambda self, gray, ab, saturation: np.repeat(gray[..., None] // 2, 3, axis=2)
+    )
     done = cli("doctor")
     assert done.status == 1
     assert "lightness was not kept" in done.err

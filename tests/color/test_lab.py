@@ -128,7 +128,10 @@ def test_float_type_and_shape_are_kept(dtype: type):
 def test_rgb_to_gray_keeps_luminance_and_neutral_codes(dtype: type, tolerance: float):
     top = np.iinfo(dtype).max
     codes = np.arange(top + 1).astype(dtype)
-    assert (rgb_to_gray(np.stack([codes] * 3, axis=-1)) == codes).all()
+    neutral = np.stack([codes] * 3, axis=-1)
+    assert (rgb_to_gray(neutral) == codes).all()
+    neutral[0] = (9, 0, 0)  # one coloured pixel: the others are no longer taken as they are
+    assert (rgb_to_gray(neutral)[1:] == codes[1:]).all()
     rgb = np.random.default_rng(3).integers(0, top + 1, (200, 300, 3)).astype(dtype)
     expected = lightness_to_gray(rgb_to_lab(rgb / top)[..., 0]) * top
     gray = rgb_to_gray(rgb)

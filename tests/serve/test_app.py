@@ -92,7 +92,7 @@ def expected(raw: bytes, bundle: Path, settings: Settings | None = None, format:
     settings = settings or Settings()
     colorizer = Colorizer(bundle)
     photo = read_photo(raw)
-    rgb = colorizer.colorize_photo(photo, settings.look)
+    rgb = colorizer.colorize(photo, settings.look)
     note = provenance(colorizer, settings)
     return encode_photo(rgb, photo, format=format, quality=settings.quality, strip=settings.strip, note=note)
 

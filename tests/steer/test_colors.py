@@ -60,14 +60,14 @@ def lab(rgb: Array) -> Array:
 def test_no_wishes_change_nothing(colorizer: Colorizer) -> None:
     gray = scene()
     plain = colorizer.colorize(gray)
-    assert np.array_equal(plain, colorizer.colorize(gray, hints=[], temperature=None, emulsion="auto"))
+    assert np.array_equal(plain, colorizer.colorize(gray, Look(hints=[], temperature=None, emulsion="auto")))
 
 
 @pytest.mark.parametrize("color", ["#b03020", "#3050a0", "#208040", "#808080"])
 def test_a_hint_is_kept_at_its_place(colorizer: Colorizer, color: str) -> None:
     gray = scene()
     hint = Hint(100, 120, color)
-    rgb = colorizer.colorize(gray, hints=[hint], size=240)
+    rgb = colorizer.colorize(gray, Look(hints=[hint], size=240))
     region = lab(rgb[116:125, 96:105]).reshape(-1, 3).mean(0)
     assert ciede2000(region, np.array([region[0], *hint.ab])) < 3
     # Its brightness stays that of the photo.
@@ -76,7 +76,7 @@ def test_a_hint_is_kept_at_its_place(colorizer: Colorizer, color: str) -> None:
 
 def test_a_hint_colors_its_thing_and_not_a_disc(colorizer: Colorizer) -> None:
     gray = scene()
-    plain, red = colorizer.colorize(gray), colorizer.colorize(gray, hints=[Hint(70, 120, "#c02020")])
+    plain, red = colorizer.colorize(gray), colorizer.colorize(gray, Look(hints=[Hint(70, 120, "#c02020")]))
     moved = np.hypot(*np.moveaxis(lab(red)[..., 1:] - lab(plain)[..., 1:], -1, 0))
     inside, outside = (
         moved[100:140, 130:150].mean(),
@@ -89,7 +89,7 @@ def test_a_hint_colors_its_thing_and_not_a_disc(colorizer: Colorizer) -> None:
 def test_many_hints_are_all_kept(colorizer: Colorizer) -> None:
     gray = scene()
     hints = [Hint(x, y, c) for x, y, c in ((100, 120, "#b03020"), (250, 40, "#4060a0"), (250, 200, "#508040"))]
-    rgb = colorizer.colorize(gray, hints=hints, size=240)
+    rgb = colorizer.colorize(gray, Look(hints=hints, size=240))
     for hint in hints:
         region = lab(rgb[hint.y - 3 : hint.y + 4, hint.x - 3 : hint.x + 4]).reshape(-1, 3).mean(0)
         assert ciede2000(region, np.array([region[0], *hint.ab])) < 3
@@ -97,9 +97,9 @@ def test_many_hints_are_all_kept(colorizer: Colorizer) -> None:
 
 def test_hints_go_with_every_kind_of_photo(colorizer: Colorizer) -> None:
     gray, hint = scene(), Hint(100, 120, "#b03020")
-    as_array = colorizer.colorize(gray, hints=[hint], size=240)
-    assert np.array_equal(np.asarray(colorizer.colorize(Image.fromarray(gray), hints=[hint], size=240)), as_array)
-    wide = colorizer.colorize(gray.astype(np.uint16) * 257, hints=[hint], size=240)
+    as_array = colorizer.colorize(gray, Look(hints=[hint], size=240))
+    assert np.array_equal(np.asarray(colorizer.colorize(Image.fromarray(gray), Look(hints=[hint], size=240))), as_array)
+    wide = colorizer.colorize(gray.astype(np.uint16) * 257, Look(hints=[hint], size=240))
     assert wide.dtype == np.uint16
     assert abs(wide / 257.0 - as_array).max() < 3
 
@@ -113,13 +113,13 @@ def test_temperature_is_zhangs_annealed_mean(colorizer: Colorizer) -> None:
     gray = scene()
     by_model = colorizer.colorize(gray)
     tuned = colorizer.network.card.temperature
-    assert abs(colorizer.colorize(gray, temperature=tuned).astype(int) - by_model).max() <= 1
-    assert abs(colorizer.colorize(gray, temperature=2.0).astype(int) - by_model).max() > 3
+    assert abs(colorizer.colorize(gray, Look(temperature=tuned)).astype(int) - by_model).max() <= 1
+    assert abs(colorizer.colorize(gray, Look(temperature=2.0)).astype(int) - by_model).max() > 3
 
 
 def test_unsure_places_are_toned_down_and_hinted_ones_are_not(colorizer: Colorizer) -> None:
     gray, hint = np.pad(scene(), ((0, 0), (0, 640)), mode="edge"), Hint(100, 120, "#c02020")
-    full, toned = (colorizer.colorize(gray, hints=[hint], tone_down_unsure=t) for t in (False, True))
+    full, toned = (colorizer.colorize(gray, Look(hints=[hint], tone_down_unsure=t)) for t in (False, True))
     chroma = [np.hypot(*np.moveaxis(lab(rgb)[..., 1:], -1, 0)) for rgb in (full, toned)]
     assert (chroma[1] <= chroma[0] + 1.5).all()
     far = (slice(0, 40), slice(890, 960))
@@ -129,7 +129,8 @@ def test_unsure_places_are_toned_down_and_hinted_ones_are_not(colorizer: Coloriz
 
 def test_confidence_is_a_map_of_the_photo_and_one_at_hints(colorizer: Colorizer) -> None:
     gray = scene()
-    plain, told = colorizer.confidence(gray), colorizer.confidence(gray, hints=[Hint(100, 120, "#c02020")])
+    looks = (Look(), Look(hints=[(100, 120, "#c02020")]))
+    plain, told = (confidence_map(colorizer.predict(gray, look).confidence(), *gray.shape) for look in looks)
     assert plain.shape == gray.shape
     assert plain.dtype == np.uint8
     assert told[120, 100] > 240 > plain[120, 100]
@@ -163,10 +164,10 @@ def test_the_eyes_brightness_is_found_again(film: Emulsion) -> None:
 
 def test_the_palette_of_a_photo_goes_to_what_looks_the_same(colorizer: Colorizer) -> None:
     gray = scene()
-    accepted = colorizer.colorize(gray, hints=[Hint(100, 120, "#c02020"), Hint(250, 60, "#3060c0")])
+    accepted = colorizer.colorize(gray, Look(hints=[Hint(100, 120, "#c02020"), Hint(250, 60, "#3060c0")]))
     neighbour = np.ascontiguousarray(gray[:, ::-1])
     alone = colorizer.colorize(neighbour)
-    like = colorizer.colorize(neighbour, like=colorizer.palette(accepted))
+    like = colorizer.colorize(neighbour, Look(like=colorizer.palette(accepted)))
     wanted = accepted[:, ::-1]
     assert ciede2000(lab(like), lab(wanted)).mean() < 0.6 * ciede2000(lab(alone), lab(wanted)).mean()
 
@@ -174,7 +175,7 @@ def test_the_palette_of_a_photo_goes_to_what_looks_the_same(colorizer: Colorizer
 def test_a_photo_is_like_itself(colorizer: Colorizer) -> None:
     gray = scene()
     plain = colorizer.colorize(gray)
-    again = colorizer.colorize(gray, like=colorizer.palette(plain))
+    again = colorizer.colorize(gray, Look(like=colorizer.palette(plain)))
     assert ciede2000(lab(again), lab(plain)).mean() < 2
 
 
@@ -182,6 +183,8 @@ def test_a_photo_is_like_itself(colorizer: Colorizer) -> None:
     ("wish", "said"),
     [
         ({"saturation": 5}, "saturation is 5"),
+        ({"size": 15}, "size is 15"),
+        ({"hints": [(1, 2, "no colour")]}, "colour 'no colour' is none"),
         ({"temperature": 0.01}, "temperature is 0.01"),
         ({"temperature": float("nan")}, "temperature is nan"),
         ({"emulsion": "kodachrome"}, "no emulsion 'kodachrome'"),

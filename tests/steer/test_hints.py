@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colorizegan import Hint, InputError, UsageError
+from colorizegan import Hint, InputError, Look, UsageError
 from colorizegan.color.lab import lab_to_rgb
 from colorizegan.steer.hints import hint_planes, hints_path, parse_hint, points_of, read_hints, write_hints
 
@@ -38,7 +38,21 @@ def test_the_color_is_lab_chroma() -> None:
     assert lab_to_rgb(np.array([53.24, a, b])) == pytest.approx([1, 0, 0], abs=0.005)
 
 
-@pytest.mark.parametrize("text", ["", "1,2", "1,2,red", "-1,2,#ffffff", "1.5,2,#ffffff", "1,2,#fffffg", "1,2,#fff"])
+@pytest.mark.parametrize(
+    ("color", "kept"), [("#fff", "#ffffff"), ("navy", "#000080"), ("DarkOliveGreen", "#556b2f"), ("#3A6EA5", "#3a6ea5")]
+)
+def test_colors_may_be_short_or_have_names(color: str, kept: str) -> None:
+    assert Hint(1, 2, color).color == kept
+    assert parse_hint(f"1,2,{color}") == Hint(1, 2, kept) == Look(hints=[(1, 2, color)]).hints[0]
+
+
+@pytest.mark.parametrize("text", ["1,2,#fffffg", "1,2,no such colour", "1,2,#ff"])
+def test_what_is_no_color_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is none; write it as #rrggbb, #rgb or a name of CSS"):
+        parse_hint(text)
+
+
+@pytest.mark.parametrize("text", ["", "1,2", "-1,2,#ffffff", "1.5,2,#ffffff", "1,2,3,4"])
 def test_bad_text_is_one_line_with_the_form_that_is_meant(text: str) -> None:
     with pytest.raises(UsageError, match="x,y,#rrggbb"):
         parse_hint(text)
@@ -53,7 +67,7 @@ def test_bad_text_is_one_line_with_the_form_that_is_meant(text: str) -> None:
         (b"{}", "holds no list"),
         (b'{"schema": 2, "hints": []}', "schema 2"),
         (b'[{"x": 1, "y": 2}]', "hint 1 has not just"),
-        (b'[{"x": 1, "y": 2, "color": "#000000"}, {"x": 1, "y": 2, "color": "red"}]', "hint 2: the hint's colour"),
+        (b'[{"x": 1, "y": 2, "color": "#000000"}, {"x": 1, "y": 2, "color": "rod"}]', "hint 2: the hint's colour"),
         (b'[{"x": true, "y": 2, "color": "#000000"}]', "hint 1: the hint's place"),
         (json.dumps([{"x": 1, "y": 2, "color": "#000000"}] * 1001).encode(), "at most 1000"),
         (b" " * (1 << 21), "too large"),
