@@ -43,6 +43,7 @@ PAGES = [
 ]
 PAGES += [f"docs/{name}.md" for name in ("evaluation", "library", "model-card", "training", "benchmark", "experiments")]
 PAGES += [f"docs/{name}.md" for name in ("formats", "page", "recipes", "reliability", "server", "steering")]
+PAGES += ["docs/faq.md", "docs/reference.md"]
 OF_OTHER_PROGRAMS = {"--extra-index-url"}  # pip's
 
 
@@ -200,6 +201,12 @@ def test_every_option_of_colorize_is_described(repository: Path, options: dict[s
 
 
 # What is in the tables
+
+
+def test_the_reference_is_what_the_code_says(repository: Path) -> None:
+    script = repository / "scripts" / "write_tables.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), "run: python scripts/write_tables.py"
 
 
 def test_errors_are_all_there(repository: Path) -> None:

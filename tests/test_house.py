@@ -1,0 +1,61 @@
+"""The house stays one that a newcomer finds their way in: imports in few levels, small folders, short files, a map."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import grimp
+import pytest
+
+LEVELS = 10  # of rooms: a folder, or a file beside the folders
+FILES = 17  # in a folder, beside its __init__.py
+CROWDED = {"training": 24, "photo": 24}  # the two that are larger: not to grow, but to be divided
+LINES = 330
+LONG = "# Long because "  # how a file that is longer says why, in its first ten lines
+LONGER = {"colorizer.py": 350}  # what is still too long: not to grow
+
+
+@pytest.fixture(scope="module")
+def rooms() -> dict[str, set[str]]:
+    """Room -> the rooms that it imports, inside functions too."""
+    graph = grimp.build_graph("colorizegan", exclude_type_checking_imports=True, cache_dir=None)
+    found: dict[str, set[str]] = defaultdict(set)
+    for module in graph.modules - {"colorizegan"}:
+        room = module.split(".")[1]
+        found[room] |= {
+            other.split(".")[1] for other in graph.find_modules_directly_imported_by(module) if "." in other
+        } - {room}
+    return found
+
+
+def test_imports_run_in_few_levels_and_in_no_circle(rooms: dict[str, set[str]]) -> None:
+    level: dict[str, int] = {}
+    for room in TopologicalSorter(rooms).static_order():  # CycleError names a circle
+        level[room] = 1 + max((level[below] for below in rooms[room]), default=0)
+    assert level["errors"] == 1
+    assert level["color"] < level["colorizer"] < level["batch"] < level["cli"]
+    assert max(level.values()) <= LEVELS, sorted(level.items(), key=lambda item: item[1])
+
+
+def test_no_folder_is_crowded(repository: Path) -> None:
+    for folder in {path.parent for path in (repository / "colorizegan").rglob("*.py")}:
+        files = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(files) <= CROWDED.get(folder.name, FILES), folder
+
+
+def test_no_file_is_long_without_a_reason_at_its_top(repository: Path) -> None:
+    for path in (repository / "colorizegan").rglob("*.py"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        reason = any(line.startswith(LONG) for line in lines[:10])
+        assert reason or len(lines) <= LONGER.get(path.name, LINES), f"{path}: {len(lines)} lines"
+
+
+def test_the_map_of_nouns_leads_to_files(repository: Path) -> None:
+    text = (repository / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|`]+) \| `([^`]+)` \|$", text, re.MULTILINE)
+    assert len(rows) >= 30
+    assert len({noun for noun, _ in rows}) == len(rows)
+    assert [file for _, file in rows if not (repository / file).is_file()] == []
