@@ -24,8 +24,9 @@ from colorizegan.training import config
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference.md"
 HEAD = """# Reference: every option and setting
 
-Written from the code by `python scripts/write_tables.py`; `scripts/check` fails where it is out of date. What the options are for, with
-examples: [colorize.md](colorize.md), [server.md](server.md), [training.md](training.md), [evaluation.md](evaluation.md).
+Written from the code by `python scripts/write_tables.py`; `scripts/check` fails where it is out of date. What they are
+for, with examples: [colorize.md](colorize.md), [server.md](server.md), [training.md](training.md),
+[evaluation.md](evaluation.md).
 """
 
 
@@ -93,7 +94,10 @@ def settings() -> list[str]:
     """The settings of training: name, default, and the sentence under each field."""
     tree = ast.parse(inspect.getsource(config))
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    lines = ["## Settings of training\n", "For `--set NAME=VALUE` and `--config FILE.toml`; the presets change some.\n"]
+    lines = [
+        "## Settings of training\n",
+        "For `--set`, as in `--set stages.0.lr=1e-3`, and for the file of `--config`; the presets change some.\n",
+    ]
     groups = {field.name: field for field in dataclasses.fields(config.Config)}
     rows: list[tuple[str, str, str]] = []
     for name, field in groups.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-STEPS = ["ruff", "ruff", "pyright", "lint-imports", "python"]
+STEPS = ["ruff", "ruff", "pyright", "lint-imports", "python", "python"]
 
 
 def check(repository: Path, folder: Path, failing: str) -> tuple[int, str, list[str]]:
@@ -31,7 +31,8 @@ def check(repository: Path, folder: Path, failing: str) -> tuple[int, str, list[
         ("ruff check", "lint", 2),
         ("pyright --pythonpath", "types", 3),
         ("lint-imports --no-cache", "layers", 4),
-        ("python -m", "tests", 5),
+        ("python scripts/write_tables.py", "tables", 5),
+        ("python -m", "tests", 6),
     ],
 )
 def test_check_stops_at_the_first_failure(repository: Path, tmp_path: Path, failing: str, name: str, called: int):
