@@ -14,8 +14,10 @@ from colorizegan.photo.formats import NEAREST
 from colorizegan.photo.photo import Photo
 from colorizegan.photo.reader import Reads
 from colorizegan.photo.write import encode_pages
-from colorizegan.steer.hints import Hint, hints_path, read_hints
+from colorizegan.steer.confidence import confidence_pictures
+from colorizegan.steer.hints import hints_path, read_hints
 from colorizegan.steer.look import Look
+from colorizegan.steer.proposals import Proposal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,6 +60,8 @@ class Settings:
     """Take the hints that are kept beside a photo (photo.jpg.hints.json) where none are given."""
     proposal: Draw | None = None
     """Colorize with one of several proposals."""
+    confidence: bool = False
+    """Also make pictures of how sure the colours are."""
 
     def shaping(self) -> dict[str, object]:
         """The settings that the bytes of a result follow from; its format is that of its name."""
@@ -98,6 +102,8 @@ class OnePhoto:
     count: int = 1
     """Pages that are written."""
     first: Photo | None = None
+    doubt: tuple[NDArray[Any], ...] = ()
+    """If asked for, how sure the colours of the first page are, once it is written: see `confidence_pictures`."""
     kept: list[int] = field(default_factory=list[int])
     """Pages in colour, from 1 on, which stay as they are among others."""
 
@@ -145,24 +151,35 @@ class OnePhoto:
                 self.kept.append(page + 1)
                 yield photo.rgb, photo
             else:
-                look = self.settings.look
-                if page and look.hints:  # hints are places on the first page
-                    look = replace(look, hints=())
-                elif self.settings.proposal is not None and page == 0:
-                    look = replace(look, hints=self.drawn_hints(photo, self.settings.proposal))
-                rgb = self.colorizer.colorize(photo, look)
+                rgb = self.painted(photo, page)
                 yield rgb, photo
                 del rgb
             photo = None
             self.leave()
 
-    def drawn_hints(self, photo: Photo, draw: Draw) -> tuple[Hint, ...]:
-        """The hints of the wanted proposal."""
+    def painted(self, photo: Photo, page: int) -> NDArray[Any]:
+        """A page in colour, (H, W, 3); hints, proposals and confidence are of the first one."""
+        look, colorizer = self.settings.look, self.colorizer
+        if page:
+            look = replace(look, hints=())
+        elif self.settings.proposal is not None:
+            chosen = self.chosen(photo, self.settings.proposal)
+            if not self.settings.confidence:
+                return colorizer.paint(photo.gray, chosen.ab, look.saturation)
+            look = replace(look, hints=chosen.hints)
+        prediction = colorizer.colors(photo.gray, look)
+        rgb = colorizer.paint(photo.gray, prediction.ab, look.saturation)
+        if self.settings.confidence and not page:
+            self.doubt = confidence_pictures(rgb, prediction.confidence())
+        return rgb
+
+    def chosen(self, photo: Photo, draw: Draw) -> Proposal:
+        """The wanted proposal."""
         found = self.colorizer.propose(photo, self.settings.look, count=draw.count, seed=draw.seed)
         if draw.pick > len(found):
             many = "is only one proposal" if len(found) == 1 else f"are only {len(found)} proposals"
             raise UsageError(f"there {many} for this photo, not {draw.pick}", remedy="pick a lower number")
-        return found[draw.pick - 1].hints
+        return found[draw.pick - 1]
 
 
 def provenance(colorizer: Colorizer, settings: Settings) -> dict[str, object]:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from colorizegan.batch.ledger import Entry, Ledger
 from colorizegan.batch.plan import Job, shown
+from colorizegan.batch.sheets import write_confidence
 from colorizegan.colorize_file import OnePhoto, Settings, provenance
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, OutputError, TooLargeError
@@ -129,6 +130,9 @@ def write_result(run: Run, job: Job, photo: OnePhoto, facts: dict[str, Any]) -> 
                 raise AllInColor
             if run.stop.is_set():
                 raise Cancelled
+            if photo.doubt:
+                photo.remarks += write_confidence(photo.doubt, target, overwrite=run.settings.overwrite)
+                photo.doubt = ()
             if isinstance(job.source, Path) and not run.settings.strip:
                 made = provenance(photo.colorizer, run.settings)
                 anew, turned = run.settings.overwrite, photo.turned

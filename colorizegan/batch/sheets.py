@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,6 @@ from colorizegan.colorizer import Colorizer
 from colorizegan.errors import OutputError
 from colorizegan.files import write_atomic
 from colorizegan.photo.photo import Photo
-from colorizegan.steer.confidence import confidence_map, overlay
 from colorizegan.steer.look import Look
 from colorizegan.steer.proposals import Proposal
 
@@ -72,13 +73,15 @@ def write_sheet(
     return proposals
 
 
-def write_confidence(colorizer: Colorizer, photo: Photo, look: Look, target: Path) -> None:
-    """Write how sure the colours of a photo are: a gray map (white = sure) and the result with doubt in magenta."""
-    prediction = colorizer.colors(photo.gray, look)
-    codes = confidence_map(prediction.confidence(), photo.gray.shape[0], photo.gray.shape[1])
-    rgb = colorizer.paint(to_8_bit(photo.gray), prediction.ab, look.saturation)
-    for picture, path in zip((codes, overlay(rgb, codes)), confidence_paths(target), strict=True):
-        save(Image.fromarray(picture), path)
+def write_confidence(pictures: Sequence[NDArray[np.uint8]], target: Path, *, overwrite: bool) -> list[str]:
+    """Write the pictures of `confidence_pictures` beside a result; what is there already is left, and told."""
+    remarks: list[str] = []
+    for picture, path in zip(pictures, confidence_paths(target), strict=True):
+        if os.path.lexists(path) and not overwrite:
+            remarks.append(f"{path.name} is there already and left as it is")
+        else:
+            save(Image.fromarray(picture), path)
+    return remarks
 
 
 def save(image: Image.Image, target: Path) -> None:

@@ -157,9 +157,9 @@ def colorize(
     )  # fmt: skip
     settings = Settings(
         look, format, quality, overwrite, force, allow_truncated, strip, not no_hints,
-        Draw(proposals, seed, pick) if proposals and pick else None,
+        Draw(proposals, seed, pick) if proposals and pick else None, confidence,
     )  # fmt: skip
-    wishes = Wishes(like, confidence, (proposals, seed) if proposals and not pick else None)
+    wishes = Wishes(like, (proposals, seed) if proposals and not pick else None)
     if to_stdout:
         if len(jobs) != 1:
             raise UsageError(f"standard output takes one photo, not {len(jobs)}", remedy="give a folder as output")
@@ -176,8 +176,6 @@ class Wishes:
 
     like: Path | None = None
     """A photo whose colours are taken over."""
-    confidence: bool = False
-    """Write pictures of how sure the colours are."""
     sheet: tuple[int, int] | None = None
     """Count and seed of proposals to show, instead of colorizing."""
 
@@ -218,13 +216,6 @@ def show_proposals(
         else:
             voice.note(f"{shown(job.source)} -> {target}  ({len(found)} of {count}; --pick writes one)")
     return failed
-
-
-def add_pictures(job: Job, colorizer: Colorizer, settings: Settings, reader: Reader) -> None:
-    """Write how sure the colours of a photo are, beside its result."""
-    from colorizegan.batch.sheets import write_confidence
-
-    write_confidence(colorizer, reader.read(job.source), settings.of(job.source).look, job.target)
 
 
 def keep_hints(job: Job, settings: Settings, voice: Voice) -> None:
@@ -289,21 +280,15 @@ def run(
             return show_proposals(jobs, colorizer, settings, reader, wishes, voice)
         ledger = None if home is None else Ledger(home, shard)
         results = run_jobs(jobs, colorizer, settings, ledger=ledger, workers=workers, reader=reader)
-        done: list[Job] = []
 
         def watched() -> Iterator[Result]:
             for result in results:
                 if result.status == "done":
-                    done.append(result.job)
                     keep_hints(result.job, settings, voice)
                 yield result
 
         with closing(results):  # a signal may come while a result is shown: photos under way are ended all the same
             failed = show_results(watched(), len(jobs), voice).failed
-    if wishes.confidence and done and colorizer is not None:
-        with Reader(allow_truncated=settings.allow_truncated) as reader:
-            for job in done:
-                add_pictures(job, colorizer, settings, reader)
     return failed
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from colorizegan.color.lab import to_8_bit
 
 MARK = np.array([255, 0, 128], np.float32)  # no colour of nature
 STRONGEST = 0.7  # how much of the mark covers a place where anything is possible
@@ -15,6 +19,12 @@ def confidence_map(sure: NDArray[np.float32], height: int, width: int) -> NDArra
     """Confidence (h', w') 0..1 at the photo's size, (height, width) uint8: 0 any colour, 255 only one."""
     codes = Image.fromarray(np.rint(np.clip(sure, 0, 1) * 255).astype(np.uint8))
     return np.asarray(codes.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def confidence_pictures(rgb: NDArray[Any], sure: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A gray map (H, W), white = sure, and the result (H, W, 3) uint8 or uint16 with doubt in magenta, both uint8."""
+    codes = confidence_map(sure, rgb.shape[0], rgb.shape[1])
+    return codes, overlay(to_8_bit(rgb), codes)
 
 
 def overlay(rgb: NDArray[np.uint8], sure: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from typer.testing import CliRunner, Result
 
 from colorizegan.cli.main import app
 from colorizegan.color.lab import rgb_to_lab
+from colorizegan.colorizer import Colorizer
+from colorizegan.model.predictor import Predictor
+from colorizegan.photo.reader import Decoder
 from colorizegan.steer.hints import read_hints
 
 
@@ -104,6 +108,39 @@ def test_confidence_writes_two_pictures(tiny_bundle: Path, photo: Path) -> None:
     assert call(tiny_bundle, photo, "--confidence").exit_code == 0
     assert pixels(photo.with_name("a.colorized.confidence.png")).shape == (120, 160)
     assert pixels(photo.with_name("a.colorized.unsure.png")).shape == (120, 160, 3)
+
+
+def test_what_is_there_already_is_no_place_for_confidence(tiny_bundle: Path, photo: Path) -> None:
+    own = photo.with_name("a.colorized.confidence.png")
+    own.write_bytes(b"the user's own")
+    done = call(tiny_bundle, photo, "--confidence")
+    assert "a.colorized.confidence.png is there already and left as it is" in done.output
+    assert own.read_bytes() == b"the user's own"
+    assert call(tiny_bundle, photo, "--confidence", "--overwrite").exit_code == 0
+    assert pixels(own).shape == (120, 160)
+
+
+@pytest.mark.parametrize(("options", "most"), [(["--confidence"], 1), (["--proposals", "5", "--pick", "1"], 13)])
+def test_neither_confidence_nor_a_choice_costs_a_second_way_through(
+    tiny_bundle: Path, photo: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], most: int
+) -> None:
+    counts = {"network": 0, "decode": 0, "paint": 0}
+
+    def count(owner: type, method: str, what: str) -> None:
+        real = getattr(owner, method)
+
+        def counted(*args: Any, **given: Any) -> Any:
+            counts[what] += 1
+            return real(*args, **given)
+
+        monkeypatch.setattr(owner, method, counted)
+
+    count(Predictor, "predict_batch", "network")
+    count(Decoder, "read", "decode")
+    count(Colorizer, "paint", "paint")
+    assert call(tiny_bundle, photo, *options).exit_code == 0
+    assert counts["network"] <= most
+    assert (counts["decode"], counts["paint"]) == (1, 1)
 
 
 def test_another_photos_colors(tiny_bundle: Path, photo: Path) -> None:
