@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from colorizegan import __version__
 from colorizegan.colorizer import Colorizer
-from colorizegan.errors import UsageError
+from colorizegan.errors import InputError, UsageError
 from colorizegan.photo.formats import NEAREST
 from colorizegan.photo.photo import Photo
 from colorizegan.photo.reader import Reads
@@ -74,7 +75,11 @@ class Settings:
         if self.look.hints or not self.kept_hints or isinstance(source, bytes):
             return self
         path = hints_path(source)
-        return replace(self, look=replace(self.look, hints=read_hints(path))) if path.exists() else self
+        if not os.path.lexists(path):  # also of a photo whose name is too long for one of hints
+            return self
+        if path.is_symlink():
+            raise InputError("is a link, which is not followed", path=path, remedy="put the file itself there")
+        return replace(self, look=replace(self.look, hints=read_hints(path)))
 
 
 @dataclass

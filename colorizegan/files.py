@@ -8,19 +8,63 @@ import logging
 import os
 import re
 import secrets
+import stat
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from colorizegan.errors import OutputError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open cannot be removed anyway
+    fcntl = None
 
 log = logging.getLogger(__name__)
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 PART = re.compile(r"\.colorizegan-([0-9a-f]{12})-[0-9a-f]{12}\.part")
 CHUNK = 1 << 20  # bytes read at a time
+ABANDONED = 3600  # seconds without a change
+LONGEST_NAME = 255  # bytes of a file name, on nearly every file system
+_own: set[str] = set()  # parts that this process is writing
+
+
+def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
+    """A descriptor of a regular file: no link is followed, no pipe or device waited for.
+
+    Raises:
+        OSError: there is no such file, it is another kind, or it may not be opened.
+    """
+    extra = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():
+        raise OSError(errno.ELOOP, "is a link, which is not followed", str(path))
+    try:
+        descriptor = os.open(path, flags | extra, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "is a link, which is not followed", str(path)) from None
+        raise
+    found = os.fstat(descriptor)
+    writes = bool(flags & (os.O_WRONLY | os.O_RDWR))
+    if not stat.S_ISREG(found.st_mode) or (writes and found.st_nlink > 1):
+        os.close(descriptor)
+        why = "has a second name, so writing it would change another file" if found.st_nlink > 1 else "is no file"
+        raise OSError(errno.EINVAL, why, str(path))
+    return descriptor
+
+
+def fitting_name(stem: str, ending: str) -> str:
+    """stem + ending; where that is too long for a file name, the stem is cut and marked by its hash."""
+    if len(os.fsencode(stem + ending)) <= LONGEST_NAME:
+        return stem + ending
+    mark = f"~{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}"
+    while stem and len(os.fsencode(stem + mark + ending)) > LONGEST_NAME:
+        stem = stem[:-1]
+    return stem + mark + ending
 
 
 @contextmanager
@@ -32,9 +76,8 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: it cannot be written; nothing is left behind.
     """
-    part = target.with_name(f".colorizegan-{_tag(target.name)}-{secrets.token_hex(6)}.part")
+    part, descriptor = _new_part(target)
     try:
-        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         with os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()
@@ -43,6 +86,45 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
         sync_folder(target.parent)
     finally:
         part.unlink(missing_ok=True)
+        _own.discard(str(part))
+
+
+def _new_part(target: Path) -> tuple[Path, int]:
+    """A new file beside the target, locked while it is open, so that other runs see that it is in use."""
+    while True:
+        part = target.with_name(f".colorizegan-{_tag(target.name)}-{secrets.token_hex(6)}.part")
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        _own.add(str(part))
+        if _lock(descriptor) is not False and (os.name == "nt" or os.fstat(descriptor).st_nlink):
+            return part, descriptor
+        os.close(descriptor)  # another run took it for a leftover before it was locked
+        _own.discard(str(part))
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Lock a file for this process, which ends with it; False where another has it, None where there are no locks."""
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a network drive may know no locks
+        return None
+    return True
+
+
+def _is_left_over(part: str) -> bool:
+    """Whether nobody writes a part any more; where the file system knows no locks, whether it is an hour old."""
+    try:
+        descriptor = open_regular(Path(part), os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        locked = _lock(descriptor)
+        return locked or (locked is None and time.time() - os.fstat(descriptor).st_mtime > ABANDONED)
+    finally:
+        os.close(descriptor)
 
 
 def write_atomic(target: Path, content: bytes) -> None:
@@ -54,8 +136,11 @@ def write_atomic(target: Path, content: bytes) -> None:
         raise OutputError(f"cannot be written ({error.strerror})", path=target) from error
 
 
-def remove_leftovers(targets: Iterable[Path] = (), *, folders: Iterable[Path] = ()) -> None:
-    """Remove what a process that was killed left of these targets, or in folders that nobody else writes to."""
+def remove_leftovers(targets: Iterable[Path] = (), *, folders: Iterable[Path] = (), own: bool = False) -> None:
+    """Remove what a process that was killed left of these targets, or in these folders.
+
+    What a living process writes stays; with `own` also what this one still writes is removed.
+    """
     tags: defaultdict[Path, set[str]] = defaultdict(set)
     for target in targets:
         tags[target.parent].add(_tag(target.name))
@@ -68,7 +153,10 @@ def remove_leftovers(targets: Iterable[Path] = (), *, folders: Iterable[Path] = 
             continue
         for part, match in found:
             if match is not None and (folder in alone or match[1] in tags[folder]):
-                Path(part).unlink(missing_ok=True)
+                if not (own if part in _own else _is_left_over(part)):
+                    continue
+                with suppress(OSError):
+                    Path(part).unlink(missing_ok=True)
                 log.info("removed %s, which a stopped run left", part)
 
 

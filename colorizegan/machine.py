@@ -10,15 +10,16 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2  # between two looks at whether what is waited for is still wanted
-LEAST_PIXELS = 60_000_000  # under way at once; each takes up to PIXEL_BYTES, with 16 bits
-PIXEL_BYTES = 20
-MEMORY_SHARE = 1 / 4  # of the machine's memory that photos under way may take
+PIXEL_BYTES = 20  # that a pixel under way takes at the most, with 16 bits
+MEMORY_SHARE = 1 / 4  # of the memory that photos under way may take
+UNKNOWN_PIXELS = 60_000_000  # under way at once where the system does not tell its memory
 
 
 class Cancelled(Exception):  # noqa: N818 (no error)
@@ -33,8 +34,8 @@ class MemoryBudget:
     """
 
     def __init__(self, pixels: int | None = None) -> None:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
-        self.pixels = pixels or max(LEAST_PIXELS, int(memory * MEMORY_SHARE / PIXEL_BYTES))
+        memory = memory_bytes()
+        self.pixels = pixels or (int(memory * MEMORY_SHARE / PIXEL_BYTES) if memory else UNKNOWN_PIXELS)
         self.taken = 0
         self.changed = threading.Condition()
 
@@ -101,12 +102,50 @@ def keep_freed_memory() -> None:
 def cpu_threads() -> int:
     """CPUs that this process may use: its affinity, and on Linux the quota of its container."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limits = [_ratio(text) for text in _cgroup("cpu.max", "")]
+    quotas, periods = _cgroup("cpu.cfs_quota_us", "cpu"), _cgroup("cpu.cfs_period_us", "cpu")
+    limits += [_ratio(f"{quota} {period}") for quota, period in zip(quotas, periods, strict=False)]
+    return max(1, min([count, *(limit for limit in limits if limit)]))
+
+
+def memory_bytes() -> int:
+    """Memory that this process may use: the machine's, or its container's where that is less; 0 = unknown."""
     try:
-        with open("/sys/fs/cgroup/cpu.max") as file:  # noqa: PTH123 (cgroup v2)
-            quota, period = file.read().split()
-        return max(1, min(count, -(-int(quota) // int(period))))
-    except (OSError, ValueError):  # no cgroup, or "max"
-        return count
+        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows
+        machine = 0
+    texts = [*_cgroup("memory.max", ""), *_cgroup("memory.high", ""), *_cgroup("memory.limit_in_bytes", "memory")]
+    limits = [int(text) for text in texts if text.isdecimal() and 0 < int(text) < 1 << 60]  # else "max", or none of v1
+    return min([*limits, machine]) if machine else min(limits, default=0)
+
+
+CGROUPS = "/sys/fs/cgroup"
+
+
+def _cgroup(name: str, controller: str) -> list[str]:
+    """What a file of the control groups (version 2; of version 1 with a controller) says of this process, from its own
+    group up to the root that it can see."""
+    own = "/"
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controller in controllers.split(","):
+                own = path
+    folder = PurePosixPath(CGROUPS, controller)
+    found: list[str] = []
+    for group in [(place := PurePosixPath(own.lstrip("/"))), *place.parents]:
+        with contextlib.suppress(OSError, ValueError):
+            found.append(Path(str(folder / group), name).read_text().strip())
+    return found
+
+
+def _ratio(text: str) -> int:
+    """`quota period` -> CPUs, rounded up; 0 where there is no limit."""
+    try:
+        quota, period = map(int, text.split())
+    except ValueError:  # "max 100000"
+        return 0
+    return -(-quota // period) if quota > 0 and period > 0 else 0
 
 
 def give_back_memory() -> None:
@@ -128,5 +167,6 @@ def in_order(work: Callable[[A], B], jobs: Iterable[A], count: int) -> Iterator[
         yield map(work, jobs)
         return
     # "spawn" children would import the caller's main module again.
-    with ProcessPoolExecutor(cpu_threads(), mp_context=get_context("forkserver")) as pool:
+    way = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
+    with ProcessPoolExecutor(cpu_threads(), mp_context=get_context(way)) as pool:
         yield pool.map(work, jobs, chunksize=64)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import colorizegan
+from colorizegan import machine
 from colorizegan.machine import MALLOC_ENVIRONMENT
 
 COUNT = """
@@ -44,3 +45,57 @@ def test_freed_memory_is_used_again() -> None:
     assert faults("as ever", always_back) > 10_000
     assert faults("kept", always_back) < 1_000
     assert faults("as ever", MALLOC_ENVIRONMENT) < 1_000
+
+
+def groups(folder: Path, files: dict[str, str]) -> str:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text + "\n")
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("files", "memory"),
+    [
+        ({"memory.max": "850000000"}, 850_000_000), ({"memory.max": "max", "memory.high": "700000000"}, 700_000_000),
+        ({"memory/memory.limit_in_bytes": "850000000"}, 850_000_000), ({"memory.max": "max"}, None),
+        ({"memory/memory.limit_in_bytes": "9223372036854771712"}, None), ({}, None), ({"memory.max": "nonsense"}, None),
+    ],
+)  # fmt: skip
+def test_memory_is_that_of_the_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], memory: int | None
+) -> None:
+    monkeypatch.setattr(machine, "CGROUPS", str(tmp_path / "none"))
+    whole = machine.memory_bytes()
+    monkeypatch.setattr(machine, "CGROUPS", groups(tmp_path, files))
+    assert machine.memory_bytes() == (memory or whole)
+    budget = machine.MemoryBudget()
+    assert budget.pixels == int((memory or whole) / 80)
+    if memory:
+        assert budget.pixels < 49_000_000, "scans of 49 Mpx go one at a time"
+
+
+@pytest.mark.parametrize(
+    ("files", "threads"),
+    [
+        ({"cpu.max": "50000 100000"}, 1), ({"cpu.max": "100000 100000"}, 1), ({"cpu.max": "max 100000"}, None),
+        ({"cpu/cpu.cfs_quota_us": "80000", "cpu/cpu.cfs_period_us": "100000"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None), ({"cpu.max": "0 0"}, None),
+    ],
+)  # fmt: skip
+def test_threads_are_those_of_the_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], threads: int | None
+) -> None:
+    monkeypatch.setattr(machine, "CGROUPS", str(tmp_path / "none"))
+    whole = machine.cpu_threads()
+    monkeypatch.setattr(machine, "CGROUPS", groups(tmp_path, files))
+    assert machine.cpu_threads() == (threads or whole)
+
+
+def test_a_system_that_tells_nothing_has_an_answer_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "CGROUPS", str(tmp_path))
+    monkeypatch.delattr(machine.os, "sched_getaffinity", raising=False)
+    monkeypatch.delattr(machine.os, "sysconf", raising=False)
+    assert machine.cpu_threads() >= 1
+    assert machine.memory_bytes() == 0
+    assert machine.MemoryBudget().pixels > 49_000_000

@@ -12,11 +12,11 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from colorizegan.errors import OutputError
-from colorizegan.files import sha256_of_file
+from colorizegan.files import open_regular, sha256_of_file
 
 NAME = "colorizegan"
 
@@ -56,6 +56,11 @@ class Entry:
             return found.st_mtime_ns == self.mtime_ns or sha256_of_file(source) == self.sha256
         except OSError:
             return False
+
+
+KINDS: dict[str, type] = dict.fromkeys(Entry.__dataclass_fields__, str)
+KINDS |= {"size": int, "mtime_ns": int, "settings": dict}
+LONGEST_LINE = 1 << 20  # bytes; longer ones are not ours
 
 
 class Ledger:
@@ -124,7 +129,7 @@ class Ledger:
 def open_to_append(path: Path) -> int:
     """A descriptor for whole lines: a last line that a crash cut short is ended first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+    descriptor = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     size = os.fstat(descriptor).st_size
     if size:
         os.lseek(descriptor, size - 1, os.SEEK_SET)
@@ -134,22 +139,36 @@ def open_to_append(path: Path) -> int:
 
 
 def read_lines(path: Path) -> Iterator[Entry]:
-    """The lines that are whole and ours; a ledger that cannot be read tells nothing."""
-    names = set(Entry.__dataclass_fields__)
+    """The lines that are whole and ours; a ledger that cannot be read, or is no regular file, tells nothing."""
     try:
-        with path.open("rb") as file:
-            for line in file:
-                try:
-                    values = json.loads(line)
-                    yield Entry(**{key: value for key, value in values.items() if key in names})
-                except (ValueError, TypeError, AttributeError):
-                    continue
+        with os.fdopen(open_regular(path), "rb") as file:
+            while line := file.readline(LONGEST_LINE):
+                if (entry := as_entry(line)) is not None:
+                    yield entry
     except OSError:
         return
 
 
+def as_entry(line: bytes) -> Entry | None:
+    """The entry that a line holds; None where it holds none, or one of a file outside the ledger's folder."""
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(values, dict):
+        return None
+    kept = {key: value for key, value in values.items() if key in KINDS}
+    if not {"output", "status"} <= kept.keys() or not all(isinstance(kept[key], KINDS[key]) for key in kept):
+        return None
+    output = kept["output"]
+    if "\0" in output or PurePath(output).is_absolute() or ".." in PurePath(output).parts:
+        return None
+    return Entry(**kept)
+
+
 def is_file_with(path: Path, digest: str) -> bool:
     try:
-        return sha256_of_file(path) == digest
-    except OSError:
+        with os.fdopen(open_regular(path), "rb") as file:
+            return sha256_of_file(file) == digest
+    except (OSError, ValueError):
         return False

@@ -7,14 +7,22 @@ import hashlib
 import itertools
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from colorizegan.errors import InputError, UsageError
-from colorizegan.photo.formats import PHOTO_SUFFIXES, RESULT_SUFFIXES, SUFFIXES
+from colorizegan.files import fitting_name
+from colorizegan.photo.formats import PHOTO_SUFFIXES, RESULT_SUFFIXES, SUFFIXES, UNREAD_SUFFIXES
 
 SUFFIX = ".colorized"
+OWN_PICTURES = (".proposals.png", ".confidence.png", ".unsure.png")  # beside results, to look at
+# Folders that file systems and network drives fill by themselves: thumbnails, bins, snapshots.
+SYSTEM_FOLDERS = {
+    "@eadir", "@recycle", "@recently-snapshot", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "__macosx",
+    "lost+found", "system volume information", "~snapshot",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,8 @@ class Plan:
     """Folders that could not be searched."""
     home: Path | None = None
     """The folder that the whole run is about, where its ledger goes; None where single files are named."""
+    left_out: Counter[str] = field(default_factory=Counter[str])
+    """Endings of pictures in the searched folders whose formats are not read, and how many there are of each."""
     elsewhere: int = 0
     """Photos that are left to other shards."""
 
@@ -108,7 +118,7 @@ def make_plan(
         stems = itertools.chain(
             (photo.source.stem, photo.source.name), (f"{photo.source.name}.{n}" for n in itertools.count(2))
         )
-        target = next(t for stem in stems if (t := folder / f"{stem}{between}{extension}") not in taken)
+        target = next(t for stem in stems if (t := folder / fitting_name(stem, f"{between}{extension}")) not in taken)
         taken.add(target)
         if shard is None or part_of(photo.place.relative_to(base), shard[1]) == shard[0]:
             plan.jobs.append(Job(photo.source, target))
@@ -147,7 +157,7 @@ def find_photos(inputs: Sequence[tuple[str, bool]], suffix: str | None, plan: Pl
     photos: dict[Path, Found] = {}
     for name, pattern in inputs:
         before = len(plan.problems)
-        found = list(find(name, suffix or SUFFIX, pattern, plan.problems))
+        found = list(find(name, suffix or SUFFIX, pattern, plan))
         if not found and len(plan.problems) == before:
             plan.empty.append(name)
         for photo in found:
@@ -155,11 +165,11 @@ def find_photos(inputs: Sequence[tuple[str, bool]], suffix: str | None, plan: Pl
     return list(photos.values())
 
 
-def find(name: str, earlier: str, pattern: bool, problems: list[InputError]) -> Iterator[Found]:
+def find(name: str, earlier: str, pattern: bool, plan: Plan) -> Iterator[Found]:
     """The photos that one input names; a missing file too, so that it fails by its name."""
     path = Path(name)
     if is_dir(path):
-        yield from search(path, path.resolve(), earlier, problems)
+        yield from search(path, path.resolve(), earlier, plan)
     elif pattern and glob.has_magic(name) and not os.path.lexists(path):
         # The tree of a pattern begins where its fixed part ends.
         root = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts)).resolve()
@@ -167,7 +177,7 @@ def find(name: str, earlier: str, pattern: bool, problems: list[InputError]) -> 
             if is_dir(match):
                 # `**` gives every folder and its files; other patterns mean the folder with all that is in it.
                 if "**" not in path.parts:
-                    yield from search(match, root, earlier, problems)
+                    yield from search(match, root, earlier, plan)
             elif is_input(match.name, earlier):
                 yield Found(match, match.parent.resolve() / match.name, root)
     else:
@@ -175,25 +185,34 @@ def find(name: str, earlier: str, pattern: bool, problems: list[InputError]) -> 
         yield Found(path, parent / path.name, parent)
 
 
-def search(folder: Path, root: Path, earlier: str, problems: list[InputError]) -> Iterator[Found]:
+def search(folder: Path, root: Path, earlier: str, plan: Plan) -> Iterator[Found]:
     """The photos in a folder and below, in the order of their names."""
 
     def note(error: OSError) -> None:
-        problems.append(InputError(f"cannot be searched ({error.strerror})", path=error.filename))
+        plan.problems.append(InputError(f"cannot be searched ({error.strerror})", path=error.filename))
 
     for path, folders, files in os.walk(folder, onerror=note):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not is_system(name))
         here = Path(path)
         place = here.resolve()
         for name in sorted(files):
             if is_input(name, earlier):
                 yield Found(here / name, place / name, root)
+            elif (ending := Path(name).suffix.lower()) in UNREAD_SUFFIXES and not name.startswith("."):
+                plan.left_out[ending] += 1
 
 
 def is_input(name: str, earlier: str) -> bool:
-    """Whether a file of this name, met in a folder or by a pattern, is a photo and not an earlier result."""
+    """Whether a file of this name, met in a folder or by a pattern, is a photo and nothing that this program made."""
     path = Path(name)
-    return path.suffix.lower() in PHOTO_SUFFIXES and not name.startswith(".") and not path.stem.endswith(earlier)
+    stem = re.sub(r"~[0-9a-f]{8}(?=\.|$)", "", path.stem)  # of a name that was too long
+    is_photo = path.suffix.lower() in PHOTO_SUFFIXES and not name.startswith(".")
+    return is_photo and not stem.endswith(earlier) and not name.endswith(OWN_PICTURES)
+
+
+def is_system(folder: str) -> bool:
+    """Whether a folder of this name holds no photos of the user: hidden, or made by a system for itself."""
+    return folder.startswith(".") or folder.lower() in SYSTEM_FOLDERS
 
 
 def is_dir(path: Path) -> bool:

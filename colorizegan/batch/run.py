@@ -86,9 +86,11 @@ def run_jobs(
     finally:
         run.stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
-        wait([future for _, future in waiting], LEAVE)
+        # `wait` would wait for futures that were cancelled before they began, too.
+        wait([future for _, future in waiting if not future.cancelled()], LEAVE)
         reader.close()
-        remove_leftovers(job.target for job, future in waiting if not future.done())  # too slow to end by themselves
+        slow = [job.target for job, future in waiting if not future.done()]  # these do not end by themselves
+        remove_leftovers(slow, own=True)
         if ledger is not None:
             ledger.close()
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from colorizegan.color.lab import to_8_bit
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import OutputError
-from colorizegan.files import write_atomic
+from colorizegan.files import fitting_name, open_regular, write_atomic
 from colorizegan.photo.photo import Photo
 from colorizegan.steer.look import Look
 from colorizegan.steer.proposals import Proposal
@@ -25,16 +26,19 @@ if TYPE_CHECKING:
 SIDE = 420  # px, the longer side of a picture on the sheet
 GAP = 12
 CAPTION = 28
+MADE_BY = "ColorizeGAN, a picture to look at"
+HEAD = 4096  # bytes that hold the mark
 
 
 def sheet_path(target: Path) -> Path:
     """Where the sheet of a photo goes: `photo.proposals.png` for the result `photo.jpg`."""
-    return target.with_name(f"{target.stem}.proposals.png")
+    return target.with_name(fitting_name(target.stem, ".proposals.png"))
 
 
 def confidence_paths(target: Path) -> tuple[Path, Path]:
     """Where the map and the overlay of a photo go."""
-    return target.with_name(f"{target.stem}.confidence.png"), target.with_name(f"{target.stem}.unsure.png")
+    confidence, unsure = (fitting_name(target.stem, ending) for ending in (".confidence.png", ".unsure.png"))
+    return target.with_name(confidence), target.with_name(unsure)
 
 
 def proposal_sheet(colorizer: Colorizer, photo: Photo, proposals: list[Proposal], saturation: float) -> Image.Image:
@@ -65,11 +69,11 @@ def small(gray: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
 
 
 def write_sheet(
-    colorizer: Colorizer, photo: Photo, look: Look, target: Path, *, count: int, seed: int
+    colorizer: Colorizer, photo: Photo, look: Look, target: Path, *, count: int, seed: int, overwrite: bool = False
 ) -> list[Proposal]:
     """Write the sheet of a photo to `target`, and say what is on it."""
     proposals = colorizer.propose(photo, look, count=count, seed=seed)
-    save(proposal_sheet(colorizer, photo, proposals, look.saturation), target)
+    save(proposal_sheet(colorizer, photo, proposals, look.saturation), target, overwrite=overwrite)
     return proposals
 
 
@@ -80,15 +84,30 @@ def write_confidence(pictures: Sequence[NDArray[np.uint8]], target: Path, *, ove
         if os.path.lexists(path) and not overwrite:
             remarks.append(f"{path.name} is there already and left as it is")
         else:
-            save(Image.fromarray(picture), path)
+            save(Image.fromarray(picture), path, overwrite=overwrite)
     return remarks
 
 
-def save(image: Image.Image, target: Path) -> None:
+def save(image: Image.Image, target: Path, *, overwrite: bool = False) -> None:
+    """Write a picture; one of that name is replaced only if it is an earlier one of ours, or with `overwrite`."""
+    if os.path.lexists(target) and not overwrite and not is_ours(target):
+        raise OutputError("is there already", path=target, remedy="name another output; --overwrite replaces it")
     file = io.BytesIO()
-    image.save(file, "PNG")
+    mark = PngInfo()
+    mark.add_text("Software", MADE_BY)
+    image.save(file, "PNG", pnginfo=mark)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot be made ({error.strerror})", path=target.parent) from error
     write_atomic(target, file.getvalue())
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a picture that `save` wrote."""
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            head = file.read(HEAD)
+    except OSError:
+        return False
+    return head.startswith(b"\x89PNG") and b"tEXtSoftware\0" + MADE_BY.encode() in head

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Optional
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Optional
 import typer
 
 from colorizegan.batch.plan import shown
-from colorizegan.cli.console import Voice, put, say, show_results
+from colorizegan.cli.console import Voice, put, say, show_results, words_of_left_out
 from colorizegan.cli.options import FAILED, Debug, Json, Model, Quiet
 from colorizegan.errors import ColorizeGANError, InputError, OutputError, UsageError
 
@@ -120,6 +120,7 @@ def colorize(
 
     part = None if shard is None else parse_shard(shard)
     home: Path | None = None
+    left_out: dict[str, int] = {}
     if names == ["-"] and output is not None and not to_stdout:
         jobs, problems = [Job(sys.stdin.buffer.read(), file_target(output, format))], []
     elif names == ["-"]:
@@ -127,17 +128,19 @@ def colorize(
     else:
         target = None if to_stdout else output
         plan = make_plan(names, target, listed=listed, suffix=suffix, format=format, shard=part)
-        jobs, problems, home = plan.jobs, plan.problems, plan.home
+        jobs, problems, home, left_out = plan.jobs, plan.problems, plan.home, plan.left_out
         for problem in problems:
             say(f"error: {problem}")
         if not jobs and not problems and not plan.elsewhere:
             what = " ".join([*plan.empty, *([from_file] if from_file else [])])[:300] or None
             say(f"error: {InputError('no photos found', path=what)}")
+            if left_out:
+                voice.note(words_of_left_out(left_out))
             raise typer.Exit(NOTHING)
         for empty in plan.empty:
             voice.note(f"{empty}: no photos found")
     if dry_run:
-        list_jobs(jobs, overwrite, as_json=as_json)
+        list_jobs(jobs, overwrite, left_out, as_json=as_json)
         raise typer.Exit(FAILED if problems else 0)
 
     from colorizegan.colorize_file import Draw, Settings
@@ -166,7 +169,7 @@ def colorize(
         if confidence or wishes.sheet:
             raise UsageError("standard output carries the photo alone", remedy="give a file as output (-o)")
         write_stdout(jobs[0], model, settings, wishes, voice)
-    elif run(jobs, model, settings, wishes, voice, home, part) or problems:
+    elif run(jobs, model, settings, wishes, voice, home, part, left_out) or problems:
         raise typer.Exit(FAILED)
 
 
@@ -204,7 +207,7 @@ def show_proposals(
                 continue
             photo = reader.read(job.source)
             look = settings.of(job.source).look
-            found = write_sheet(colorizer, photo, look, target, count=count, seed=seed)
+            found = write_sheet(colorizer, photo, look, target, count=count, seed=seed, overwrite=settings.overwrite)
         except ColorizeGANError as error:
             error.path = error.path or shown(job.source)
             say(f"error: {error}")
@@ -242,7 +245,7 @@ def read_list(path: str, *, nul: bool) -> list[str]:
     return split_list(raw, nul=nul)
 
 
-def list_jobs(jobs: Sequence[Job], overwrite: bool, *, as_json: bool) -> None:
+def list_jobs(jobs: Sequence[Job], overwrite: bool, left_out: Mapping[str, int], *, as_json: bool) -> None:
     """What a dry run says: one line for each job, to standard output."""
     for job in jobs:
         status = "skipped" if os.path.lexists(job.target) and not overwrite else "planned"
@@ -251,7 +254,9 @@ def list_jobs(jobs: Sequence[Job], overwrite: bool, *, as_json: bool) -> None:
         else:
             put(f"{shown(job.source)} -> {job.target}" + ("  (done already)" if status == "skipped" else ""))
     if as_json:
-        put(json.dumps({"summary": {"planned": len(jobs)}}))
+        put(json.dumps({"summary": {"planned": len(jobs), "left_out": left_out}}))
+    elif left_out:
+        say(words_of_left_out(left_out))
 
 
 def run(
@@ -262,6 +267,7 @@ def run(
     voice: Voice,
     home: Path | None,
     shard: tuple[int, int] | None,
+    left_out: Mapping[str, int],
 ) -> int:
     """Do the jobs and say what became of them; how many failed. The ledger goes into `home`."""
     from colorizegan.batch.ledger import Ledger
@@ -288,7 +294,7 @@ def run(
                 yield result
 
         with closing(results):  # a signal may come while a result is shown: photos under way are ended all the same
-            failed = show_results(watched(), len(jobs), voice).failed
+            failed = show_results(watched(), len(jobs), voice, left_out).failed
     return failed
 
 

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -77,7 +77,9 @@ def log_lines() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def show_results(results: Iterable[Result], total: int, voice: Voice) -> Summary:
+def show_results(
+    results: Iterable[Result], total: int, voice: Voice, left_out: Mapping[str, int] | None = None
+) -> Summary:
     """Say what becomes of every job while it happens, and at the end the counts.
 
     A terminal gets a bar, and a line only for what was not done; anything else gets a line for each.
@@ -95,10 +97,18 @@ def show_results(results: Iterable[Result], total: int, voice: Voice) -> Summary
         raise
     seconds = time.perf_counter() - start
     if voice.as_json:
-        put(json.dumps({"summary": {**vars(summary), "seconds": round(seconds, 3)}}))
+        put(json.dumps({"summary": {**vars(summary), "seconds": round(seconds, 3), "left_out": left_out or {}}}))
     elif total > 1:
         voice.note(f"{counts(summary)} in {seconds:.1f} s")
+    if left_out:
+        voice.note(words_of_left_out(left_out))
     return summary
+
+
+def words_of_left_out(left_out: Mapping[str, int]) -> str:
+    """How many files of which endings were not looked at."""
+    count, endings = sum(left_out.values()), ", ".join(f"{n} {ending}" for ending, n in sorted(left_out.items()))
+    return f"{count} {'file' if count == 1 else 'files'} left out, as the format is not read: {endings}"
 
 
 def show_result(result: Result, voice: Voice, *, brief: bool) -> None:

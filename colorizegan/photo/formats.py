@@ -23,6 +23,13 @@ RESULT_SUFFIXES = {".gif": ".png", ".heic": ".jpg", ".heif": ".jpg", ".pbm": ".p
 """Endings of what can be read but not written, or not in colour -> the ending of the result."""
 PHOTO_SUFFIXES = {suffix for suffixes in SUFFIXES.values() for suffix in suffixes} | RESULT_SUFFIXES.keys()
 """Endings of all photos: what folders and patterns are searched for."""
+UNREAD_SUFFIXES = {
+    ".3fr", ".ai", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".djvu", ".dng", ".eps", ".erf", ".exr", ".fff", ".hdr",
+    ".iiq", ".indd", ".j2k", ".jp2", ".jpf", ".jpx", ".jxl", ".jxr", ".kdc", ".kra", ".mef", ".mos", ".mrw", ".nef",
+    ".nrw", ".ora", ".orf", ".pct", ".pcx", ".pdf", ".pef", ".ps", ".psb", ".psd", ".raf", ".raw", ".rw2", ".rwl",
+    ".sgi", ".sr2", ".srf", ".srw", ".svg", ".tga", ".wdp", ".x3f", ".xcf",
+}  # fmt: skip
+"""Endings of pictures, documents and raw files that are not read: a run over a folder says how many it left out."""
 
 
 def format_of_name(suffix: str) -> str | None:

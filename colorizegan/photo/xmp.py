@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-from colorizegan.files import write_atomic
+from colorizegan.files import open_regular, write_atomic
 from colorizegan.photo.xmp_edits import turned_regions, without_settings
 
 ENDINGS = (".xmp", ".XMP")
@@ -57,11 +56,8 @@ def carry_sidecar(
 
 
 def read_regular(path: Path) -> bytes | None:
-    """A small regular file; None for any other. A pipe put there does not hold us up."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
+    """A small regular file; None for a larger one, OSError for links, pipes and devices."""
+    with os.fdopen(open_regular(path), "rb") as file:
         raw = file.read(LONGEST + 1)
     return raw if len(raw) <= LONGEST else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -19,10 +18,18 @@ from colorizegan.errors import CheckpointError
 from colorizegan.files import write_atomic
 from colorizegan.training.state import RunState
 
+try:
+    import fcntl
+except ImportError:  # Windows, which has no such locks
+    fcntl = None
+
 
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
     """While it is open no other run writes to the folder; the lock ends with the process, however that ends."""
+    if fcntl is None:
+        yield
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):  # a network drive may know no locks

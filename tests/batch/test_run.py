@@ -394,7 +394,7 @@ def test_bad_files_among_many_cost_only_themselves(tmp_path: Path, colorizer: Co
 def test_large_photos_wait_for_room(tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
     album, out = tmp_path / "album", tmp_path / "out"
     put_photos(album, 10, 200, 300)
-    monkeypatch.setattr("colorizegan.machine.LEAST_PIXELS", 100_000)  # a photo and a half
+    monkeypatch.setattr("colorizegan.machine.memory_bytes", lambda: 8_000_000)  # a photo and a half
     monkeypatch.setattr("colorizegan.machine.MEMORY_SHARE", 0)
     under_way, most = 0, 0
     real = Colorizer.paint
