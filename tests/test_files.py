@@ -94,6 +94,7 @@ def test_a_leftover_that_was_never_locked_goes_too(tmp_path: Path) -> None:
         file.write(b"x")
     part = tmp_path / name
     part.write_bytes(b"left")
-    os.utime(part, (time.time() - 7200,) * 2)
+    long_ago = time.time() - 7200
+    os.utime(part, (long_ago, long_ago))
     remove_leftovers(folders=[tmp_path])
     assert [path.name for path in tmp_path.iterdir()] == ["b.jpg"]
