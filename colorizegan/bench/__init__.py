@@ -10,6 +10,6 @@ entrants      who takes part: bundles, folders of results, ONNX files, baselines
 onnx_entrant  ONNX colorizers of other projects
 report        JSON and Markdown tables
 page          the report as one HTML page (page.html is its template)
-charts        small charts as SVG
+charts        small charts as SVG, by matplotlib
 human         the human test: its page (human.html), the answers, the fooled rate with its interval
 """

@@ -92,7 +92,7 @@ def test_entrants_of_every_kind(folder: Path, tmp_path: Path):
         "onnx gray": f"{onnx_file(tmp_path / 'gray.onnx')}?layout=lab&size=64",
     }
     out = tmp_path / "out"
-    report = evaluate("folder-256", folder, entrants, out, resamples=50, command="the command")
+    report = evaluate("folder-256", folder, entrants, out, resamples=50, stable=2, command="the command")
     assert report.scores["perfect"] == report.scores["truth"]
     for metric, score in report.scores["gray"].items():
         assert score.value == pytest.approx(report.scores["onnx gray"][metric].value, abs=2e-3)
@@ -123,7 +123,7 @@ def test_a_tar_gives_the_same_bytes_as_the_folder_and_twice_the_same(folder: Pat
     entrants = {"bundle": str(make_tiny_bundle(tmp_path / "bundle"))}
     texts = []
     for run, (source, workers) in enumerate([(folder, 1), (folder, 3), (archive, 2)]):
-        evaluate("folder-256", source, entrants, tmp_path / str(run), resamples=50, workers=workers)
+        evaluate("folder-256", source, entrants, tmp_path / str(run), resamples=50, stable=2, workers=workers)
         texts.append((tmp_path / str(run) / "report.json").read_bytes())
     assert texts[0] == texts[1] == texts[2]
 
