@@ -8,18 +8,15 @@ from __future__ import annotations
 from os import PathLike
 
 __all__ = [
-    "BusyError",
     "CheckpointError",
     "ColorizeGANError",
     "ConfigError",
     "DataError",
     "DecodeError",
     "InputError",
-    "LateError",
     "MissingExtraError",
     "ModelError",
     "OutputError",
-    "RefusedError",
     "TooLargeError",
     "UsageError",
 ]
@@ -35,8 +32,6 @@ class ColorizeGANError(Exception):
     """
 
     code = "E_INTERNAL"
-    status: int | None = None
-    """Of HTTP, where it is not the one that the service has for the class."""
 
     def __init__(self, reason: str, *, path: str | PathLike[str] | None = None, remedy: str = "") -> None:
         # Decoders and file names can carry newlines; one error is one line, whatever they say.
@@ -109,25 +104,6 @@ class MissingExtraError(ColorizeGANError, ImportError):
 
     def __str__(self) -> str:
         return ColorizeGANError.__str__(self)
-
-
-class BusyError(ColorizeGANError):
-    """The service has as much to do as it may take on; `seconds` is when to try again."""
-
-    code = "E_BUSY"
-    seconds = 5
-
-
-class LateError(ColorizeGANError):
-    """A request to the service took longer than it may: to arrive, or to be answered."""
-
-    code = "E_TIMEOUT"
-
-
-class RefusedError(ColorizeGANError):
-    """A request to the service came from a page of another site, or asked for another host."""
-
-    code = "E_REFUSED"
 
 
 class ConfigError(ColorizeGANError, ValueError):

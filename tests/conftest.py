@@ -54,7 +54,7 @@ def browser(tmp_path: Path) -> Iterator[Any]:
     service = pytest.importorskip("selenium.webdriver.chrome.service").Service(driver_path)
     options = webdriver.ChromeOptions()
     options.binary_location = found
-    flags = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking "
+    flags = "headless no-sandbox enable-unsafe-swiftshader disable-quic no-first-run disable-background-networking "
     flags += "disable-component-update disable-sync window-size=1200,900"
     for flag in [*flags.split(), f"user-data-dir={tmp_path / 'profile'}"]:
         options.add_argument(f"--{flag}")

@@ -28,7 +28,7 @@ class Reply:
         assert self.headers["content-type"] == "application/problem+json", self.body[:300]
         assert (self.status, self.json["status"], self.json["code"]) == (status, status, code), self.body
         assert self.json["request_id"] == self.headers["x-request-id"]
-        assert self.json["type"] == f"urn:colorizegan:{code}"
+        assert self.json["type"] == ("about:blank" if status in (404, 405) else f"urn:colorizegan:{code}")
         return self.json["detail"]
 
 
@@ -84,8 +84,8 @@ def running(bundle: Path, limits: Any = None, **options: Any) -> Iterator[Client
     addresses: list[str] = []
     listening = threading.Event()
 
-    def listen(address: str) -> None:
-        addresses.append(address)
+    def listen(found: list[str]) -> None:
+        addresses.extend(found)
         listening.set()
 
     service = Service(Colorizer(bundle), limits)

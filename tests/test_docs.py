@@ -30,6 +30,7 @@ from colorizegan.photo import decode as decoders
 from colorizegan.photo.photo import Limits
 from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.options import Options
+from colorizegan.serve.problems import STATUS
 from colorizegan.training.config import PRESETS, Config
 from colorizegan.training.configure import load_config
 from colorizegan.training.networks.squeezenet import SqueezeNetFeatures
@@ -246,7 +247,7 @@ def test_every_option_of_serve_is_described(repository: Path, options: dict[str,
             wanted = plain.get(str(known.default))
             assert fields[name] == (f"{known.default:g}" if wanted is None else wanted)
     codes = {code for row in rows(text, "HTTP status") for code in re.findall(r"`(E_\w+)`", row[1])}
-    assert codes <= {getattr(errors, name).code for name in errors.__all__}
+    assert codes <= {kind.code for kind in STATUS}
 
 
 @pytest.mark.parametrize("language", ["", "python"])
@@ -255,6 +256,7 @@ def test_examples_of_the_service_run(repository: Path, folder: Path, tiny_bundle
     if language == "" and shell is None:
         pytest.skip("missing program: curl (apt-get install curl)")
     Image.open("portrait.jpg").save("scan.tif")
+    Image.open("portrait.jpg").save("next.jpg")
     examples = [block for block in blocks(text_of(repository, "docs/server.md"), language) if ":8000/v1" in block]
     assert examples
     with running(tiny_bundle) as client:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -115,10 +116,33 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: Path, tracked: list[Pat
         p.relative_to(repository).as_posix() for p in tracked if "colorizegan" in p.relative_to(repository).parts[:1]
     }
     assert "colorizegan/py.typed" in package
-    samples = {f"colorizegan/examples/{p.name}" for p in tracked if p.parent == repository / "examples/photos/gray"}
+    samples = {
+        f"colorizegan/serve/page/examples/{p.name}" for p in tracked if p.parent == repository / "examples/photos/gray"
+    }
     assert len(samples) == 3
     assert {name for name in names if ".dist-info/" not in name} == package | samples
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+
+
+def test_the_dockerfile_copies_all_that_the_wheel_needs(
+    wheel: Path, tracked: list[Path], repository: Path, tmp_path: Path
+):
+    text = (repository / "Dockerfile").read_text(encoding="utf-8")
+    copies = [line.split()[1:-1] for line in text.splitlines() if line.startswith("COPY ") and "--from" not in line]
+    copied = [name for names in copies for name in names]
+    let_in = [line[1:] for line in (repository / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    for path in tracked:
+        name = path.relative_to(repository).as_posix()
+        if all(any(name == one or name.startswith(f"{one}/") for one in some) for some in (copied, let_in)):
+            target = tmp_path / "build" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+    assert (tmp_path / "build/app.py").exists()
+    command = [sys.executable, "-m", "pip", "wheel", str(tmp_path / "build"), "--no-deps", "--no-build-isolation"]
+    done = subprocess.run([*command, "-w", tmp_path / "made"], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next((tmp_path / "made").glob("*.whl"))) as made, zipfile.ZipFile(wheel) as whole:
+        assert set(made.namelist()) == set(whole.namelist())
 
 
 def test_wheel_holds_the_default_model(wheel: Path):

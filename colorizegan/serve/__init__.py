@@ -5,9 +5,10 @@ server      the server process, and connections that end when the other side doe
 middleware  what every request passes: ids, hosts, origins, pace
 upload      the body of a request -> a file, counted while it comes in
 options     the options of a request
+predict     what the network says of a photo, as JSON
 queue       a bounded queue, a few photos under way, decoders apart
 problems    errors as problem+json
 metrics     counts and times for Prometheus
 limits      every limit of the service
-webui, album, stage  the page
+static      the files of the page, in page/: plain HTML, CSS and JavaScript, a client of /v1
 """

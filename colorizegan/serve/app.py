@@ -2,53 +2,38 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-import logging
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
-from PIL import Image
 from starlette.exceptions import HTTPException
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 
 from colorizegan import __version__
 from colorizegan.colorize_file import OnePhoto
-from colorizegan.colorizer import Colorizer
-from colorizegan.errors import ColorizeGANError, UsageError
+from colorizegan.errors import ColorizeGANError
 from colorizegan.machine import Cancelled
 from colorizegan.photo.formats import MEDIA_TYPES, NEAREST
-from colorizegan.serve.metrics import Counter, Gauge, Histogram, exposition, process_gauges
+from colorizegan.serve.metrics import Metrics
 from colorizegan.serve.middleware import LOCAL, Gate
 from colorizegan.serve.options import Options, best_format, preference, read_options, schema_of_request
-from colorizegan.serve.problems import (
-    PROBLEMS,
-    answer_error,
-    answer_http_error,
-    answer_nobody,
-    answer_unknown,
-)
+from colorizegan.serve.predict import describe_upload
+from colorizegan.serve.problems import PROBLEMS, NotAcceptableError, answer_error, answer_http_error, answer_nobody
 from colorizegan.serve.queue import Service, Turn
+from colorizegan.serve.static import add_page
 from colorizegan.serve.upload import Upload, receive_upload
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-log = logging.getLogger(__name__)
-
-
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-
-
+CHUNK = 1 << 18  # bytes of an answer sent at a time
 COLORED = "in colour already, left alone; the option force colorizes it anyway"
 
 
@@ -56,30 +41,29 @@ def create_app(
     service: Service,
     *,
     hosts: Iterable[str] = LOCAL,
+    any_address: bool = False,
     frames: Iterable[str] = (),
-    mount: Callable[[FastAPI, Colorizer], Callable[[], None]] | None = None,
+    page: bool = True,
 ) -> Gate:
     """The ASGI application.
 
     Args:
         service: does the work; closed when the application ends.
         hosts: names that the server goes by; "*" = any.
+        any_address: it goes by every IP address too.
         frames: sites whose pages may show this one in a frame.
-        mount: puts the page into it and returns what ends it; default none, only the interface for programs.
+        page: with the page at /, and /docs; without it only the interface for programs.
     """
-
-    endings = [service.close]
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        for end in endings:
-            end()
+        service.close()
 
     app = FastAPI(
         title="ColorizeGAN",
         version=__version__,
-        description="Colour for black-and-white photos. Errors are application/problem+json with a stable `code`.",
+        description="Colour for black-and-white photos. Errors are application/problem+json with a stable code.",
         lifespan=lifespan,
         openapi_url="/openapi.json",
         docs_url=None,  # these pages load their scripts from elsewhere
@@ -91,35 +75,19 @@ def create_app(
             Cancelled: answer_nobody,
         },
     )
-    batches = Histogram("colorizegan_batch_photos", "Photos that the network took at once.", (1, 2, 3, 4, 8))
-    photos = Counter("colorizegan_photos_total", "Photos that were colorized.")
-    service.network.note_batch = batches.add
-    add_colorize(app, service, photos)
+    metrics = Metrics(service)
+    service.network.note_batch = metrics.batches.observe
+    add_colorize(app, service, metrics)
     add_predict(app, service)
-    gate = Gate(app, hosts=hosts, frames=frames)
-    metrics: list[Counter | Gauge | Histogram] = [
-        gate.requests,
-        gate.seconds,
-        gate.body_bytes,
-        photos,
-        batches,
-        Gauge("colorizegan_queue_waiting", "Requests that wait for their turn.", lambda: service.waiting),
-        Gauge("colorizegan_photos_under_way", "Photos that are worked on.", lambda: service.working),
-        Gauge("colorizegan_spooled_bytes", "Uploads that lie on the disk.", lambda: service.spooled),
-        *process_gauges(),
-    ]
     add_state(app, service, metrics)
+    if page:
+        add_page(app)
     refuse_other_methods(app)
-    if mount is not None:  # last: it answers all that nothing before it does
-        endings.append(mount(app, service.colorizer))
-        for route in app.routes:
-            if isinstance(route, Mount) and isinstance(route.app, FastAPI):
-                route.app.add_exception_handler(HTTPException, answer_unknown)
-    return gate
+    return Gate(app, metrics, hosts=hosts, any_address=any_address, frames=frames)
 
 
 def refuse_other_methods(app: FastAPI) -> None:
-    """Say 405 where a route of ours is asked with another method, which would be the page's to answer otherwise."""
+    """Say 405, and which there are, where a route is asked with another method."""
 
     async def refuse(request: Request) -> Response:
         raise HTTPException(405, headers={"Allow": ", ".join(sorted(known[request.url.path]))})
@@ -129,7 +97,14 @@ def refuse_other_methods(app: FastAPI) -> None:
         app.add_route(path, refuse, sorted(METHODS - methods), include_in_schema=False)
 
 
-def add_state(app: FastAPI, service: Service, metrics: Sequence[Counter | Gauge | Histogram]) -> None:
+def add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
+    @app.get("/v1/models", summary="The model that the service colorizes with")
+    async def models() -> dict[str, Any]:
+        network = service.colorizer.network
+        card = network.card
+        entry = {"name": card.name, "version": card.version, "digest": network.digest, "licence": card.licence}
+        return {"models": [entry | {"working_size": card.working_size}]}
+
     @app.get("/health", summary="Whether the process answers")
     async def health() -> dict[str, str]:
         return {"status": "ok", "version": __version__}
@@ -141,11 +116,11 @@ def add_state(app: FastAPI, service: Service, metrics: Sequence[Counter | Gauge 
         return {"status": "ready", "model": f"{card.name} {card.version}", "waiting": service.waiting}
 
     @app.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
-    async def figures() -> PlainTextResponse:
-        return PlainTextResponse(exposition(metrics), media_type="text/plain; version=0.0.4")
+    async def figures() -> Response:
+        return Response(metrics.exposition(), media_type=metrics.media_type)
 
 
-def add_colorize(app: FastAPI, service: Service, photos: Counter) -> None:
+def add_colorize(app: FastAPI, service: Service, metrics: Metrics) -> None:
     @app.post(
         "/v1/colorize",
         summary="A photo in, the same photo in colour out",
@@ -158,24 +133,24 @@ def add_colorize(app: FastAPI, service: Service, photos: Counter) -> None:
         accept = request.headers.get("accept", "*/*")
 
         def work(turn: Turn) -> tuple[BinaryIO, str, list[str]]:
-            return colorize_file(turn, upload.path, options, accept)
+            return colorize_upload(turn, upload, options, accept)
 
         file, format, remarks = await service.run(work, lambda: client_gone(request), upload.close)
-        photos.add()
+        metrics.photos.inc()
         return Photo(file, format, remarks)
 
 
 def add_predict(app: FastAPI, service: Service) -> None:
     @app.post(
         "/v1/predict",
-        summary="How sure the network is, and which colourings it proposes",
+        summary="The small colours of a photo, how sure they are, and other colourings",
         responses=PROBLEMS,
         openapi_extra=schema_of_request(),
     )
     async def predict(request: Request) -> JSONResponse:
         upload, options = await take_request(service, request)
         answer = await service.run(
-            lambda turn: describe_file(turn, upload.path, options), lambda: client_gone(request), upload.close
+            lambda turn: describe_upload(turn, upload, options), lambda: client_gone(request), upload.close
         )
         return JSONResponse(answer, headers={"cache-control": "no-store"})
 
@@ -185,7 +160,7 @@ async def take_request(service: Service, request: Request) -> tuple[Upload, Opti
     service.check_room()
     query = dict(request.query_params)
     read_options(query, service.limits)
-    upload = await receive_upload(service, request.headers, request.receive)
+    upload = await receive_upload(service, request)
     try:
         return upload, read_options(query | upload.options, service.limits)
     except BaseException:
@@ -199,11 +174,12 @@ async def client_gone(request: Request) -> None:
         pass
 
 
-def colorize_file(turn: Turn, path: Path, options: Options, accept: str) -> tuple[BinaryIO, str, list[str]]:
+def colorize_upload(turn: Turn, upload: Upload, options: Options, accept: str) -> tuple[BinaryIO, str, list[str]]:
     """Colorize an upload: (open file without a name, its format, what the client should know)."""
     service = turn.service
     turn.allow_truncated = options.allow_truncated
-    photo = OnePhoto(path, service.colorizer, turn, options.settings(), options.format, turn.place.admit)
+    settings = options.settings(turn.palette(upload.like))
+    photo = OnePhoto(upload.path, service.colorizer, turn, settings, options.format, turn.place.admit)
     opened = photo.open()
     assert photo.first is not None
     own = photo.first.format
@@ -213,10 +189,8 @@ def colorize_file(turn: Turn, path: Path, options: Options, accept: str) -> tupl
         if not opened:
             if format != own or preference(accept, own) <= 0:
                 what = f"the photo is in colour already, and stays the {own} that it is"
-                error = UsageError(what, remedy="ask for its own format, or for the option force")
-                error.status = 406
-                raise error
-            with path.open("rb") as file:
+                raise NotAcceptableError(what, remedy="ask for its own format, or for the option force")
+            with upload.path.open("rb") as file:
                 shutil.copyfileobj(file, result)
             return result, own, [COLORED]
         photo.format = format
@@ -226,9 +200,6 @@ def colorize_file(turn: Turn, path: Path, options: Options, accept: str) -> tupl
     except BaseException:
         result.close()
         raise
-
-
-CHUNK = 1 << 18  # bytes of an answer sent at a time
 
 
 class Photo(Response):
@@ -253,47 +224,3 @@ class Photo(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self.file.close()
-
-
-def describe_file(turn: Turn, path: Path, options: Options) -> dict[str, Any]:
-    """Read an upload and ask the network.
-
-    Returns:
-        width, height; is_color; model; confidence: mean, width, height, and png, an 8-bit gray picture as base64 in
-        which 255 is sure (see `Prediction.confidence`); proposals, where they are asked for, the likeliest first: their
-        likelihood and the hints that make them.
-    """
-    turn.allow_truncated = options.allow_truncated
-    service = turn.service
-    photo = turn.read(path)
-    look = options.look()
-    confidence = service.colorizer.colors(photo.gray, look).confidence()
-    turn.check()
-    proposals = []
-    if options.proposals is not None:
-        found = service.colorizer.propose(photo, look, count=options.proposals, seed=options.seed)
-        proposals = [{"likelihood": round(one.likelihood, 4), "hints": list(map(vars, one.hints))} for one in found]
-        turn.check()
-    height, width = photo.gray.shape
-    card = service.colorizer.network.card
-    return {
-        "width": width,
-        "height": height,
-        "is_color": photo.is_color,
-        "model": f"{card.name} {service.colorizer.network.digest}",
-        "remarks": list(photo.remarks),
-        "confidence": {
-            "mean": round(float(confidence.mean()), 4),
-            "width": confidence.shape[1],
-            "height": confidence.shape[0],
-            "png": png_text(confidence),
-        },
-        "proposals": proposals,
-    }
-
-
-def png_text(values: np.ndarray[Any, np.dtype[np.float32]]) -> str:
-    """Values 0..1 (h, w) as a PNG of 8 bits, base64."""
-    file = io.BytesIO()
-    Image.fromarray(np.rint(values * 255).astype(np.uint8)).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()

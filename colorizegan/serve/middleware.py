@@ -7,21 +7,19 @@ page of another site could use a browser to reach a server on its visitor's mach
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from colorizegan.errors import (
-    ColorizeGANError,
-    RefusedError,
-)
-from colorizegan.serve.metrics import Counter, Histogram
-from colorizegan.serve.problems import problem_of
+from colorizegan.errors import ColorizeGANError, UsageError
+from colorizegan.serve.metrics import Metrics
+from colorizegan.serve.problems import RefusedError, WrongHostError, problem_of
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +39,10 @@ SPEED = 125e6  # bytes a second of all bodies together: a network of 1 Gbit/s
 LINGER_SECONDS, LINGER_SPEED, LINGER_BYTES = 2.0, 1_000_000, 60_000_000
 
 
-SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60)
-# A page of this server may use nothing that is not on it: nothing goes out to other servers.
+# A page of this server may use nothing that is not on it, and no script or style that is not a file of its own.
 POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
-    "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; worker-src 'self' blob:; connect-src 'self' data: blob:; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors {frames}"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors {frames}"
 )
 
 
@@ -55,18 +51,26 @@ class Gate:
 
     Args:
         app: what is inside.
+        metrics: where requests are counted.
         hosts: names that the server goes by, with or without a port; "*" lets any name through.
+        any_address: every IP address is one of its names: no page of another site can be behind one.
         frames: sites whose pages may show this one in a frame.
     """
 
-    def __init__(self, app: App, *, hosts: Iterable[str] = LOCAL, frames: Iterable[str] = ()) -> None:
-        self.app = app
+    def __init__(
+        self,
+        app: App,
+        metrics: Metrics,
+        *,
+        hosts: Iterable[str] = LOCAL,
+        any_address: bool = False,
+        frames: Iterable[str] = (),
+    ) -> None:
+        self.app, self.metrics = app, metrics
         self.hosts = {host.lower() for host in hosts}
+        self.any_address = any_address
         self.policy = POLICY.format(frames=" ".join(("'self'", *frames))).encode()
-        self.requests = Counter("colorizegan_requests_total", "Requests by route and status.", ("route", "status"))
-        self.seconds = Histogram("colorizegan_request_seconds", "Time from request to answer.", SECONDS)
         self.pace = Pace(SPEED)
-        self.body_bytes = Counter("colorizegan_received_bytes_total", "Bytes of bodies that were read.")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request."""
@@ -77,7 +81,7 @@ class Gate:
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         exchange = Exchange(self, inner, receive, send)
         try:
-            self.check(scope["method"], exchange.headers)
+            self.check(exchange)
             await self.app(inner, exchange.receive, exchange.send)
         except Exception as error:
             if not isinstance(error, ColorizeGANError):
@@ -88,17 +92,29 @@ class Gate:
         finally:
             exchange.note()
 
-    def check(self, method: str, headers: Mapping[str, str]) -> None:
-        """RefusedError where the request is for another host or from another site's page."""
-        host = headers.get("host", "").lower()
-        if "*" not in self.hosts and host not in self.hosts and without_port(host) not in self.hosts:
+    def check(self, exchange: Exchange) -> None:
+        """Refuse a request for another host, or from another site's page."""
+        hosts, origins = (exchange.values(name) for name in (b"host", b"origin"))
+        if len(hosts) > 1 or len(origins) > 1:
+            raise UsageError("the request has two headers Host or Origin", remedy="send one")
+        host = hosts[0].lower() if hosts else ""
+        if not self.goes_by(host):
             what = f"this server does not go by the name {host[:80]!r}"
-            error = RefusedError(what, remedy="start it with --allow-host NAME")
-            error.status = 421
-            raise error
-        origin = headers.get("origin")
-        if origin is not None and method not in SAFE and urlsplit(origin).netloc.lower() != host:
-            raise RefusedError(f"a page of {origin[:80]!r} may not use this server", remedy="use the server's own page")
+            raise WrongHostError(what, remedy="start it with --allow-host NAME")
+        if not origins or exchange.scope["method"] in SAFE:
+            return
+        try:
+            own = urlsplit(origins[0]).netloc.lower() == host
+        except ValueError:
+            raise UsageError("the header Origin cannot be read") from None
+        if not own:
+            what = f"a page of {origins[0][:80]!r} may not use this server"
+            raise RefusedError(what, remedy="use the server's own page")
+
+    def goes_by(self, host: str) -> bool:
+        """Whether a name, with or without a port, is one of this server's."""
+        name = without_port(host)
+        return "*" in self.hosts or bool({host, name} & self.hosts) or (self.any_address and is_address(name))
 
 
 class Pace:
@@ -136,12 +152,16 @@ class Exchange:
         length = self.headers.get("content-length", "0")
         self.unread = length != "0" or "transfer-encoding" in self.headers
 
+    def values(self, name: bytes) -> list[str]:
+        """All that the request says under the name of a header, in lower case."""
+        return [value.decode("latin-1") for key, value in self.scope["headers"] if key == name]
+
     async def receive(self) -> Message:
         message = await self.inner_receive()
         if message["type"] == "http.request":
             self.unread = bool(message.get("more_body", False))
             size = len(message.get("body", b""))
-            self.gate.body_bytes.add(by=size)
+            self.gate.metrics.body_bytes.inc(size)
             await self.gate.pace.pass_by(size)
         else:
             self.unread = False
@@ -177,8 +197,8 @@ class Exchange:
         """Count it, and say it in the log."""
         route = getattr(self.scope.get("route"), "path", None) or "other"
         seconds = time.perf_counter() - self.start
-        self.gate.requests.add(route, str(self.status))
-        self.gate.seconds.add(seconds)
+        self.gate.metrics.requests.labels(route, str(self.status)).inc()
+        self.gate.metrics.seconds.observe(seconds)
         method, path = self.scope["method"], self.scope["path"][:100]
         log.info("%s %s %s %.3f s %s", method, path, self.status or "gone", seconds, self.id)
 
@@ -195,3 +215,12 @@ async def send_problem(exchange: Exchange, error: Exception) -> None:
 
 def without_port(host: str) -> str:
     return re.sub(r":\d{1,5}$", "", host)
+
+
+def is_address(name: str) -> bool:
+    """Whether a host is an IP address, of version 6 in brackets."""
+    try:
+        ipaddress.ip_address(name[1:-1] if name.startswith("[") and name.endswith("]") else name)
+    except ValueError:
+        return False
+    return True

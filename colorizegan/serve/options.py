@@ -13,11 +13,11 @@ from colorizegan.colorize_file import Draw, Settings
 from colorizegan.errors import UsageError
 from colorizegan.photo.formats import MEDIA_TYPES, WRITABLE
 from colorizegan.serve.limits import ServiceLimits
+from colorizegan.serve.problems import NotAcceptableError
 from colorizegan.steer.film import Emulsion
 from colorizegan.steer.hints import Hint, parse_hint
 from colorizegan.steer.look import Look
-
-"""Of all formats that are read; gif and heic are only sent back as they came."""
+from colorizegan.steer.palette import Palette
 
 WEIGHT = re.compile(r"[01](\.\d{0,3})?")
 
@@ -50,9 +50,13 @@ class Options(BaseModel):
     emulsion: Emulsion = Field("auto", description="The film of the photo.")
     hints: tuple[HintOption, ...] = Field((), description="Points whose colour is known.")
     tone_down_unsure: bool = Field(False, description="Less colour where the network is unsure.")
+    warmth: float = Field(0.0, ge=-1, le=1, description="Cool (-1) to warm (1).")
     proposals: int | None = Field(None, ge=1, description="Draw so many colourings; /v1/predict lists them.")
     seed: int = Field(0, ge=0, lt=2**63, description="Of the proposals.")
     pick: int | None = Field(None, ge=1, description="Colorize with this one of the proposals, from 1 on.")
+    preview: int | None = Field(
+        None, ge=16, le=4096, description="/v1/predict adds a JPEG, its longer side at most so many px."
+    )
 
     @field_validator("hints", mode="before")
     @classmethod
@@ -67,23 +71,24 @@ class Options(BaseModel):
                 raise ValueError("no JSON list of hints") from None
         return [vars(parse_hint(text)) for text in value.split()]
 
-    def look(self) -> Look:
-        """What is asked of the colours."""
-        hints = tuple(Hint(hint.x, hint.y, hint.color) for hint in self.hints)
+    def look(self, like: Palette | None = None) -> Look:
+        """What is asked of the colours; `like`: those of another photo that came with the request."""
         return Look(
             saturation=self.saturation,
             size=self.size,
             temperature=self.temperature,
             emulsion=self.emulsion,
-            hints=hints,
+            hints=tuple(Hint(hint.x, hint.y, hint.color) for hint in self.hints),
             tone_down_unsure=self.tone_down_unsure,
+            like=like,
+            warmth=self.warmth,
         )
 
-    def settings(self) -> Settings:
+    def settings(self, like: Palette | None = None) -> Settings:
         """As the command line has them."""
         drawn = self.proposals is not None and self.pick is not None
         return Settings(
-            look=self.look(),
+            look=self.look(like),
             proposal=Draw(self.proposals or 0, self.seed, self.pick or 0) if drawn else None,
             format=self.format,
             quality=self.quality,
@@ -106,7 +111,7 @@ def read_options(given: Mapping[str, Any], limits: ServiceLimits) -> Options:
         own = first.get("ctx", {}).get("error")
         if isinstance(own, UsageError):
             raise UsageError(f"option {name!r}: {own.reason}", remedy=own.remedy) from None
-        raise UsageError(f"option {name!r}: {first['msg']}", remedy="see /openapi.json") from None
+        raise UsageError(f"option {name!r} is wrong", remedy=allowed(name)) from None
     if options.size is not None and options.size > limits.size:
         raise UsageError(f"size is {options.size}", remedy=f"use 16 to {limits.size}")
     if len(options.hints) > limits.hints:
@@ -118,6 +123,25 @@ def read_options(given: Mapping[str, Any], limits: ServiceLimits) -> Options:
     return options
 
 
+def allowed(name: str) -> str:
+    """What an option may be, in words made from its schema."""
+    schema = schema_of_options().get(name.partition(".")[0], {})
+    (kind,) = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
+    if "enum" in kind:
+        return "use one of " + ", ".join(kind["enum"])
+    if kind.get("type") == "boolean":
+        return "use true or false"
+    if kind.get("type") == "array":
+        return 'use a list such as [{"x": 120, "y": 80, "color": "#3a6ea5"}]'
+    low, high = kind.get("minimum"), kind.get("maximum")
+    number = "a whole number" if kind.get("type") == "integer" else "a number"
+    return (
+        f"use {number}"
+        + (f", {low:g} or more" if high is None and low is not None else "")
+        + (f" from {low:g} to {high:g}" if high is not None and low is not None else "")
+    )
+
+
 def best_format(accept: str, nearest: str) -> str:
     """The format to answer in: that of the photo, or what comes nearest, unless the client prefers another.
 
@@ -126,13 +150,12 @@ def best_format(accept: str, nearest: str) -> str:
         nearest: what the photo's format is written as.
 
     Raises:
-        UsageError (status 406): the client takes none that can be written.
+        NotAcceptableError: the client takes none that can be written.
     """
     best = max(WRITABLE, key=lambda name: (preference(accept, name), name == nearest, -WRITABLE.index(name)))
     if preference(accept, best) <= 0:
-        error = UsageError(f"none of {accept[:80]!r} can be written", remedy=f"accept {MEDIA_TYPES[nearest]}")
-        error.status = 406
-        raise error
+        what = f"none of {accept[:80]!r} can be written"
+        raise NotAcceptableError(what, remedy=f"accept {MEDIA_TYPES[nearest]}")
     return best
 
 
@@ -149,24 +172,34 @@ def preference(accept: str, format: str) -> float:
     return next((wanted[name] for name in names if name in wanted), 0.0 if wanted else 1.0)
 
 
-def schema_of_request() -> dict[str, Any]:
-    """The request's part of OpenAPI: the body is read by `colorizegan.serve.upload`, piece by piece."""
+def schema_of_options() -> dict[str, Any]:
+    """The JSON schema of each option, by its name, with nothing that is described elsewhere."""
     schema = Options.model_json_schema()
+    properties = schema["properties"]
+    properties["hints"]["items"] = schema["$defs"][HintOption.__name__]
+    return properties
+
+
+def schema_of_request() -> dict[str, Any]:
+    """The request's part of OpenAPI: the body is read by `serve.upload`, piece by piece."""
+    properties = schema_of_options()
     photo = {"type": "string", "format": "binary", "description": "The file of a photo."}
-    form = {"photo": photo, "options": {"type": "string", "description": "All options as one JSON object."}}
+    form = {
+        "photo": photo,
+        "file": photo | {"description": "Another name for the part photo."},
+        "like": photo | {"description": "A colour photo whose colours are taken over where the same is seen."},
+        "options": {"type": "string", "description": "All options as one JSON object."},
+    }
     return {
         "parameters": [
-            {"name": name, "in": "query", "required": False, "schema": entry}
-            for name, entry in schema["properties"].items()
+            {"name": name, "in": "query", "required": False, "schema": entry} for name, entry in properties.items()
         ],
         "requestBody": {
             "required": True,
             "content": {
                 "image/*": {"schema": photo},
                 "application/octet-stream": {"schema": photo},
-                "multipart/form-data": {
-                    "schema": {"type": "object", "required": ["photo"], "properties": form | schema["properties"]}
-                },
+                "multipart/form-data": {"schema": {"type": "object", "properties": form | properties}},
             },
         },
     }

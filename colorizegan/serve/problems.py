@@ -1,65 +1,79 @@
-"""Errors as problem+json (RFC 9457)."""
+"""Errors as problem+json (RFC 9457): which HTTP status each has, and the errors that only a service knows."""
 
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
 
 from colorizegan.errors import (
-    BusyError,
     ColorizeGANError,
     DecodeError,
     InputError,
-    LateError,
+    ModelError,
     OutputError,
-    RefusedError,
     TooLargeError,
     UsageError,
 )
 
-
-async def answer_error(request: Request, error: Exception) -> Response:
-    """An error of ours as problem+json."""
-    status, headers, problem = problem_of(error, request.state.request_id)
-    headers |= {"cache-control": "no-store"}
-    return JSONResponse(problem, status, headers, media_type="application/problem+json")
-
-
-async def answer_http_error(request: Request, error: Exception) -> Response:
-    """What the framework refuses: no such path, another method."""
-    status = getattr(error, "status_code", 400)
-    known = {404: "there is nothing here", 405: f"{request.method} is not answered here"}
-    folded = UsageError(known.get(status, "the request cannot be understood"), remedy="see /openapi.json")
-    folded.status = status
-    answer = await answer_error(request, folded)
-    answer.headers.update(getattr(error, "headers", None) or {})
-    return answer
-
-
-async def answer_unknown(request: Request, error: Exception) -> Response:
-    """What the page does not have, as for all that is not there; its other errors are for its own scripts."""
-    if getattr(error, "status_code", 400) in (404, 405):
-        return await answer_http_error(request, error)
-    assert isinstance(error, HTTPException)
-    return await http_exception_handler(request, error)
-
-
-async def answer_nobody(request: Request, error: Exception) -> Response:
-    """The client is gone; this is for the log and the counts."""
-    return Response(status_code=GONE)
-
-
 GONE = 499  # what a client that went away would have got
+
+
+class BusyError(ColorizeGANError):
+    """The service has as much to do as it may take on; `seconds` is when to try again."""
+
+    code = "E_BUSY"
+    seconds = 5
+
+
+class LateError(ColorizeGANError):
+    """The answer took longer than it may."""
+
+    code = "E_TIMEOUT"
+
+
+class SlowRequestError(LateError):
+    """The request came in more slowly than it may."""
+
+
+class RefusedError(ColorizeGANError):
+    """The request came from a page of another site."""
+
+    code = "E_REFUSED"
+
+
+class WrongHostError(RefusedError):
+    """The request is for a name that this server does not go by."""
+
+
+class NotAcceptableError(UsageError):
+    """The client takes no format that its photo can be answered in."""
+
+
+# Of the first class that fits: the status, what it means in OpenAPI, and the title.
+STATUS: dict[type[ColorizeGANError], tuple[int, str]] = {
+    NotAcceptableError: (406, "No format that you accept"),
+    UsageError: (400, "The request is wrong"),
+    WrongHostError: (421, "Not the name of this server"),
+    RefusedError: (403, "Not for pages of other sites"),
+    SlowRequestError: (408, "The request came too slowly"),
+    LateError: (504, "The answer took too long"),
+    TooLargeError: (413, "Over a limit"),
+    DecodeError: (422, "No photo that can be read"),
+    InputError: (422, "No photo that can be read"),
+    OutputError: (422, "The result cannot be written like this"),
+    BusyError: (503, "The service has too much to do"),
+    ModelError: (500, "The service has no working model"),
+    ColorizeGANError: (500, "Something went wrong in the service"),
+}
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": text, "content": {"application/problem+json": {}}}
     for status, text in (
-        (400, "An option is wrong (E_USAGE)"),
+        (400, "An option or the form is wrong (E_USAGE)"),
         (403, "A page of another site asks (E_REFUSED)"),
         (406, "The photo is in colour already, and another format is asked for (E_USAGE)"),
         (408, "The request came too slowly (E_TIMEOUT)"),
@@ -71,39 +85,44 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     )
 }
 
-
 # An option of the command line in an error's words -> a field of the request.
 FIELDS = re.compile("--(allow-truncated|force|format|size)")
 
 
-STATUS: tuple[tuple[type[Exception], int], ...] = (
-    (TooLargeError, 413),
-    (DecodeError, 422),
-    (InputError, 422),
-    (UsageError, 400),
-    (BusyError, 503),
-    (LateError, 504),
-    (RefusedError, 403),
-    (OutputError, 422),
-)
-
-
 def problem_of(error: Exception, request_id: str) -> tuple[int, dict[str, str], dict[str, object]]:
-    """An error as (status, headers, the object of application/problem+json, RFC 9457)."""
+    """An error as (status, headers, the object of application/problem+json)."""
     if not isinstance(error, ColorizeGANError):
         error = ColorizeGANError(f"unexpected {type(error).__name__}", remedy="please report this")
-    status = error.status or next((code for kind, code in STATUS if isinstance(error, kind)), 500)
+    status, title = next(entry for kind, entry in STATUS.items() if isinstance(error, kind))
     # The command line's options are fields here; its file names are our own, and nobody else's business.
     detail = "; ".join(filter(None, (error.reason, error.remedy)))
     detail = FIELDS.sub(lambda found: found[1].replace("-", "_"), detail)
     headers = {"Retry-After": str(error.seconds)} if isinstance(error, BusyError) else {}
-    title = (type(error).__doc__ or "").split(":")[0].split(";")[0].split(".")[0].strip()
-    problem: dict[str, object] = {
-        "type": f"urn:colorizegan:{error.code}",
-        "title": title if type(error) is not ColorizeGANError else "Something went wrong in the service",
-        "status": status,
-        "detail": detail,
-        "code": error.code,
-        "request_id": request_id,
-    }
-    return status, headers, problem
+    return status, headers, problem(status, f"urn:colorizegan:{error.code}", title, detail, error.code, request_id)
+
+
+def problem(status: int, kind: str, title: str, detail: str, code: str, request_id: str) -> dict[str, object]:
+    return {"type": kind, "title": title, "status": status, "detail": detail, "code": code, "request_id": request_id}
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    """An error of ours as problem+json."""
+    status, headers, found = problem_of(error, request.state.request_id)
+    headers |= {"cache-control": "no-store"}
+    return JSONResponse(found, status, headers, media_type="application/problem+json")
+
+
+async def answer_http_error(request: Request, error: Exception) -> Response:
+    """What the framework refuses: no such path, another method. Their type says no more than the status does."""
+    status = getattr(error, "status_code", 400)
+    known = {404: "there is nothing here", 405: f"{request.method} is not answered here"}
+    detail = known.get(status, "the request cannot be understood") + "; see /openapi.json"
+    title = HTTPStatus(status).phrase
+    found = problem(status, "about:blank", title, detail, UsageError.code, request.state.request_id)
+    headers = {"cache-control": "no-store", **(getattr(error, "headers", None) or {})}
+    return JSONResponse(found, status, headers, media_type="application/problem+json")
+
+
+async def answer_nobody(request: Request, error: Exception) -> Response:
+    """The client is gone; this is for the log and the counts."""
+    return Response(status_code=GONE)

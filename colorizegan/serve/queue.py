@@ -19,14 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from colorizegan.colorizer import Colorizer
-from colorizegan.errors import BusyError, LateError
+from colorizegan.errors import UsageError
 from colorizegan.machine import Cancelled, MemoryBudget, Place, give_back_memory
 from colorizegan.model.batching import BatchingNetwork
 from colorizegan.photo.reader import Reader
 from colorizegan.serve.limits import ServiceLimits
+from colorizegan.serve.problems import BusyError, LateError
 
 if TYPE_CHECKING:
     from colorizegan.photo.photo import Photo
+    from colorizegan.steer.palette import Palette
 
 log = logging.getLogger(__name__)
 
@@ -211,6 +213,18 @@ class Turn:
             self.service.decoding.release()
             self.check()
         return photo
+
+    def palette(self, path: Path | None) -> Palette | None:
+        """The colours of an upload that others take over; None where there is none. Its memory is free afterwards."""
+        if path is None:
+            return None
+        try:
+            photo = self.read(path, colors_too=True)
+            if photo.rgb is None:
+                raise UsageError("the photo that was sent as 'like' has no colours", remedy="send a colour photo")
+            return self.service.colorizer.palette(photo.rgb)
+        finally:
+            self.end()
 
     def end(self) -> None:
         """Give back what it took up."""

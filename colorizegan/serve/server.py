@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import socket
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from colorizegan.colorizer import Colorizer
@@ -25,6 +25,10 @@ from colorizegan.serve.queue import Service
 
 HEADER_BYTES = 65_536  # of a request before its body
 HEADERS = 100
+SEND_BUFFER = 1 << 17  # bytes of an answer that the system holds; Linux takes twice as many
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared with, not listened on)
+GRACE = 4  # seconds that requests under way get when the service is to end
+SWITCH = 0.0005  # seconds between two turns of Python's threads
 
 
 def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
@@ -37,9 +41,12 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
         surplus = 0  # bytes that are no body
         received = 0  # bytes of the body
         count = 0  # headers
+        unsent = 0  # bytes of the answer that wait, when the watch began
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
+            # What the system has taken counts as read: less of it, so that slow readers are told from silent ones.
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
             if len(self.connections) > limits.connections:
                 transport.abort()
                 return
@@ -51,7 +58,16 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
 
         def begin_watch(self) -> None:
             self.end_watch()
-            self.watch = self.loop.call_later(limits.silence, self.transport.abort)
+            self.watch = self.loop.call_later(limits.silence, self.look_after)
+
+        def look_after(self) -> None:
+            """End it, unless the client has read some of its answer in the meantime."""
+            left = self.transport.get_write_buffer_size()
+            if 0 < left < self.unsent:
+                self.unsent = left
+                self.begin_watch()
+            else:
+                self.transport.abort()
 
         def end_watch(self) -> None:
             if self.watch is not None:
@@ -93,26 +109,22 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
 
         def pause_writing(self) -> None:
             self.begin_watch()
+            self.unsent = self.transport.get_write_buffer_size()
             super().pause_writing()
 
         def resume_writing(self) -> None:
             if not self.cycle.response_complete:
                 self.end_watch()
+            self.unsent = 0
             super().resume_writing()
 
     return Connection
 
 
-GRACE = 4  # seconds that requests under way get when the service is to end
-
-
-SWITCH = 0.0005  # seconds between two turns of Python's threads
-
-
 class Server(uvicorn.Server):
     """uvicorn's, which tells where it listens once it does."""
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[str], None], service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, listening: Callable[[list[str]], None], service: Service) -> None:
         super().__init__(config)
         self.listening, self.service = listening, service
 
@@ -120,7 +132,8 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
-            self.listening(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+            names = ["localhost", address_in_network()] if host in EVERYWHERE else [host]
+            self.listening([f"http://{f'[{name}]' if ':' in name else name}:{port}/" for name in names])
 
     async def shutdown(self, sockets: Any = None) -> None:
         self.service.closing = True  # those who wait are sent away; those under way get their answer
@@ -133,12 +146,16 @@ def make_server(
     host: str = "127.0.0.1",
     port: int = 0,
     hosts: Iterable[str] = (),
-    mount: Callable[[FastAPI, Colorizer], Callable[[], None]] | None = None,
-    listening: Callable[[str], None] = lambda address: None,
+    frames: Iterable[str] = (),
+    page: bool = True,
+    listening: Callable[[list[str]], None] = lambda addresses: None,
 ) -> Server:
     """A server that is ready to run; arguments as for `serve`."""
+    everywhere = host in EVERYWHERE
+    names = (socket.gethostname(), f"{socket.gethostname()}.local") if everywhere else (host,)
+    app = create_app(service, hosts=(*LOCAL, *names, *hosts), any_address=everywhere, frames=frames, page=page)
     config = uvicorn.Config(
-        create_app(service, hosts=(*LOCAL, host, *hosts), mount=mount),
+        app,
         host=host,
         port=port,
         http=connection_class(service.limits),
@@ -161,18 +178,21 @@ def serve(
     port: int = 8000,
     hosts: Iterable[str] = (),
     limits: ServiceLimits | None = None,
-    mount: Callable[[FastAPI, Colorizer], Callable[[], None]] | None = None,
-    listening: Callable[[str], None] = lambda address: None,
+    frames: Iterable[str] = (),
+    page: bool = True,
+    listening: Callable[[list[str]], None] = lambda addresses: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, which are passed on once all is closed.
 
     Args:
         model: as for `Colorizer`.
         host, port: where to listen; port 0 is any free one.
-        hosts: more names that the server goes by; those of this machine, and `host`, always are.
+        hosts: more names that the server goes by; those of this machine, and `host`, always are. Where it listens
+            everywhere, so are all IP addresses.
         limits: default `ServiceLimits()`.
-        mount: puts the page into the application.
-        listening: called with the address, once requests are taken.
+        frames: sites whose pages may show this one in a frame.
+        page: with the web page, not only the interface for programs.
+        listening: called with the addresses to open, once requests are taken.
 
     Raises:
         ModelError: the model is missing or damaged.
@@ -180,7 +200,7 @@ def serve(
     """
     logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # what there is to say, `Gate` says
     service = Service(Colorizer.of(Predictor(open_bundle(model), shrink_arena=True)), limits)
-    server = make_server(service, host=host, port=port, hosts=hosts, mount=mount, listening=listening)
+    server = make_server(service, host=host, port=port, hosts=hosts, frames=frames, page=page, listening=listening)
     # Requests are answered while photos are worked on. A thread that computes lets that of the requests in after this
     # time, not after 5 ms; and the garbage collector does not go through all that was loaded, for 120 ms, again and
     # again.
@@ -195,3 +215,13 @@ def serve(
         raise UsageError(f"cannot listen on {host}:{port}", remedy="another program may: give another --port") from end
     finally:
         service.close()
+
+
+def address_in_network() -> str:
+    """What other machines call this one: its address, or its name where it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # nobody's (RFC 5737): nothing is sent, only a way is chosen
+        except OSError:
+            return socket.gethostname()
+        return str(probe.getsockname()[0])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from colorizegan.model.network import Network, NetworkInput, Prediction
 from colorizegan.steer.film import as_the_eye_sees
 from colorizegan.steer.hints import Point, hint_planes, points_of
-from colorizegan.steer.look import Look
+from colorizegan.steer.look import WARM, Look
 from colorizegan.steer.palette import matched
 from colorizegan.steer.spread import contrast, double, likeness, reach, spread
 
@@ -83,6 +83,8 @@ def steer(
     if look.tone_down_unsure:
         factor = DULLEST + (1 - DULLEST) * np.clip(prediction.confidence() / SURE, 0, 1)
         ab = ab * double(factor[None].astype(np.float32), height, width)
+    if look.warmth:
+        ab = ab + np.float32(look.warmth) * np.array(WARM, np.float32)[:, None, None]
     return replace(prediction, ab=np.ascontiguousarray(ab, np.float32))
 
 

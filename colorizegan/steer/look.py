@@ -11,6 +11,7 @@ from colorizegan.steer.hints import Hint
 from colorizegan.steer.palette import Palette
 
 SIZES = (16, 4096)  # px, of the shorter side of the network's input
+WARM = (4.0, 16.0)  # Lab units in a and b: towards the light of a lamp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,8 @@ class Look:
     """Less chroma where the network is unsure."""
     like: Palette | None = None
     """Colours taken over from another photo."""
+    warmth: float = 0.0
+    """-1 (cool) .. 1 (warm): this share of `WARM` is added to all colours."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.saturation <= 4:
@@ -40,6 +43,8 @@ class Look:
             raise UsageError(f"size is {self.size}", remedy=f"use {SIZES[0]} to {SIZES[1]}, the shorter side in px")
         if self.temperature is not None and not 0.05 <= self.temperature <= 2:
             raise UsageError(f"temperature is {self.temperature}", remedy="use 0.05 (vivid) to 2 (dull)")
+        if not -1 <= self.warmth <= 1:
+            raise UsageError(f"warmth is {self.warmth}", remedy="use -1 (cool) to 1 (warm)")
         if self.emulsion not in EMULSIONS:
             raise UsageError(f"no emulsion {self.emulsion!r}", remedy=f"use one of {', '.join(EMULSIONS)}")
         object.__setattr__(self, "hints", tuple(h if isinstance(h, Hint) else Hint(*h) for h in self.hints))
@@ -60,6 +65,8 @@ class Look:
             facts["hints"] = " ".join(map(str, self.hints))
         if self.tone_down_unsure:
             facts["tone_down_unsure"] = True
+        if self.warmth:
+            facts["warmth"] = self.warmth
         if self.like is not None:
             facts["like"] = f"{self.like.name} {self.like.digest}"
         return facts

@@ -9,6 +9,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -35,6 +36,7 @@ from colorizegan.colorize_file import Settings, provenance
 from colorizegan.colorizer import Colorizer
 from colorizegan.photo.read import read_photo
 from colorizegan.photo.write import encode_photo
+from colorizegan.serve import problems
 from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.middleware import Pace
 from colorizegan.serve.options import best_format, read_options
@@ -122,7 +124,7 @@ def test_options_come_in_the_query_in_a_form_or_as_json(client: Client, tiny_bun
     assert client.form([("photo", "x.jpg", raw), *fields]).body == wanted
     options = json.dumps({"saturation": 1.5, "quality": 80, "size": 64, "strip": True}).encode()
     assert client.form([("options", None, options), ("photo", "x.jpg", raw)]).body == wanted
-    assert client.form([("photo", None, raw), ("options", None, options)], "/v1/colorize?quality=3").body == wanted
+    assert client.form([("file", "x.jpg", raw), ("options", None, options)], "/v1/colorize?quality=3").body == wanted
 
 
 def test_the_client_chooses_the_format(client: Client, tiny_bundle: Path):
@@ -206,6 +208,88 @@ def pixels(raw: bytes) -> np.ndarray[Any, Any]:
         return np.asarray(image)
 
 
+def test_the_photo_may_be_called_file(client: Client):
+    raw = picture()
+    assert client.form([("file", "x.jpg", raw)]).body == client.form([("photo", "y.jpg", raw)]).body
+
+
+def test_the_colours_of_another_photo(client: Client, tiny_bundle: Path, tmp_path: Path):
+    raw, like = picture("PNG"), in_colour()
+    (tmp_path / "like.png").write_bytes(like)
+    rgb = read_photo(like, colors_too=True).rgb
+    assert rgb is not None
+    palette = Colorizer(tiny_bundle).palette(rgb)
+    wanted = expected(raw, tiny_bundle, Settings(Look(like=palette)))
+    reply = client.form([("like", "l", like), ("photo", "p", raw)])
+    assert reply.body == wanted
+    assert not np.array_equal(pixels(wanted), pixels(client.colorize(raw).body))
+    assert b"like" in reply.body  # the note says so
+    assert "no colours" in client.form([("photo", "p", raw), ("like", "l", raw)]).problem(400, "E_USAGE")
+    client.form([("photo", "p", raw), ("like", "l", b"text")]).problem(422, "E_DECODE")
+    assert is_at_rest(client)
+
+
+def test_warmth(client: Client, tiny_bundle: Path):
+    raw = picture("PNG")
+    warm, plain, cool = (pixels(client.colorize(raw, f"?warmth={w}").body).astype(int) for w in (1, 0, -1))
+    assert (warm - plain)[..., 0].mean() > 3 < (plain - cool)[..., 0].mean()
+    assert (warm - plain)[..., 2].mean() < -3 > (plain - cool)[..., 2].mean()
+    gray = pixels(client.colorize(raw, "?warmth=1&saturation=0").body)
+    assert np.ptp(gray, axis=2).max() == 0
+    assert client.colorize(raw, "?warmth=0.5").body == expected(raw, tiny_bundle, Settings(Look(warmth=0.5)))
+
+
+def test_a_prediction_is_all_that_painting_needs(client: Client, tiny_bundle: Path):
+    raw = picture("TIFF", (960, 640))
+    found = client.send("POST", "/v1/predict?preview=240&saturation=2&warmth=1&proposals=3", raw).json
+    colorizer, gray = Colorizer(tiny_bundle), read_photo(raw).gray
+    ab = colorizer.colors(gray, Look()).ab  # saturation and warmth are left to whoever paints
+    sent = np.frombuffer(base64.b64decode(found["ab"]["data"]), "<i2").reshape(2, found["ab"]["height"], -1) / 100
+    assert sent.shape == ab.shape
+    assert np.abs(sent - ab).max() <= 0.0051
+    assert found["format"] == "tiff"
+    assert [len(one["hints"]) > 0 for one in found["proposals"]].count(False) == 1
+    assert all(one["ab"]["width"] == found["ab"]["width"] for one in found["proposals"])
+    with Image.open(io.BytesIO(base64.b64decode(found["preview"]["jpeg"]))) as image:
+        assert image.size == (240, 160) == (found["preview"]["width"], found["preview"]["height"])
+        small = np.asarray(image.convert("L")).astype(float)
+    assert np.abs(small - gray.reshape(160, 4, 240, 4).mean((1, 3))).mean() < 2
+    # Of 16 bit, smaller than asked for, and in colour already.
+    deep = io.BytesIO()
+    Image.fromarray(np.linspace(0, 65535, 96 * 64).reshape(64, 96).astype(np.uint16)).save(deep, "TIFF")
+    found = client.send("POST", "/v1/predict?preview=4000", deep.getvalue()).json
+    with Image.open(io.BytesIO(base64.b64decode(found["preview"]["jpeg"]))) as image:
+        assert image.size == (96, 64)
+        assert np.abs(np.asarray(image)[:, 0] - np.linspace(0, 252, 64)).max() < 6
+    for query, colourful in (("", True), ("&force=true", False)):
+        found = client.send("POST", f"/v1/predict?preview=96{query}", in_colour()).json
+        with Image.open(io.BytesIO(base64.b64decode(found["preview"]["jpeg"]))) as image:
+            assert (image.mode == "RGB") == colourful
+    assert client.send("POST", "/v1/predict", raw).json["preview"] is None
+    client.send("POST", "/v1/predict?preview=5000", raw).problem(400, "E_USAGE")
+
+
+def test_the_model_is_told(client: Client, tiny_bundle: Path):
+    (model,) = client.get("/v1/models").json["models"]
+    assert (model["name"], model["version"], model["licence"]) == ("tiny", "0", "MIT")
+    assert client.send("POST", "/v1/predict", picture()).json["model"] == f"tiny {model['digest']}"
+
+
+def test_openapi_describes_everything_in_itself(client: Client):
+    text = client.get("/openapi.json").body.decode()
+    api = json.loads(text)
+
+    def follow(reference: str) -> None:
+        place: Any = api
+        for step in reference.removeprefix("#/").split("/"):
+            place = place[step]
+
+    for reference in re.findall(r'"\$ref":\s*"([^"]+)"', text):
+        follow(reference)  # KeyError where it leads nowhere
+    hints = next(one for one in api["paths"]["/v1/colorize"]["post"]["parameters"] if one["name"] == "hints")
+    assert set(hints["schema"]["items"]["properties"]) == {"x", "y", "color"}
+
+
 def test_state(client: Client):
     assert client.get("/health").json["status"] == "ok"
     assert client.get("/ready").json["status"] == "ready"
@@ -241,6 +325,26 @@ def test_hosts_and_origins(client: Client):
     assert client.colorize(raw, Origin=f"http://{host}").status == 200
     for origin in ("http://evil.example", "null", f"http://{host}.evil.example", f"http://localhost:{client.port}"):
         client.colorize(raw, Origin=origin).problem(403, "E_REFUSED")
+    for origin in ("http://[::1", "http://]", "//[x"):
+        client.colorize(raw, Origin=origin).problem(400, "E_USAGE")
+
+
+@pytest.mark.parametrize("names", [("127.0.0.1", "evil.example"), ("evil.example", "127.0.0.1"), ("127.0.0.1",) * 2])
+def test_one_host_is_one(client: Client, names: tuple[str, str]):
+    with client.socket() as connection:
+        lines = "".join(f"Host: {name}\r\n" for name in names)
+        connection.sendall(f"GET /health HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode())
+        answer = ends(connection)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"E_USAGE" in answer or b"Invalid" in answer
+
+
+def test_everywhere_is_every_address_and_no_strange_name(tiny_bundle: Path):
+    with running(tiny_bundle, host="0.0.0.0") as client:
+        for name in ("192.168.1.5:8000", "10.0.0.7", "[fe80::1]:80", "localhost", socket.gethostname()):
+            assert client.get("/health", Host=name).status == 200
+        for name in ("evil.example", "1.2.3.4.evil.example", "[::1", "192.168.1"):
+            client.get("/health", Host=name).problem(421, "E_REFUSED")
 
 
 def test_more_names_may_be_allowed(tiny_bundle: Path):
@@ -250,7 +354,10 @@ def test_more_names_may_be_allowed(tiny_bundle: Path):
 
 
 def test_what_is_not_there(client: Client):
-    client.get("/nothing").problem(404, "E_USAGE")
+    reply = client.get("/nothing")
+    reply.problem(404, "E_USAGE")
+    assert reply.json["title"] == "Not Found"
+    assert client.get("/v1/colorize").json["title"] == "Method Not Allowed"
     client.get("/v1/colorize").problem(405, "E_USAGE")
     client.send("DELETE", "/health").problem(405, "E_USAGE")
     assert client.get("/v1/colorize").headers["allow"] == "POST"
@@ -267,8 +374,11 @@ def test_head_is_get_without_a_body(client: Client):
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("?saturation=5", "saturation"),
+        ("?saturation=5", "option 'saturation' is wrong; use a number from 0 to 4"),
         ("?saturation=nan", "saturation"),
+        ("?force=perhaps", "option 'force' is wrong; use true or false"),
+        ("?quality=1.5", "option 'quality' is wrong; use a whole number from 1 to 100"),
+        ("?pick=0&proposals=2", "option 'pick' is wrong; use a whole number, 1 or more"),
         ("?size=5000", "size is 5000"),
         ("?size=abc", "size"),
         ("?format=gif", "format"),
@@ -297,6 +407,10 @@ def test_forms_that_are_none(client: Client):
         client.colorize(b'--XX\r\nContent-Disposition: form-data; name="photo"\r\n\r\nabc', Content_Type=kind),
         client.colorize(raw, Content_Type="multipart/form-data"),
         client.colorize(raw, Content_Encoding="gzip"),
+        client.form([("photo", None, raw)]),
+        client.form([photo, ("file", "y.jpg", raw)]),
+        client.form([("like", "x.jpg", raw)]),
+        client.form([photo, ("like", None, b"x.jpg")]),
         client.colorize(b""),
     ]
     for reply in cases:
@@ -305,15 +419,18 @@ def test_forms_that_are_none(client: Client):
 
 
 def test_every_error_has_its_status():
-    for name in errors.__all__:
-        kind = getattr(errors, name)
+    own = [kind for kind in problems.STATUS if kind.__module__ == problems.__name__]
+    assert len(own) == 6
+    titles: dict[str, int] = {}
+    common = {getattr(errors, name) for name in errors.__all__} - {errors.MissingExtraError}
+    for kind in [*common, *own]:
         status, _, problem = problem_of(
             kind("reason", remedy="use --allow-truncated or --allow-host", path="/x/y"), "i"
         )
         assert 400 <= status < 600
         assert problem["code"] == kind.code
         assert problem["detail"] == "reason; use allow_truncated or --allow-host"  # no path, and options as fields
-        assert problem["title"]
+        assert titles.setdefault(str(problem["title"]), status) == status
     assert problem_of(ValueError("secret"), "i")[2]["detail"] == "unexpected ValueError; please report this"
 
 
@@ -454,11 +571,11 @@ def test_dripping_bodies_and_headers_are_cut_off(tight: Client):
 
 
 def test_answers_that_nobody_reads_are_dropped(tiny_bundle: Path):
-    with running(tiny_bundle, dataclasses.replace(TIGHT, pixels=50_000_000, bytes=50_000_000)) as client:
+    with running(tiny_bundle, dataclasses.replace(TIGHT, pixels=50_000_000, bytes=50_000_000, seconds=60)) as client:
         raw = picture("PNG", (3000, 2000))
         with client.socket() as connection:
             connection.sendall(head(len(raw)).replace(b"colorize", b"colorize?format=tiff") + raw)
-            end = time.monotonic() + 15
+            end = time.monotonic() + 60
             while not client.figure('colorizegan_requests_total{route="/v1/colorize",status="200"}'):
                 assert time.monotonic() < end
                 time.sleep(0.1)

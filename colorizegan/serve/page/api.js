@@ -1,0 +1,55 @@
+// The client of /v1: what the page can do, curl can.
+
+export class Problem extends Error {
+  constructor({ code = "E_NETWORK", detail = "", status = 0, seconds = 0 }) {
+    super(detail);
+    Object.assign(this, { code, status, seconds });
+  }
+}
+
+async function post(path, { photo, options, like, signal }) {
+  const form = new FormData();
+  form.append("options", JSON.stringify(options));
+  if (like) form.append("like", like, "like");
+  form.append("photo", photo, "photo");
+  let answer;
+  try {
+    answer = await fetch(path, { method: "POST", body: form, signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({});
+  }
+  if (answer.ok) return answer;
+  const problem = await answer.json().catch(() => ({}));
+  const seconds = Number(answer.headers.get("Retry-After")) || 0;
+  throw new Problem({ code: problem.code ?? "E_INTERNAL", detail: problem.detail, status: answer.status, seconds });
+}
+
+const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+// Small colours as the server gives them: hundredths of Lab units, little-endian, a plane of a, then one of b.
+function colorsOf({ width, height, data }) {
+  const view = new DataView(bytesOf(data).buffer);
+  const values = Float32Array.from({ length: 2 * width * height }, (_, i) => view.getInt16(2 * i, true) / 100);
+  return { width, height, data: values };
+}
+
+// What the network says of a photo: facts, small colours, how sure they are, a preview and proposals if asked for.
+export async function predict(request) {
+  const found = await (await post("/v1/predict", request)).json();
+  const blob = (text, type) => new Blob([bytesOf(text)], { type });
+  return {
+    facts: { width: found.width, height: found.height, isColor: found.is_color, format: found.format },
+    remarks: found.remarks,
+    colors: colorsOf(found.ab),
+    sure: { mean: found.confidence.mean, blob: blob(found.confidence.png, "image/png") },
+    preview: found.preview && { ...found.preview, blob: blob(found.preview.jpeg, "image/jpeg"), jpeg: undefined },
+    proposals: found.proposals.map((one) => ({ hints: one.hints, colors: colorsOf(one.ab) })),
+  };
+}
+
+// The photo in colour, as a file.
+export async function colorize(request) {
+  const answer = await post("/v1/colorize", request);
+  return await answer.blob();
+}

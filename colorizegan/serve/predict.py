@@ -1,0 +1,97 @@
+"""What the network says of an upload, as JSON: all that a client needs to paint the colours itself."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from colorizegan.photo.photo import Photo
+from colorizegan.serve.options import Options
+from colorizegan.serve.queue import Turn
+from colorizegan.serve.upload import Upload
+
+STEP = 0.01  # Lab units: of the small colours as they are sent
+QUALITY = 92  # of the preview, a JPEG
+
+
+def describe_upload(turn: Turn, upload: Upload, options: Options) -> dict[str, Any]:
+    """Read an upload and ask the network.
+
+    Returns:
+        The object that docs/server.md describes: facts of the photo, `ab` as asked but for saturation and warmth, which
+        whoever paints them multiplies and adds, `confidence`, `proposals` and `preview` where they are asked for.
+    """
+    turn.allow_truncated = options.allow_truncated
+    colorizer = turn.service.colorizer
+    look = replace(options.look(turn.palette(upload.like)), saturation=1.0, warmth=0.0)
+    photo = turn.read(upload.path)
+    prediction = colorizer.colors(photo.gray, look)
+    confidence = prediction.confidence()
+    turn.check()
+    found: dict[str, Any] = {
+        "width": photo.gray.shape[1],
+        "height": photo.gray.shape[0],
+        "is_color": photo.is_color,
+        "format": photo.format,
+        "model": f"{colorizer.network.card.name} {colorizer.network.digest}",
+        "remarks": list(photo.remarks),
+        "ab": colors_as_text(prediction.ab),
+        "confidence": {
+            "mean": round(float(confidence.mean()), 4),
+            "width": confidence.shape[1],
+            "height": confidence.shape[0],
+            "png": picture_as_text(np.rint(confidence * 255).astype(np.uint8), "PNG"),
+        },
+        "proposals": [],
+        "preview": None,
+    }
+    if options.proposals is not None:
+        proposals = colorizer.propose(photo, look, count=options.proposals, seed=options.seed)
+        found["proposals"] = [
+            {
+                "likelihood": round(one.likelihood, 4),
+                "hints": list(map(vars, one.hints)),
+                "ab": colors_as_text(one.ab),
+            }
+            for one in proposals
+        ]
+        turn.check()
+    if options.preview is not None:
+        if photo.is_color and not options.force:  # shown as it stays
+            photo = turn.read(upload.path, colors_too=True)
+        found["preview"] = preview(photo, options.preview)
+    return found
+
+
+def colors_as_text(ab: NDArray[np.float32]) -> dict[str, Any]:
+    """Small colours (2, h, w) in Lab units: width, height, and base64 of int16 in hundredths, little-endian."""
+    codes = np.rint(ab / STEP).astype("<i2")
+    return {"width": ab.shape[2], "height": ab.shape[1], "data": base64.b64encode(codes.tobytes()).decode()}
+
+
+def preview(photo: Photo, longest: int) -> dict[str, Any]:
+    """The photo's light, or the colours that it has, at most `longest` px long: width, height, and a JPEG as base64."""
+    pixels = photo.gray if photo.rgb is None else photo.rgb
+    if pixels.dtype == np.uint16:
+        pixels = np.rint(pixels / np.float32(257)).astype(np.uint8)
+    height, width = pixels.shape[:2]
+    scale = min(1.0, longest / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    image = Image.fromarray(pixels)
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    jpeg = picture_as_text(np.asarray(image), "JPEG", quality=QUALITY)
+    return {"width": size[0], "height": size[1], "jpeg": jpeg}
+
+
+def picture_as_text(pixels: NDArray[np.uint8], format: str, **options: Any) -> str:
+    """Pixels as an image file, base64."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format, **options)
+    return base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,223 @@
+"""The page as it looks and reads: on a phone and a wide screen, light and dark, with an accessibility checker; what is
+painted against what the server makes; what it weighs, and what it may load."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from http_client import Client, running
+from PIL import Image
+from visitor import Visitor
+
+from colorizegan.color.difference import ciede2000
+from colorizegan.color.lab import rgb_to_lab
+from colorizegan.model.bundle import open_bundle
+
+pytestmark = pytest.mark.browser
+
+WEIGHT = 150_000  # bytes of the page before photos
+
+
+@pytest.fixture(scope="module")
+def client(tiny_bundle: Path) -> Iterator[Client]:
+    with running(tiny_bundle) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The script of axe-core."""
+    found = importlib.util.find_spec("axe_playwright_python")
+    if found is None or found.origin is None:
+        pytest.skip("missing package: axe-playwright-python (for its axe.min.js; scripts/setup installs it)")
+    return (Path(found.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+def violations(visitor: Visitor, axe: str) -> list[str]:
+    """What axe-core finds wrong with the page as it is."""
+    visitor.js(axe)
+    found = visitor.js_later("return (await axe.run(document, {resultTypes: ['violations']})).violations")
+    return [f"{one['id']}: {one['nodes'][0]['target']} {one['nodes'][0]['html'][:200]}" for one in found]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("width", "height", "phone"), [(390, 844, True), (1280, 860, False)], ids=["phone", "wide"])
+def test_every_state_is_accessible_and_fits(
+    browser: Any,
+    client: Client,
+    tmp_path: Path,
+    repository: Path,
+    axe: str,
+    width: int,
+    height: int,
+    phone: bool,
+    dark: bool,
+):
+    visitor = Visitor(browser, client, tmp_path / "downloads", width=width, height=height, phone=phone, dark=dark)
+    wrong: dict[str, list[str]] = {}
+
+    def look(state: str) -> None:
+        over = "return [...document.querySelectorAll('header *, main *, dialog[open] *')].filter((e) =>"
+        over += (
+            " e.checkVisibility({visibilityProperty: true}) && !e.closest('#strip, #proposals, .choices, #dots, svg')"
+        )
+        over += " && (e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1))"
+        over += ".map((e) => 'too wide: ' + e.outerHTML.slice(0, 100))"
+        found = violations(visitor, axe) + visitor.js(over)
+        if visitor.js("return document.documentElement.scrollWidth") > width:
+            found.append("the page scrolls sideways")
+        if found:
+            wrong[state] = found
+
+    def tab(name: str) -> None:
+        if phone:
+            visitor.click(f"[data-tab={name}]")
+
+    visitor.until(lambda: visitor.sees("#welcome"))
+    look("welcome")
+    samples = sorted((repository / "examples/photos/gray").glob("*.jpg"))
+    (tmp_path / "notes.txt").write_text("no photo")
+    visitor.choose(*samples, tmp_path / "notes.txt")
+    visitor.finished(4)
+    visitor.shown()
+    look("photo")
+    tab("hints")
+    if not phone:
+        visitor.click("#brush")
+    visitor.js("document.querySelector('[data-tip=tip-hint] button').click()")
+    visitor.tap(0.6, 0.5)
+    visitor.until(lambda: visitor.sees("#wheel"))
+    look("wheel")
+    visitor.click("#wheel .drop")
+    visitor.until(lambda: visitor.sees("#dropper .picture canvas"))
+    look("dropper")
+    visitor.click("#dropper .close")
+    visitor.click("#wheel .close")
+    tab("ideas")
+    visitor.click("#propose")
+    visitor.until(lambda: visitor.all("#proposals button canvas"))
+    look("proposals")
+    tab("colors")
+    visitor.click("#guess")
+    look("doubt")
+    tab("save")
+    visitor.click(".fold summary")
+    look("save")
+    visitor.select(3)
+    visitor.until(lambda: visitor.sees("#retry"))
+    look("failed")
+    visitor.click("[data-open='#about']")
+    look("about")
+    visitor.click("#about .close")
+    visitor.click("#clear")
+    look("clear")
+    visitor.open("docs")
+    visitor.until(lambda: len(visitor.all("details")) >= 5)
+    visitor.js("for (const one of document.querySelectorAll('details')) one.open = true")
+    look("docs")
+    assert wrong == {}
+    assert visitor.complaints() == []
+
+
+def test_what_is_painted_is_what_the_server_makes(browser: Any, tmp_path: Path, repository: Path):
+    samples = sorted((repository / "examples/photos/gray").glob("*.jpg"))
+    with running(open_bundle(None).path) as client:
+        visitor = Visitor(browser, client, tmp_path / "downloads")
+        visitor.choose(*samples)
+        visitor.finished(len(samples))
+        for number, (saturation, warmth) in enumerate([(1, 0), (1.5, 0.3), (2, -0.5)]):
+            visitor.select(number)
+            visitor.set("#saturation", saturation)
+            visitor.set("#warmth", warmth)
+            query = f"?saturation={saturation}&warmth={warmth}&format=png"
+            reply = client.colorize(samples[number].read_bytes(), query)
+            with Image.open(io.BytesIO(reply.body)) as image:
+                wanted = np.asarray(image.convert("RGB"))
+            # With the graphics card: the stage made as large as the photo, all of it in colour.
+            height, width = wanted.shape[:2]
+            visitor.js(
+                "const stage = document.querySelector('#stage');"
+                "Object.assign(stage.style, {position: 'fixed', left: 0, top: 0, width: arguments[0] + 28 + 'px',"
+                " height: arguments[1] + 28 + 'px'})",
+                width,
+                height,
+            )
+            visitor.find("#divider").send_keys("\ue011")
+            visitor.until(lambda size=(height + 28, width + 28): visitor.pixels().shape[:2] == size)
+            by_card = visitor.pixels()[14:-14, 14:-14, :3]
+            # And without.
+            url = visitor.js_later(
+                "const [{album}, {paintLarge}] = await Promise.all([import('/album.js'), import('/picture.js')]);"
+                "return (await paintLarge(album.current, 4096)).toDataURL('image/png')"
+            )
+            with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as image:
+                by_processor = np.asarray(image.convert("RGB"))
+            for painted in (by_card, by_processor):
+                apart = ciede2000(rgb_to_lab(painted / 255), rgb_to_lab(wanted / 255))
+                assert apart.mean() < 1.5
+                # No seam: neither a row nor a column stands out.
+                assert max(apart.mean(axis=0).max(), apart.mean(axis=1).max()) < 4
+
+
+def test_what_the_page_weighs_and_may_load(client: Client, browser: Any, tmp_path: Path):
+    visitor = Visitor(browser, client, tmp_path / "downloads")
+    visitor.until(lambda: visitor.sees("#welcome"))
+    asked = set(visitor.requests())
+    assert len(asked) > 10
+    assert all(url.startswith(visitor.address) for url in asked)
+    weight = sum(len(client.get(url.removeprefix(visitor.address.rstrip("/"))).body) for url in asked)
+    assert weight < WEIGHT
+    for path in ("/", "/docs", "/page.js"):
+        reply = client.get(path)
+        policy = reply.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert not re.search(r"unsafe|http|\*", policy)
+    # A script that is not ours is not run.
+    visitor.js(
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.evil = 1'}))"
+    )
+    assert visitor.js("return window.evil") is None
+    assert any("Content Security Policy" in line for line in visitor.complaints())
+
+
+def test_the_interface_can_be_tried(browser: Any, client: Client, tmp_path: Path, repository: Path):
+    visitor = Visitor(browser, client, tmp_path / "downloads")
+    visitor.open("docs")
+    visitor.until(lambda: len(visitor.all("details")) >= 5)
+    (part,) = [one for one in visitor.all("details") if "/v1/colorize" in one.text]
+    part.find_element("css selector", "summary").click()
+    field = part.find_element("css selector", "[name=photo]")
+    field.send_keys(str(repository / "examples/photos/gray/chelsea.jpg"))
+    part.find_element("css selector", "[name=saturation]").send_keys("1.2")
+    curl = part.find_element("css selector", ".curl").text
+    assert curl == f"curl -F 'photo=@chelsea.jpg' -F 'saturation=1.2' {visitor.address}v1/colorize -o colour.jpg"
+    part.find_element("css selector", "button").click()
+    visitor.until(lambda: part.find_elements("css selector", ".answer img"))
+    assert part.find_element("css selector", ".answer pre").text.startswith("200")
+    field = part.find_element("css selector", "[name=saturation]")
+    field.clear()
+    field.send_keys("9")
+    part.find_element("css selector", "button").click()
+    visitor.until(lambda: "E_USAGE" in part.find_element("css selector", ".answer").text)
+    assert visitor.complaints() == []
+    assert all(url.startswith(visitor.address) for url in visitor.requests())
+
+
+def test_visitors_do_not_see_each_other(browser: Any, client: Client, tmp_path: Path, repository: Path):
+    visitor = Visitor(browser, client, tmp_path / "downloads")
+    visitor.choose(repository / "examples/photos/gray/chelsea.jpg")
+    visitor.finished(1)
+    # Nothing that came in can be had with any GET: no route of the server answers with what another one sent.
+    paths = client.get("/openapi.json").json["paths"]
+    readable = {path for path, methods in paths.items() if "get" in methods}
+    assert readable == {"/health", "/ready", "/metrics", "/v1/models"}
+    assert json.dumps(client.get("/v1/models").json).count("chelsea") == 0
