@@ -2,13 +2,15 @@
 
 loop        train(config, out): set up, then stage after stage, step after step
 run         a run under way: what happens between two steps
-state       where a run is, and its networks: what a checkpoint holds
+state       where a run is: what a checkpoint says
 config      settings, presets in one table
 configure   preset, TOML and dotted overrides -> settings
 precision   bfloat16 or float32
 build       settings -> networks and optimizers
 networks/   the networks
 crops       photos -> batches of crops, and which photos are held out
+gpu_crops   the same crops, whole batches made on the device
+slice       training within some minutes of a GPU, from shards that arrive
 augment     crops -> what the network sees and what it must answer
 lab         sRGB <-> Lab on tensors
 step        generator_step, discriminator_step: the only places that call backward

@@ -30,6 +30,7 @@ _JPEG_STEPS = (
 )  # fmt: skip
 
 
+MOST_HINTS = 8  # in a crop
 Chance = Callable[..., Tensor]  # shape, a crop a row -> random numbers, uniform in 0..1 or normal
 
 
@@ -46,7 +47,7 @@ class Batch(NamedTuple):
 def make_batch(
     rgb: Tensor, config: AugmentConfig, generator: torch.Generator, share: tuple[int, int] = (0, 1)
 ) -> Batch:
-    """RGB crops (B, 3, S, S) uint8 -> a training batch; all chance comes from `generator` (a CPU generator).
+    """RGB crops (B, 3, S, S) uint8 -> a training batch; all chance comes from `generator`, on the device of that.
 
     `share` is (process, processes): the crops are that share of a batch, and get what they would get in the whole one.
     """
@@ -54,10 +55,12 @@ def make_batch(
     own = slice(share[0] * count, (share[0] + 1) * count)
 
     def chance(*shape: int) -> Tensor:
-        return torch.rand((share[1] * shape[0], *shape[1:]), generator=generator)[own].to(device)
+        numbers = torch.rand((share[1] * shape[0], *shape[1:]), generator=generator, device=generator.device)
+        return numbers[own].to(device)
 
     def noise(*shape: int) -> Tensor:
-        return torch.randn((share[1] * shape[0], *shape[1:]), generator=generator)[own].to(device)
+        numbers = torch.randn((share[1] * shape[0], *shape[1:]), generator=generator, device=generator.device)
+        return numbers[own].to(device)
 
     if config.flip:
         mirrored = chance(count) < 0.5
@@ -134,16 +137,20 @@ def _hints(ab: Tensor, share: float, chance: Chance) -> tuple[Tensor, Tensor]:
     hint_ab = torch.zeros_like(ab)
     if share <= 0:
         return hint_ab, mask
-    numbers = torch.stack((chance(count), chance(count)), 1).cpu()
-    places = chance(count, 8, 3).cpu()
-    for i in range(count):
-        if float(numbers[i, 0]) >= share:
-            continue
-        for j in range(1 + int(numbers[i, 1] * 8)):
-            y, x, radius = places[i, j].tolist()
-            r = int(radius * 4)  # squares of 1 to 7 px
-            top, left = int(y * (size - 2 * r)), int(x * (size - 2 * r))
-            window = (slice(top, top + 2 * r + 1), slice(left, left + 2 * r + 1))
-            hint_ab[i, :, window[0], window[1]] = ab[i, :, window[0], window[1]].mean(dim=(1, 2), keepdim=True)
-            mask[i, :, window[0], window[1]] = 1
+    numbers = torch.stack((chance(count), chance(count)), 1)
+    number = torch.where(numbers[:, 0] < share, 1 + (numbers[:, 1] * MOST_HINTS).long(), 0)  # (B,)
+    # In double, so that the largest chance below 1 does not round up to a square outside.
+    y, x, radius = chance(count, MOST_HINTS, 3).double().unbind(2)  # (B, 8)
+    radius = (radius * 4).long()  # squares of 1 to 7 px
+    top, left = ((place * (size - 2 * radius)).long()[..., None] for place in (y, x))
+    line = torch.arange(size, device=ab.device)
+    side = 2 * radius[..., None] + 1
+    rows = (line >= top) & (line < top + side)  # (B, 8, S)
+    columns = (line >= left) & (line < left + side)
+    sums = torch.einsum("bkh,bchw,bkw->bkc", rows.to(ab.dtype), ab, columns.to(ab.dtype))
+    means = sums / (side * side)  # (B, 8, 2)
+    for k in range(MOST_HINTS):  # a later square lies on top
+        square = (rows[:, k, :, None] & columns[:, k, None, :] & (k < number)[:, None, None])[:, None]  # (B, 1, S, S)
+        hint_ab = torch.where(square, means[:, k, :, None, None], hint_ab)
+        mask = torch.where(square, 1.0, mask)
     return hint_ab, mask

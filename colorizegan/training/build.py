@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 
 from colorizegan.errors import CheckpointError, ConfigError
 from colorizegan.model.bundle import open_bundle
-from colorizegan.training.checkpoint import Checkpoint, load_checkpoint, load_optimizer, optimizer_tensors
+from colorizegan.training.checkpoint import Checkpoint, load_checkpoint, load_optimizer, load_weights, optimizer_tensors
 from colorizegan.training.config import Config, NetworkConfig, Stage
 from colorizegan.training.networks.efficientnet import EfficientNetFeatures, start_recognizer
 from colorizegan.training.networks.pix2pix import PatchDiscriminator, Pix2PixUNet, init_pix2pix
@@ -91,6 +93,33 @@ def build_discriminator(config: Config) -> PatchDiscriminator:
         init_pix2pix(net)
     _start(net, config, "discriminator")
     return net
+
+
+@dataclass
+class Networks:
+    """The networks of a run, whole and uncompiled."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    device: InitVar[torch.device]
+    average: nn.Module = field(init=False)
+    """Running average of the generator's weights: what is validated and exported."""
+
+    def __post_init__(self, device: torch.device) -> None:
+        for net in (self.generator, self.discriminator):
+            # The memory order in which convolutions are fast.
+            net.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # torch's types omit it
+        self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
+
+    def tensors(self, *names: str) -> dict[str, torch.Tensor]:
+        """The weights of these networks, or of all, as a checkpoint names them."""
+        chosen = names or ("generator", "average", "discriminator")
+        return {f"{name}.{key}": value for name in chosen for key, value in getattr(self, name).state_dict().items()}
+
+    def load(self, saved: Checkpoint, path: Path) -> None:
+        """Take the weights of a checkpoint."""
+        for part in ("generator", "average", "discriminator"):
+            load_weights(getattr(self, part), saved, part, path)
 
 
 class Optimizers:

@@ -139,27 +139,48 @@ class Crops(Dataset[Tensor]):
         self.size, self.crop, self.seed, self.detail = size, crop, seed, detail
         self._epoch = (-1, np.zeros(0, np.int64))
 
+    def boxes(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """What the crops of these numbers are cut from: photos (B,), and left, top and side in px (B, 3)."""
+        photos = self.photos_of(numbers)
+        height, width = self.cache.shapes[photos].T
+        u = uniform(self.seed, numbers, 3)
+        side = np.minimum(height, width) * (self.crop + (1 - self.crop) * u[:, 0])
+        return photos, np.stack((u[:, 1] * (width - side), u[:, 2] * (height - side), side), axis=1)
+
     def photo_of(self, n: int) -> int:
         """Index in the cache of the photo that crop n is taken from."""
+        return int(self.photos_of(np.asarray([n]))[0])
+
+    def photos_of(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The same for many crops (B,)."""
         # Epochs differ in length by the photos left out, so every epoch is counted as the rounded mean length.
         length = max(1, round(float(self.shares[self.indices].sum())))
-        epoch, position = divmod(n, length)
-        if self._epoch[0] != epoch:
-            rng = np.random.default_rng([self.seed, 1, epoch])
-            keep = self.indices[rng.random(len(self.indices)) < self.shares[self.indices]]
-            keep = keep if len(keep) else self.indices
-            self._epoch = (epoch, rng.permutation(keep))
-        order = self._epoch[1]
-        return int(order[position % len(order)])
+        epochs, positions = np.divmod(numbers, length)
+        photos = np.empty(len(numbers), np.int64)
+        for epoch in np.unique(epochs):  # one, or two where one ends
+            if self._epoch[0] != epoch:
+                rng = np.random.default_rng([self.seed, 1, int(epoch)])
+                keep = self.indices[rng.random(len(self.indices)) < self.shares[self.indices]]
+                keep = keep if len(keep) else self.indices
+                self._epoch = (int(epoch), rng.permutation(keep))
+            order, here = self._epoch[1], epochs == epoch
+            photos[here] = order[positions[here] % len(order)]
+        return photos
 
     def __getitem__(self, n: int) -> Tensor:
-        photo = self.cache[self.photo_of(n)]
-        rng = np.random.default_rng([self.seed, 2, n])
-        height, width = photo.shape[:2]
-        side = min(height, width) * rng.uniform(self.crop, 1.0)
-        left, top = rng.uniform(0, width - side), rng.uniform(0, height - side)
+        (photo,), ((left, top, side),) = self.boxes(np.asarray([n]))
         box = (left, top, left + side, top + side)
-        return torch.from_numpy(cut_square(photo, box, self.size, self.detail)).permute(2, 0, 1)
+        return torch.from_numpy(cut_square(self.cache[photo], box, self.size, self.detail)).permute(2, 0, 1)
+
+
+def uniform(seed: int, numbers: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    """(B, count) in 0..1 that follow from the seed and each number alone, all at once (splitmix64, Steele 2014)."""
+    start = np.random.SeedSequence([seed, 2]).generate_state(1, np.uint64)
+    place = numbers.astype(np.uint64)[:, None] * np.uint64(count) + np.arange(count, dtype=np.uint64)
+    z = start + (place + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)  # uint64 wraps around
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((z ^ (z >> np.uint64(31))) >> np.uint64(11)) / 2.0**53
 
 
 def cut_square(

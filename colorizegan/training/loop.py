@@ -16,7 +16,7 @@ from colorizegan.files import write_atomic
 from colorizegan.progress import progress_bar
 from colorizegan.training import stopping
 from colorizegan.training.augment import Batch, make_batch
-from colorizegan.training.build import Optimizers, build_discriminator, build_generator, open_features
+from colorizegan.training.build import Networks, Optimizers, build_discriminator, build_generator, open_features
 from colorizegan.training.checkpoint import checkpoint_path, load_checkpoint
 from colorizegan.training.config import Config, Stage, check, to_dict
 from colorizegan.training.crops import Crops, Waiting, count_bins, crop_batches, open_photos
@@ -26,7 +26,7 @@ from colorizegan.training.parallel import in_turn, share_norms, start_fabric
 from colorizegan.training.precision import autocast
 from colorizegan.training.run import Run
 from colorizegan.training.runlog import RunLog, StopSignals, sole_writer
-from colorizegan.training.state import Networks, RunState
+from colorizegan.training.state import RunState
 from colorizegan.training.step import (
     Objective,
     discriminator_step,

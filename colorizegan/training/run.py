@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from colorizegan.errors import CheckpointError, DataError
 from colorizegan.training import stopping
-from colorizegan.training.build import Optimizers
+from colorizegan.training.build import Networks, Optimizers
 from colorizegan.training.checkpoint import (
     Checkpoint,
     checkpoint_path,
@@ -25,10 +25,11 @@ from colorizegan.training.checkpoint import (
     save_checkpoint,
 )
 from colorizegan.training.config import Config, Stage, to_dict
+from colorizegan.training.configure import from_dict
 from colorizegan.training.crops import TrainingPhotos, Waiting
 from colorizegan.training.parallel import add_up, share_gradients
 from colorizegan.training.runlog import RunLog, StopSignals
-from colorizegan.training.state import Networks, RunState, check_resumable
+from colorizegan.training.state import RunState
 from colorizegan.training.step import Objective, judged_heads
 from colorizegan.training.validate import validate, write_curves, write_samples
 
@@ -184,3 +185,14 @@ class Run:
         facts = {"state": self.state.facts(), "data": self.photos.digest, "network": config["network"]}
         facts |= {"config": config, "skipped": self.photos.store.skipped, "photos": len(self.photos.training)}
         return Checkpoint(self.networks.tensors(*networks), facts)
+
+
+def check_resumable(saved: Checkpoint, config: Config, data: str, out: Path, resume: bool) -> None:
+    """CheckpointError where a run in this folder cannot be gone on with by these settings and photos."""
+    if not resume:
+        raise CheckpointError("holds a run already", path=out, remedy="add --resume, or choose another folder")
+    if saved.facts["data"] != data:
+        raise CheckpointError("was trained on other photos", path=out, remedy="give the same --data, unchanged")
+    # Read as settings: a run of an earlier version, which had fewer of them, can go on.
+    if from_dict(saved.facts["config"]).network != config.network:
+        raise CheckpointError("holds another network", path=out, remedy="give the same network settings")

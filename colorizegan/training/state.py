@@ -1,20 +1,11 @@
-"""Where a run is, and its networks: what a checkpoint holds and a resumed run begins with."""
+"""Where a run is: what a checkpoint says and a resumed run begins with."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-from dataclasses import InitVar, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-from torch import nn
-
-from colorizegan.errors import CheckpointError
-from colorizegan.training.checkpoint import Checkpoint, load_weights
-from colorizegan.training.config import Config
-from colorizegan.training.configure import from_dict
 from colorizegan.training.stopping import HoldoutScore
 
 
@@ -67,41 +58,3 @@ class RunState:
         means = {name: total / self.summed for name, total in self.sums.items()}
         self.sums, self.summed = {}, 0
         return means
-
-
-@dataclass
-class Networks:
-    """The networks of a run, whole and uncompiled."""
-
-    generator: nn.Module
-    discriminator: nn.Module
-    device: InitVar[torch.device]
-    average: nn.Module = field(init=False)
-    """Running average of the generator's weights: what is validated and exported."""
-
-    def __post_init__(self, device: torch.device) -> None:
-        for net in (self.generator, self.discriminator):
-            # The memory order in which convolutions are fast.
-            net.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # torch's types omit it
-        self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
-
-    def tensors(self, *names: str) -> dict[str, torch.Tensor]:
-        """The weights of these networks, or of all, as a checkpoint names them."""
-        chosen = names or ("generator", "average", "discriminator")
-        return {f"{name}.{key}": value for name in chosen for key, value in getattr(self, name).state_dict().items()}
-
-    def load(self, saved: Checkpoint, path: Path) -> None:
-        """Take the weights of a checkpoint."""
-        for part in ("generator", "average", "discriminator"):
-            load_weights(getattr(self, part), saved, part, path)
-
-
-def check_resumable(saved: Checkpoint, config: Config, data: str, out: Path, resume: bool) -> None:
-    """CheckpointError where a run in this folder cannot be gone on with by these settings and photos."""
-    if not resume:
-        raise CheckpointError("holds a run already", path=out, remedy="add --resume, or choose another folder")
-    if saved.facts["data"] != data:
-        raise CheckpointError("was trained on other photos", path=out, remedy="give the same --data, unchanged")
-    # Read as settings: a run of an earlier version, which had fewer of them, can go on.
-    if from_dict(saved.facts["config"]).network != config.network:
-        raise CheckpointError("holds another network", path=out, remedy="give the same network settings")

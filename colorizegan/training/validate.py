@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from colorizegan.bench.measures.habits import habits
 from colorizegan.color.difference import ciede2000, colorfulness
 from colorizegan.data.cache import PhotoCache
 from colorizegan.training.augment import plain_batch
@@ -95,19 +96,41 @@ def score_squares(L: Tensor, truth: Tensor, predicted: Tensor) -> dict[str, floa
     }
 
 
+def answer_habits(L: Tensor, truth: Tensor, predicted: Tensor) -> dict[str, float]:
+    """What an answer does to photos as wholes: means of `cast` (Lab units), and of `warm` and `neutral` in percent of
+    pixels, the last two also of the truth. The tensors as for `score_squares`."""
+    small = torch.nn.functional.interpolate(L, truth.shape[2:], mode="area")
+    answers, photos = (torch.cat((small, ab), dim=1).permute(0, 2, 3, 1).numpy() for ab in (predicted, truth))
+    rows = [habits(answer, photo) for answer, photo in zip(answers, photos, strict=True)]
+    true = [habits(photo, photo) for photo in photos]
+    found = {"cast": float(np.mean([row["cast"] for row in rows]))}
+    for name in ("warm", "neutral"):
+        found[name] = 100 * float(np.mean([row[name] for row in rows]))
+        found[f"{name}_truth"] = 100 * float(np.mean([row[name] for row in true]))
+    return found
+
+
+def share_of_way(auc_rebalanced: float, gray: float) -> float:
+    """How much of the way from gray's rebalanced AuC to the truth's (100) an answer goes, percent."""
+    return 100 * (auc_rebalanced - gray) / max(100 - gray, 1e-6)
+
+
 def validate(generator: torch.nn.Module, squares: Tensor, device: torch.device) -> dict[str, float]:
     """Scores of the generator's ab, of gray, and (prefixed `annealed_`) of its distribution's annealed mean."""
     training = generator.training
     generator.eval()
     L, truth, predicted, annealed = predict_squares(generator, squares, device)
     generator.train(training)
-    scores = score_squares(L, truth, predicted)
+    scores = score_squares(L, truth, predicted) | answer_habits(L, truth, predicted)
     gray = score_squares(L, truth, torch.zeros_like(truth))
+    scores["share"] = share_of_way(scores["auc_rebalanced"], gray["auc_rebalanced"])
     scores |= {f"gray_{name}": gray[name] for name in ("auc", "auc_rebalanced", "ciede2000")}
     if annealed is not None:
         up = torch.nn.functional.interpolate(annealed, truth.shape[2:], mode="bilinear", align_corners=False)
-        other = score_squares(L, truth, up)
-        scores |= {f"annealed_{name}": other[name] for name in ("auc", "auc_rebalanced", "colorfulness", "ciede2000")}
+        other = score_squares(L, truth, up) | answer_habits(L, truth, up)
+        other["share"] = share_of_way(other["auc_rebalanced"], gray["auc_rebalanced"])
+        names = ("auc", "auc_rebalanced", "share", "colorfulness", "ciede2000", "cast", "warm", "neutral")
+        scores |= {f"annealed_{name}": other[name] for name in names}
     return scores
 
 

@@ -1,0 +1,307 @@
+"""`train_slice(...)`: train within a number of minutes, on the device alone, from shards that arrive while it runs.
+
+For a GPU that is at hand for a short time: photos are decoded once and lie in its memory, every stage of the settings
+gets its share of the minutes, and the weights are written every minute in files that are small enough to be sent.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, is_dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from colorizegan.data.cache import PhotoCache, open_cache
+from colorizegan.data.layouts import list_photos
+from colorizegan.errors import ColorizeGANError, ConfigError, DataError
+from colorizegan.training.augment import make_batch
+from colorizegan.training.build import Networks, Optimizers, build_discriminator, build_generator, open_features
+from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
+from colorizegan.training.config import Config, DataConfig, Stage, check, to_dict
+from colorizegan.training.crops import Crops, count_bins, photos_of_sources, read_weights
+from colorizegan.training.gpu_crops import DeviceCrops, upload
+from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres, rebalancing_weights
+from colorizegan.training.precision import autocast
+from colorizegan.training.step import (
+    Objective,
+    discriminator_step,
+    generate,
+    generator_step,
+    judged_heads,
+    seed_of,
+    update_average,
+)
+
+logger = logging.getLogger("colorizegan.training")
+
+FILE_BYTES = 15 << 20  # of weights in a file, at most (a single larger tensor has a file of its own)
+RESERVE = 5.0  # seconds kept for the last save and for a step that takes longer than others; a tenth of short slices
+
+
+def train_slice(config: Config, shards: Path, out: Path, minutes: float, save_minutes: float = 1.0) -> Path:
+    """Train; each stage of `config` gets the share of the time that its `images` are of all stages'.
+
+    Args:
+        config: settings. Of `data` count `manifest`, `holdout_sources`, `weights`, `store_side` and `min_colorfulness`;
+            photos of held-out sources are left out, and nothing is validated.
+        shards: folder where *.tar shards are, or arrive under these names when they are whole (written under another
+            name and renamed). The first must be there, or come, before training begins.
+        out: gets `step-N/` with the newest weights, and log.jsonl.
+        minutes: from the call to its end.
+        save_minutes: between two saves.
+
+    Returns:
+        The folder of the last weights; `join_weights` makes a checkpoint of it.
+
+    Raises:
+        DataError: no usable photo came in time.
+    """
+    end = time.monotonic() + 60 * minutes - min(RESERVE, 6 * minutes)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(config.seed)
+    out.mkdir(parents=True, exist_ok=True)
+    networks = Networks(build_generator(config), build_discriminator(config), device)
+    needs_features = any(stage.perceptual > 0 for stage in config.stages)
+    objective = Objective(
+        config.stages[0],
+        config.losses.gan,
+        SoftLabels(device),
+        torch.ones(len(ab_bin_centres()), device=device),
+        open_features(Path(config.losses.features)).to(device) if needs_features else None,
+        clip=5.0 if config.network.generator == "unet" else None,
+        autocast=autocast(config.precision, device),
+    )
+    generator, discriminator = networks.generator, networks.discriminator
+    if config.compile:
+        generator, discriminator = (cast(nn.Module, torch.compile(net)) for net in (generator, discriminator))
+
+    photos = ArrivingPhotos(config, shards, out / "cache", device)
+    photos.wait(end)
+    chance = torch.Generator(device)
+    step = images = 0
+    begun = saved_at = time.monotonic()
+    whole = sum(stage.images for stage in config.stages)
+    for number, stage in enumerate(config.stages):
+        over = begun + (end - begun) * sum(s.images for s in config.stages[: number + 1]) / whole
+        started, position, crops = time.monotonic(), 0, None
+        optimizers = Optimizers(networks.generator, networks.discriminator, stage, config)
+        objective = replace(objective, stage=stage, heads=judged_heads(networks.generator, stage))
+        networks.generator.train(stage.kind != "pretrain_discriminator")
+        networks.discriminator.train()
+        sums: dict[str, Tensor] = {}
+        now, longest = time.monotonic(), 0.0  # a step that would not end in time is not begun
+        while now + longest < over:
+            if photos.take() or crops is None:
+                objective.rebalance.copy_(photos.rebalance)
+                plan = Crops(photos.store, photos.usable, photos.shares, stage.size, stage.crop, config.seed + step)
+                crops, position = DeviceCrops(plan, photos.pixels), 0
+            # --- a step: nothing in it waits for the device ---
+            chance.manual_seed(seed_of(config.seed, number, step))
+            batch = make_batch(crops.batch(position, stage.batch), config.augment, chance)
+            seeds = [seed_of(config.seed, number, step, 1)]
+            optimizers.set_rates(stage, (now - started) / (over - started))
+            values: dict[str, Tensor] = {}
+            if stage.kind == "pretrain_discriminator":
+                with torch.no_grad():
+                    outputs = [generate(generator, batch, seeds[0], objective)]
+            else:
+                judge = discriminator if stage.kind == "adversarial" else None
+                values, outputs = generator_step(generator, optimizers.generator, [batch], seeds, objective, judge)
+                update_average(networks.average, networks.generator, config.ema, step)
+            if stage.kind != "pretrain_generator":
+                values |= discriminator_step(discriminator, optimizers.discriminator, outputs, objective)
+            for name, value in values.items():
+                sums[name] = sums.get(name, 0) + value
+            step, images, position = step + 1, images + stage.batch, position + stage.batch
+            before, now = now, time.monotonic()
+            longest = max(longest, now - before)
+            # --- once a minute: what it has come to, and the weights ---
+            if now - saved_at >= 60 * save_minutes:
+                facts = _facts(config, photos, stage.kind, step, images, now - begun)
+                _save(networks, out, step, facts)
+                _log(out, facts["state"], sums)
+                saved_at, sums = now, {}
+                now = time.monotonic()
+    facts = _facts(config, photos, config.stages[-1].kind, step, images, time.monotonic() - begun)
+    folder = _save(networks, out, step, facts)
+    _log(out, facts["state"], {})
+    photos.stop()
+    return folder
+
+
+@dataclass
+class ArrivingPhotos:
+    """Photos of the shards that have come so far; further ones are decoded beside the training."""
+
+    config: Config
+    shards: Path
+    cache: Path
+    device: torch.device
+    store: PhotoCache = field(init=False)
+    pixels: Tensor = field(init=False)
+    usable: NDArray[np.int64] = field(init=False)
+    shares: NDArray[np.float64] = field(init=False)
+    rebalance: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._stores: list[PhotoCache] = []
+        self._counts = np.zeros(len(ab_bin_centres()))
+        self._decoded: queue.Queue[PhotoCache] = queue.Queue()
+        self._stopped = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        seen: set[str] = set()
+        while not self._stopped.wait(0.5):
+            for path in sorted(self.shards.glob("*.tar")):
+                if path.name in seen:
+                    continue
+                seen.add(path.name)
+                try:
+                    data = self.config.data
+                    photos = list_photos((str(path),))
+                    self._decoded.put(open_cache(photos, self.cache, data.store_side, data.min_colorfulness))
+                except ColorizeGANError as error:
+                    logger.warning("passed over a shard: %s", error)
+
+    def wait(self, end: float) -> None:
+        """Until the first shard is there. DataError where none has come when the clock says `end`."""
+        while not self.take():
+            if time.monotonic() >= end:
+                raise DataError("no usable photo has come in time", path=self.shards, remedy="put *.tar shards there")
+            time.sleep(0.2)
+
+    def take(self) -> bool:
+        """Whether there were new photos; they are on the device then."""
+        new: list[PhotoCache] = []
+        while not self._decoded.empty():
+            new.append(self._decoded.get())
+        for store in new:
+            self._stores.append(store)
+            pixels = upload(store.pixels, self.device)
+            self.pixels = torch.cat((self.pixels, pixels)) if len(self._stores) > 1 else pixels
+            self._counts += count_bins(store, np.arange(len(store)), 500) * len(store)
+        if new:
+            self._join()
+        return bool(new) and len(self.usable) > 0
+
+    def _join(self) -> None:
+        data: DataConfig = self.config.data
+        keys = [key for store in self._stores for key in store.keys]
+        shapes = np.concatenate([store.shapes for store in self._stores])
+        offsets = np.concatenate(([0], np.cumsum(shapes.prod(1) * 3)[:-1]))
+        skipped = {why: sum(store.skipped[why] for store in self._stores) for why in self._stores[0].skipped}
+        # The bytes lie on the device; of the photos here only their places are asked for.
+        self.store = PhotoCache(keys, shapes, offsets, np.zeros(0, np.uint8), skipped, np.arange(len(keys)))
+        apart = np.zeros(len(keys), bool)
+        if data.holdout_sources:
+            apart = photos_of_sources(data.manifest, data.holdout_sources, keys)
+        self.usable = np.flatnonzero(~apart)
+        self.shares = read_weights(data.weights, keys)
+        weights = rebalancing_weights(self._counts, self.config.losses.rebalance)
+        self.rebalance = torch.from_numpy(weights).to(self.device)
+
+    def stop(self) -> None:
+        """Look for no more shards."""
+        self._stopped.set()
+
+
+def _facts(config: Config, photos: ArrivingPhotos, kind: str, step: int, images: int, seconds: float) -> dict[str, Any]:
+    """What a checkpoint says of itself, and the photos that there were."""
+    settings = to_dict(config)
+    state = {"step": step, "images": images, "seconds": round(seconds, 1), "kind": kind}
+    facts = {"state": state, "config": settings, "network": settings["network"], "data": ""}
+    return facts | {"photos": len(photos.usable), "skipped": photos.store.skipped}
+
+
+def _log(out: Path, state: dict[str, Any], sums: dict[str, Tensor]) -> None:
+    """A line of log.jsonl and of the logger: the place and the losses summed up since the last line."""
+    line = state | {"sums": {name: round(float(value), 3) for name, value in sums.items()}}
+    with (out / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    speed = state["images"] / max(1e-3, state["seconds"])
+    logger.info("%d steps, %d images, %.0f images/s: %s", state["step"], state["images"], speed, line["sums"])
+
+
+def _save(networks: Networks, out: Path, step: int, facts: dict[str, Any]) -> Path:
+    """Write the averaged generator and the discriminator in half precision; older weights go when these are whole."""
+    folder, part = out / f"step-{step}", out / ".weights.part"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    groups: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for name, tensor in networks.tensors("average", "discriminator").items():
+        kept = tensor.detach().to("cpu", torch.float16 if tensor.is_floating_point() else tensor.dtype).contiguous()
+        if size and size + kept.nbytes > FILE_BYTES:
+            groups.append({})
+            size = 0
+        groups[-1][name] = kept.clone()  # tied weights share their memory, which the format refuses
+        size += kept.nbytes
+    for number, group in enumerate(groups, 1):
+        text = {"facts": json.dumps(facts), "part": f"{number} of {len(groups)}"}
+        save_file(group, part / f"weights-{number}.safetensors", text)
+    shutil.rmtree(folder, ignore_errors=True)
+    part.rename(folder)
+    for old in out.glob("step-*"):
+        if old != folder:
+            shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+def join_weights(folder: Path, run: Path) -> Path:
+    """The weights that `train_slice` left in a folder as the checkpoint of a run, for `network.start` and `export`.
+
+    Raises:
+        DataError: a file is missing, damaged, or of another save.
+    """
+    tensors: dict[str, Tensor] = {}
+    texts: list[dict[str, str]] = []
+    paths = sorted(folder.glob("weights-*.safetensors"))
+    for path in paths:
+        try:
+            with safe_open(path, "pt") as file:
+                texts.append(file.metadata() or {})
+                tensors |= {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+        except (SafetensorError, OSError) as error:
+            raise DataError(f"cannot be read ({error})", path=path, remedy="fetch it again") from None
+    wanted = {f"{number} of {len(paths)}" for number in range(1, len(paths) + 1)}
+    if not paths or {text.get("part") for text in texts} != wanted or len({text.get("facts") for text in texts}) != 1:
+        raise DataError("holds no whole set of weights", path=folder, remedy="fetch all files of one folder")
+    facts = json.loads(texts[0]["facts"])
+    wide = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    return save_checkpoint(run / "checkpoints", facts["state"]["step"], Checkpoint(wide, facts))
+
+
+def read_settings(path: Path) -> Config:
+    """Settings from a file that holds what `to_dict` made: no pydantic, which checks them elsewhere, is needed.
+
+    Raises:
+        ConfigError: it holds something else.
+    """
+
+    def build(kind: Callable[..., Any], values: dict[str, Any]) -> Any:
+        return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+
+    try:
+        table = json.loads(path.read_text("utf-8"))
+        table["stages"] = [build(Stage, stage) for stage in table["stages"]]
+        for name, group in vars(Config()).items():
+            if is_dataclass(group):
+                table[name] = build(type(group), table[name])
+        return check(build(Config, table))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        remedy = "make it with `scripts/gpu_slice.py settings`"
+        raise ConfigError(f"holds no settings ({error})", path=path, remedy=remedy) from None
