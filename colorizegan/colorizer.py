@@ -17,10 +17,9 @@ from colorizegan.arrays import array_like, frame_from_array, frame_from_image, f
 from colorizegan.color.lab import rgb_to_gray
 from colorizegan.color.merge import merge
 from colorizegan.errors import ColorizeGANError, UsageError
-from colorizegan.model.bundle import open_bundle
 from colorizegan.model.network import Network, Prediction
 from colorizegan.model.network_input import working_lightness
-from colorizegan.model.predictor import Predictor
+from colorizegan.model.spec import open_network
 from colorizegan.photo.photo import Photo
 from colorizegan.photo.read import read_photo
 from colorizegan.photo.write import encode_pages
@@ -47,7 +46,8 @@ class Colorizer:
     """A model in memory, ready for many photos. Thread-safe; the same input gives the same bytes.
 
     Args:
-        model: None for the bundled default, the name of a bundled model, or a bundle's folder or zip.
+        model: None for the bundled default, a name that `colorizegan models` lists, a bundle's folder or zip, an ONNX
+            file of another project, or several joined by +; see `colorizegan.model.spec`.
         device: "cpu" or "cuda".
         threads: CPU threads; default as many as this process may use. The result does not depend on it.
 
@@ -58,7 +58,7 @@ class Colorizer:
     def __init__(
         self, model: str | PathLike[str] | None = None, *, device: str = "cpu", threads: int | None = None
     ) -> None:
-        self.network: Network = Predictor(open_bundle(model), threads=threads, device=device)
+        self.network: Network = open_network(model, threads=threads, device=device)
 
     @classmethod
     def of(cls, network: Network) -> Colorizer:

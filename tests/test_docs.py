@@ -43,7 +43,7 @@ PAGES = [
     *(f"docs/{name}.md" for name in ("README", "bundle", "colorize")),
 ]
 PAGES += [f"docs/{name}.md" for name in ("evaluation", "library", "model-card", "training", "benchmark", "experiments")]
-PAGES += [f"docs/{name}.md" for name in ("formats", "page", "recipes", "reliability", "server", "steering")]
+PAGES += [f"docs/{name}.md" for name in ("formats", "models", "page", "recipes", "reliability", "server", "steering")]
 PAGES += ["docs/faq.md", "docs/reference.md"]
 OF_OTHER_PROGRAMS = {"--extra-index-url"}  # pip's
 

@@ -7,7 +7,6 @@ metrics       all figures a report may hold: direction, unit, source
 measures/     how each of them is measured
 protocols     named protocols: which photos, cut how, turned gray how
 entrants      who takes part: bundles, folders of results, ONNX files, baselines
-onnx_entrant  ONNX colorizers of other projects
 report        JSON and Markdown tables
 page          the report as one HTML page (page.html is its template)
 charts        small charts as SVG, by matplotlib

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 from typing import Protocol as Interface
-from urllib.parse import parse_qsl
+from urllib.parse import urlencode
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.bench.onnx_entrant import OnnxColorizer
 from colorizegan.color.gamut import in_gamut_scale
 from colorizegan.color.lab import gray_to_lightness, lab_of, lab_to_rgb
 from colorizegan.colorizer import Colorizer
 from colorizegan.data.photoset import PhotoSet
 from colorizegan.errors import DataError, InputError, UsageError
 from colorizegan.model.network import Prediction
+from colorizegan.model.spec import Spec
 from colorizegan.steer.look import Look
 
 BASELINES = ("gray", "mean colour", "another photo", "truth")
@@ -50,40 +48,25 @@ class Entrant(Interface):
         ...
 
 
-@dataclass(frozen=True)
-class Spec:
-    """An entrant as written on the command line, `PATH?option=value&...`, taken apart."""
+def number_of(spec: Spec, name: str, default: float | None, low: float, high: float) -> float | None:
+    """An option of an entrant as a number within bounds."""
+    if name not in spec.options:
+        return default
+    try:
+        value = float(spec.options[name])
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise UsageError(f"{name}={spec.options[name]} of {spec.path} is not a number in {low:g}..{high:g}")
+    return value
 
-    path: str
-    options: dict[str, str] = field(default_factory=dict)
 
-    @staticmethod
-    def parse(text: str) -> Spec:
-        path, _, query = text.partition("?")
-        try:
-            options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
-        except ValueError:
-            raise UsageError(f"options {query!r} are not name=value&name=value") from None
-        return Spec(path, options)
-
-    def number(self, name: str, default: float | None, low: float, high: float) -> float | None:
-        """An option as a number within bounds."""
-        if name not in self.options:
-            return default
-        try:
-            value = float(self.options[name])
-        except ValueError:
-            value = float("nan")
-        if not low <= value <= high:
-            raise UsageError(f"{name}={self.options[name]} of {self.path} is not a number in {low:g}..{high:g}")
-        return value
-
-    def allow(self, *names: str) -> None:
-        """Refuse options other than these."""
-        for name in self.options:
-            if name not in names:
-                remedy = f"known for it: {', '.join(names)}"
-                raise UsageError(f"unknown option {name!r} of entrant {self.path}", remedy=remedy)
+def allow(spec: Spec, *names: str) -> None:
+    """Refuse options other than these."""
+    for name in spec.options:
+        if name not in names:
+            remedy = f"known for it: {', '.join(names)}"
+            raise UsageError(f"unknown option {name!r} of entrant {spec.path}", remedy=remedy)
 
 
 def parse_entrants(texts: list[str]) -> dict[str, str]:
@@ -107,36 +90,38 @@ def parse_entrants(texts: list[str]) -> dict[str, str]:
 def open_entrant(spec: str, photos: PhotoSet) -> Entrant:
     """The entrant that a spec names.
 
-    A .onnx file is an ONNX model of a stated layout (`?layout=...&size=...`); a folder with card.json, a .zip or the
-    name of a shipped model is a bundle (`?saturation=...&size=...`); any other folder or .tar holds results named as
-    the inputs (`?suffix=.colorized` where the names carry more). Raises InputError, UsageError, ModelError, DataError.
+    A folder or .tar without a card.json holds results named as the inputs (`?suffix=.colorized` where the names carry
+    more); everything else is a model as `--model` takes it, with two options more: `saturation`, and `size` for bundles
+    too. Raises InputError, UsageError, ModelError, DataError.
     """
     parsed = Spec.parse(spec)
     path = Path(parsed.path)
-    if path.suffix.lower() == ".onnx":
-        return _Onnx(parsed)
     if (path.is_dir() and not (path / "card.json").is_file()) or path.suffix.lower() == ".tar":
         return _Results(parsed, photos)
-    if not path.exists() and ("/" in parsed.path or path.suffix):
+    named = "/" in parsed.path or path.suffix
+    if not path.exists() and named and "+" not in parsed.path:
         raise InputError("no such entrant", path=path, remedy="give a bundle, an .onnx file or a folder of results")
-    return _Bundle(parsed)
+    return _Model(parsed)
 
 
-class _Bundle:
-    """A model bundle through the whole product path: resize, network, merge."""
+class _Model:
+    """A model through the whole product path: resize, network, merge."""
 
     live = True
 
     def __init__(self, spec: Spec) -> None:
-        spec.allow("saturation", "size")
-        self.saturation = spec.number("saturation", 1.0, 0, 4) or 0.0
-        size = spec.number("size", None, 16, 4096)
-        self.size = None if size is None else int(size)
+        foreign = Path(spec.path).suffix.lower() == ".onnx" and "+" not in spec.path
+        if not foreign:
+            allow(spec, "saturation", "size")
+        self.saturation = number_of(spec, "saturation", 1.0, 0, 4) or 0.0
+        size = number_of(spec, "size", None, 16, 4096)
+        own = {k: v for k, v in spec.options.items() if foreign and k != "saturation"}
         # One thread each: the bench runs several photos at a time, and digits must not hang on the machine's cores.
-        self.colorizer = Colorizer(spec.path, threads=1)
+        self.colorizer = Colorizer(spec.path + (f"?{urlencode(own)}" if own else ""), threads=1)
         network = self.colorizer.network
+        self.size = None if size is None or foreign else int(size)
         self.facts: dict[str, str | float | int] = {
-            "kind": "bundle",
+            "kind": "onnx" if foreign else "bundle",
             "path": spec.path,
             "model": f"{network.card.name} {network.card.version}",
             "sha256": network.digest,
@@ -146,30 +131,8 @@ class _Bundle:
 
     def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Colorization:
         prediction = self.colorizer.colors(gray, Look(size=size or self.size))
-        return Colorization(self.colorizer.paint(gray, prediction.ab, self.saturation), prediction)
-
-
-class _Onnx:
-    """Another project's network; its ab are enlarged bilinearly and joined with L, out-of-gamut values cut off."""
-
-    live = True
-
-    def __init__(self, spec: Spec) -> None:
-        spec.allow("layout", "size")
-        size = spec.number("size", None, 16, 4096)
-        self.network = OnnxColorizer(
-            Path(spec.path), spec.options.get("layout", "lab"), None if size is None else int(size)
-        )
-        self.facts: dict[str, str | float | int] = {
-            "kind": "onnx",
-            "path": spec.path,
-            "sha256": hashlib.sha256(Path(spec.path).read_bytes()).hexdigest(),
-            "layout": self.network.layout.name,
-            "size": self.network.size,
-        }
-
-    def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Colorization:
-        return Colorization(self.network.colorize(gray, size))
+        told = prediction if self.colorizer.network.card.has_distribution else None
+        return Colorization(self.colorizer.paint(gray, prediction.ab, self.saturation), told)
 
 
 class _Results:
@@ -178,7 +141,7 @@ class _Results:
     live = False
 
     def __init__(self, spec: Spec, photos: PhotoSet) -> None:
-        spec.allow("suffix")
+        allow(spec, "suffix")
         suffix = spec.options.get("suffix", "")
         self.results = PhotoSet(Path(spec.path))
         self.results.select([key + suffix for key in photos.keys], "results")

@@ -282,6 +282,10 @@ def run(
         # A bad model is one error, not one a photo.
         colorizer = Colorizer(model, threads=threads) if needed else None
         settings = wishes.settings(settings, colorizer)
+        if colorizer is not None:  # what the model cannot do is one error too
+            settings.look.check_model(colorizer.network.card)
+            if wishes.confidence:
+                colorizer.network.card.need_distribution("say how sure it is")
         if wishes.sheet is not None and colorizer is not None:
             return show_proposals(jobs, colorizer, settings, reader, wishes, voice)
         ledger = None if home is None else Ledger(home, shard)

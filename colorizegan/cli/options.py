@@ -15,5 +15,9 @@ Json = Annotated[bool, typer.Option("--json", help="Write JSON lines to standard
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 Model = Annotated[
     Optional[str],
-    typer.Option("--model", metavar="MODEL", help="Model bundle: a name that `models` lists, a folder or a zip."),
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="A name of `models`, a bundle, an .onnx file; or A+B.",
+    ),
 ]

@@ -3,6 +3,10 @@
 bundle         the model bundle on disk: find, verify, open
 card           card.json: what the network is
 verify         checks model files before anything runs or allocates
+spec           what --model takes, and the network that it means
+facts          what must be known of another project's network (known.toml)
+foreign        another project's ONNX file as a network
+joined         several networks as one: the mean of their colours
 network        what every network takes and gives: Network, NetworkInput, Prediction
 predictor      a bundle in ONNX Runtime: the only file that knows ONNX Runtime
 batching       a network that many threads may ask: one thread runs it

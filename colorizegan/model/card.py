@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from colorizegan.errors import ModelError
+from colorizegan.errors import ModelError, UsageError
 
 CARD, GRAPH, TENSORS = "card.json", "model.onnx", "model.safetensors"
 
@@ -41,7 +41,7 @@ class Card:
     working_size: int
     """Shorter side of the network's input by default, px."""
     ab_bins: tuple[tuple[float, float], ...]
-    """Centres of the Q colour bins of `logits`, Lab units."""
+    """Centres of the Q colour bins of `logits`, Lab units; a single one where the network knows no distribution."""
     temperature: float
     """Of the annealed mean over the bins (Zhang et al. 2016, eq. 5)."""
     detail: float
@@ -56,6 +56,17 @@ class Card:
     """Scores, and under `command` what made them."""
     files: Mapping[str, str]
     """File name -> SHA-256, hex."""
+
+    @property
+    def has_distribution(self) -> bool:
+        """Whether the network tells how likely every colour is: confidence, proposals and more come from that."""
+        return len(self.ab_bins) > 1
+
+    def need_distribution(self, to: str) -> None:
+        """UsageError where the network cannot do what takes a distribution."""
+        if not self.has_distribution:
+            what = f"the model {self.name} cannot {to}: it gives colours alone, and not how likely others are"
+            raise UsageError(what, remedy="use another model, such as default")
 
 
 def parse_card(raw: bytes, path: Path) -> Card:

@@ -33,12 +33,17 @@ class Prediction:
         """How sure the colour is at each place, (h', w'): 0 where any may be, 1 where it can be only one.
 
         1 - entropy / log Q of the distribution, and at least `known`.
+
+        Raises:
+            UsageError: the model knows no distribution, see `Card.has_distribution`.
         """
+        if len(self.bins) == 1:
+            raise UsageError("the model gives colours alone, and not how sure they are", remedy="use another model")
         shifted = self.logits - self.logits.max(axis=0)
         odds = np.exp(shifted)
         total = odds.sum(axis=0)
         entropy = np.log(total) - (odds * shifted).sum(axis=0) / total  # -sum p log p with p = odds / total
-        sure = np.clip(1 - entropy / np.log(max(len(self.bins), 2)), 0, 1).astype(np.float32)
+        sure = np.clip(1 - entropy / np.log(len(self.bins)), 0, 1).astype(np.float32)
         return sure if self.known is None else np.maximum(sure, self.known)
 
 

@@ -48,3 +48,12 @@ def working_lightness(gray: NDArray[Any], size: int, detail: float = 1.0) -> NDA
             image = image.resize(shape, Image.Resampling.BICUBIC, reducing_gap=gap)
     small = np.asarray(image)
     return gray_to_lightness(small.astype(np.float32) / np.float32(np.iinfo(gray.dtype).max)).astype(np.float32)
+
+
+def softened(L: NDArray[np.float32], detail: float) -> NDArray[np.float32]:
+    """Lightness (h, w) that is at the network's size already, with as little detail as `working_lightness` leaves."""
+    if detail >= 1:
+        return L
+    size = (L.shape[1], L.shape[0])
+    small = Image.fromarray(L).resize([max(1, round(detail * side)) for side in size], Image.Resampling.BICUBIC)
+    return np.clip(np.asarray(small.resize(size, Image.Resampling.BICUBIC), np.float32), 0, 100)

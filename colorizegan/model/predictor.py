@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,17 +42,13 @@ class Predictor(Network):
     def __init__(
         self, bundle: Bundle, *, threads: int | None = None, device: str = "cpu", shrink_arena: bool = False
     ) -> None:
-        if threads is not None and threads < 1:
-            raise UsageError(f"threads is {threads}", remedy="use 1 or more, or leave it out")
         self.bundle = bundle
         self.card, self.digest = bundle.card, bundle.digest
-        self.threads = threads or cpu_threads()
+        self.threads = checked_threads(threads)
         self.bins = np.asarray(bundle.card.ab_bins, dtype=np.float32)
-        self.session = open_session(bundle, self.threads, device)
-        self.run_options = onnxruntime.RunOptions()
-        self.run_options.log_severity_level = QUIET
-        if shrink_arena:
-            self.run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        self.session = open_session(bundle.onnx, self.threads, device, shown=bundle.path / bundle.onnx.name)
+        check_ports(self.session, bundle)
+        self.run_options = open_run_options(shrink_arena)
 
     def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
         """As `Network.predict_batch`."""
@@ -84,10 +81,7 @@ class Predictor(Network):
 
     def run(self, feeds: dict[str, NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Run the graph on padded inputs (N, C, H', W'): ab (N, 2, H'/2, W'/2), logits (N, Q, H'/4, W'/4)."""
-        try:
-            ab, logits = (np.asarray(out) for out in self.session.run(["ab", "logits"], feeds, self.run_options))
-        except Exception as error:  # ONNX Runtime's own classes derive from Exception only, and differ between versions
-            raise ModelError(f"the network failed ({first_line(error)})", path=self.bundle.path) from None
+        ab, logits = run_session(self.session, ["ab", "logits"], feeds, self.run_options, self.bundle.path)
         count, _, height, width = feeds["L"].shape
         for name, array, channels, step in (("ab", ab, 2, 2), ("logits", logits, len(self.bins), 4)):
             if array.shape != (count, channels, height // step, width // step):
@@ -99,8 +93,8 @@ class Predictor(Network):
         return ab, logits
 
 
-def open_session(bundle: Bundle, threads: int, device: str) -> onnxruntime.InferenceSession:
-    """Load the graph; ModelError in one line where it is not what the card says."""
+def open_session(onnx: Path, threads: int, device: str, *, shown: Path | None = None) -> onnxruntime.InferenceSession:
+    """Load a graph; ModelError in one line, naming `shown`, where that fails."""
     if device not in PROVIDERS:
         raise UsageError(f"unknown device {device!r}", remedy=f"use one of {', '.join(PROVIDERS)}")
     if device not in available_devices():
@@ -115,11 +109,32 @@ def open_session(bundle: Bundle, threads: int, device: str) -> onnxruntime.Infer
     # Idle threads sleep instead of spinning: decoding and encoding need the cores between two photos.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = onnxruntime.InferenceSession(bundle.onnx, options, providers=[PROVIDERS[device]])
+        return onnxruntime.InferenceSession(onnx, options, providers=[PROVIDERS[device]])
     except Exception as error:
-        raise ModelError(f"cannot be loaded ({first_line(error)})", path=bundle.path / bundle.onnx.name) from None
-    check_ports(session, bundle)
-    return session
+        raise ModelError(f"cannot be loaded ({first_line(error)})", path=shown or onnx) from None
+
+
+def open_run_options(shrink_arena: bool) -> onnxruntime.RunOptions:
+    """How a network is run: without a word, and perhaps giving memory back to the system afterwards."""
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = QUIET
+    if shrink_arena:
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
+
+
+def run_session(
+    session: onnxruntime.InferenceSession,
+    outputs: list[str],
+    feeds: Mapping[str, NDArray[np.floating]],
+    options: onnxruntime.RunOptions,
+    shown: Path,
+) -> list[NDArray[Any]]:
+    """The outputs of a graph; ModelError in one line, naming `shown`, where it fails."""
+    try:
+        return [np.asarray(out) for out in session.run(outputs, dict(feeds), options)]
+    except Exception as error:  # ONNX Runtime's own classes derive from Exception only, and differ between versions
+        raise ModelError(f"the network failed ({first_line(error)})", path=shown) from None
 
 
 def check_ports(session: onnxruntime.InferenceSession, bundle: Bundle) -> None:
@@ -136,6 +151,13 @@ def check_ports(session: onnxruntime.InferenceSession, bundle: Bundle) -> None:
             if fixed or ports[name].type != "tensor(float)" or any(isinstance(n, int) for n in shape[2:]):
                 what = f"`{name}` is {ports[name].type} {shape}, not float (N, {channels}, H, W) of any size"
                 raise ModelError(f"its network's {what}", path=bundle.path)
+
+
+def checked_threads(threads: int | None) -> int:
+    """CPU threads for a network; default as many as this process may use. UsageError below 1."""
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads is {threads}", remedy="use 1 or more, or leave it out")
+    return threads or cpu_threads()
 
 
 def available_devices() -> list[str]:

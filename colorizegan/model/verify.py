@@ -31,6 +31,10 @@ FIELDS: dict[str, dict[int, str]] = {
     "sparse": {1: "tensor", 2: "tensor"},
     "tensor": {13: "external"},
     "external": {},
+    # Only where any graph is taken:
+    "subgraph": {1: "node", 5: "tensor", 15: "sparse"},
+    "training": {1: "subgraph", 2: "subgraph"},
+    "function": {7: "node"},
 }
 REFUSED = {"training": "a training graph", "function": "local functions", "subgraph": "control flow"}
 
@@ -94,21 +98,34 @@ def tensor_span(entry: dict[str, Any]) -> tuple[int, int]:
 
 def external_tensors(path: Path) -> Iterator[tuple[str, int, int]]:
     """Yield (location, offset, length) of every tensor that a model.onnx keeps outside itself."""
-    try:
-        data = path.read_bytes()
-        budget = [MAX_GRAPH_FIELDS]
-        if all(number != 7 for number, _ in wire_fields(memoryview(data), budget)):  # no graph: text, a pickle, nothing
-            raise ValueError
-        for external in walk(memoryview(data), "model", path, budget):
-            pairs = [dict(wire_fields(pair, budget)) for pair in external]
-            entries = {text(pair[1]): text(pair[2]) for pair in pairs}
+    for entries in external_entries(path):
+        try:
             # Without a length ONNX takes it from the shape; a bundle states it.
             yield entries["location"], int(entries.get("offset", "0")), int(entries["length"])
+        except (ValueError, KeyError):
+            raise ModelError("not an ONNX model, or a damaged one", path=path) from None
+
+
+def external_entries(
+    path: Path, *, max_fields: int = MAX_GRAPH_FIELDS, any_graph: bool = False
+) -> Iterator[dict[str, str]]:
+    """Yield what an ONNX file says of every tensor that it keeps outside itself: location and perhaps offset, length.
+
+    any_graph: take training graphs, local functions and control flow, too.
+    """
+    try:
+        data = path.read_bytes()
+        budget = [max_fields]
+        if all(number != 7 for number, _ in wire_fields(memoryview(data), budget)):  # no graph: text, a pickle, nothing
+            raise ValueError
+        for external in walk(memoryview(data), "model", path, budget, any_graph):
+            pairs = [dict(wire_fields(pair, budget)) for pair in external]
+            yield {text(pair[1]): text(pair[2]) for pair in pairs}
     except (ValueError, KeyError, TypeError, IndexError):
         raise ModelError("not an ONNX model, or a damaged one", path=path) from None
 
 
-def walk(data: memoryview, message: str, path: Path, budget: list[int]) -> Iterator[list[memoryview]]:
+def walk(data: memoryview, message: str, path: Path, budget: list[int], any_graph: bool) -> Iterator[list[memoryview]]:
     """Yield, for every tensor below this message, its external_data entries (where it has any)."""
     known = FIELDS[message]
     externals = []
@@ -116,14 +133,14 @@ def walk(data: memoryview, message: str, path: Path, budget: list[int]) -> Itera
         if number not in known:
             continue
         inner = known[number]
-        if inner in REFUSED:
+        if inner in REFUSED and not any_graph:
             raise ModelError(f"holds {REFUSED[inner]}, which a bundle's network may not", path=path)
         if not isinstance(value, memoryview):
             raise ValueError
         if inner == "external":
             externals.append(value)
         else:
-            yield from walk(value, inner, path, budget)
+            yield from walk(value, inner, path, budget, any_graph)
     if externals:
         yield externals
 

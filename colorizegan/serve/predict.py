@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from colorizegan.model.network import Prediction
 from colorizegan.photo.photo import Photo
 from colorizegan.serve.options import Options
 from colorizegan.serve.queue import Turn
@@ -25,14 +26,14 @@ def describe_upload(turn: Turn, upload: Upload, options: Options) -> dict[str, A
 
     Returns:
         The object that docs/server.md describes: facts of the photo, `ab` as asked but for saturation and warmth, which
-        whoever paints them multiplies and adds, `confidence`, `proposals` and `preview` where they are asked for.
+        whoever paints them multiplies and adds, `confidence` (None where the model knows none), `proposals` and `preview` where they are asked for.
     """
     turn.allow_truncated = options.allow_truncated
     colorizer = turn.service.colorizer
     look = replace(options.look(turn.palette(upload.like)), saturation=1.0, warmth=0.0)
     photo = turn.read(upload.path)
     prediction = colorizer.colors(photo.gray, look)
-    confidence = prediction.confidence()
+    told = colorizer.network.card.has_distribution
     turn.check()
     found: dict[str, Any] = {
         "width": photo.gray.shape[1],
@@ -42,12 +43,7 @@ def describe_upload(turn: Turn, upload: Upload, options: Options) -> dict[str, A
         "model": f"{colorizer.network.card.name} {colorizer.network.digest}",
         "remarks": list(photo.remarks),
         "ab": colors_as_text(prediction.ab),
-        "confidence": {
-            "mean": round(float(confidence.mean()), 4),
-            "width": confidence.shape[1],
-            "height": confidence.shape[0],
-            "png": picture_as_text(np.rint(confidence * 255).astype(np.uint8), "PNG"),
-        },
+        "confidence": confidence_as_text(prediction) if told else None,
         "proposals": [],
         "preview": None,
     }
@@ -95,3 +91,11 @@ def picture_as_text(pixels: NDArray[np.uint8], format: str, **options: Any) -> s
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, format, **options)
     return base64.b64encode(file.getvalue()).decode()
+
+
+def confidence_as_text(prediction: Prediction) -> dict[str, Any]:
+    """How sure the network is: mean, width, height, and a gray picture as text in which 255 is sure."""
+    confidence = prediction.confidence()
+    height, width = confidence.shape
+    picture = picture_as_text(np.rint(confidence * 255).astype(np.uint8), "PNG")
+    return {"mean": round(float(confidence.mean()), 4), "width": width, "height": height, "png": picture}

@@ -16,8 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import UsageError
-from colorizegan.model.bundle import open_bundle
-from colorizegan.model.predictor import Predictor
+from colorizegan.model.spec import open_network
 from colorizegan.serve.app import create_app
 from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.middleware import LOCAL
@@ -199,7 +198,7 @@ def serve(
         UsageError: it cannot listen there.
     """
     logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # what there is to say, `Gate` says
-    service = Service(Colorizer.of(Predictor(open_bundle(model), shrink_arena=True)), limits)
+    service = Service(Colorizer.of(open_network(model, shrink_arena=True)), limits)
     server = make_server(service, host=host, port=port, hosts=hosts, frames=frames, page=page, listening=listening)
     # Requests are answered while photos are worked on. A thread that computes lets that of the requests in after this
     # time, not after 5 ms; and the garbage collector does not go through all that was loaded, for 120 ms, again and

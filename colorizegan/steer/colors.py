@@ -13,7 +13,7 @@ from colorizegan.steer.film import as_the_eye_sees
 from colorizegan.steer.hints import Point, hint_planes, points_of
 from colorizegan.steer.look import WARM, Look
 from colorizegan.steer.palette import matched
-from colorizegan.steer.spread import contrast, double, likeness, reach, spread
+from colorizegan.steer.spread import contrast, double, likeness, likeness_of_light, reach, spread
 
 Plane = NDArray[np.float32]
 
@@ -53,6 +53,7 @@ def steer(
         base: `unhinted` of the same, where it is known already.
         hinted: what the network says of `hinted_input`, where it is known already.
     """
+    look.check_model(network.card)
     points = points_of(look.points, photo, (L.shape[0], L.shape[1]))
     # --- the network, on light as the eye sees it ---
     L, prediction = base or unhinted(network, L, look)
@@ -62,7 +63,10 @@ def steer(
         card = network.card
         mean, tuned = (annealed_mean(prediction, t) for t in (look.temperature, card.temperature))
         ab = ab + np.float32(card.chroma) * double(mean - tuned, height, width)
-    seen = likeness(prediction.logits) if points or look.like is not None else None
+    seen: Plane | None = None
+    if points or look.like is not None:
+        known_by_color = network.card.has_distribution
+        seen = likeness(prediction.logits) if known_by_color else likeness_of_light(L, *prediction.logits.shape[1:])
     # --- colours of the reference, where the same is seen ---
     if look.like is not None:
         assert seen is not None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from colorizegan.errors import UsageError
+from colorizegan.model.card import Card
 from colorizegan.steer.film import EMULSIONS, Emulsion
 from colorizegan.steer.hints import Hint
 from colorizegan.steer.palette import Palette
@@ -53,6 +54,15 @@ class Look:
     def points(self) -> tuple[Hint, ...]:
         """The hints."""
         return tuple(hint for hint in self.hints if isinstance(hint, Hint))
+
+    def check_model(self, card: Card) -> None:
+        """UsageError where the model cannot do what is asked."""
+        if self.temperature is not None:
+            card.need_distribution("be more or less vivid by a temperature")
+        if self.tone_down_unsure:
+            card.need_distribution("tone down what is unsure")
+        if self.like is not None:
+            card.need_distribution("take colours over from another photo")
 
     def facts(self) -> dict[str, object]:
         """What is asked beyond saturation and size, for provenance and ledger; empty where nothing is."""

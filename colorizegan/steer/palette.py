@@ -86,6 +86,7 @@ def matched(palette: Palette, seen: Plane, L: Plane) -> tuple[Plane, Plane]:
 
 def palette_of(network: Network, rgb: NDArray[Any], small: NDArray[np.float32], name: str) -> Palette:
     """The palette of a reference (H, W, 3) uint8 or uint16, of which the network sees `small`, L (h, w)."""
+    network.card.need_distribution("take colours over from another photo")
     lab = rgb_to_lab(rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)).astype(np.float32)
     logits = network.predict(small).logits
     shape = (logits.shape[2], logits.shape[1])

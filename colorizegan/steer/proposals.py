@@ -60,6 +60,7 @@ def propose(
     """
     if not 1 <= count <= MOST:
         raise UsageError(f"{count} proposals are not possible", remedy=f"ask for 1 to {MOST}")
+    network.card.need_distribution("propose several colourings")
     base = unhinted(network, L, look)
     plain = steer(network, L, look, photo, base)
     taken = [Proposal(look.points, likelihood_of(plain, plain.ab), plain.ab)]

@@ -30,6 +30,7 @@ CONTRARY = 60.0  # Lab units between the colours that the network gives to two p
 FAR = 1.2  # distance that a colour reaches: nearly whole up to a half of it, nearly nothing from a half more on
 SWEEPS = 12  # each goes in all four directions; more change nothing that can be seen
 NEAR = 0.05  # distance within which a hint has all the say
+LEVEL = 8.0  # L: what is so much brighter may be the same thing, where brightness is all that is known
 CELL = 4  # px of the network's input in a cell of its distribution
 
 
@@ -39,6 +40,16 @@ def likeness(logits: Plane) -> Plane:
     The dot product is the Bhattacharyya coefficient of the two distributions.
     """
     odds = np.exp((logits - logits.max(axis=0)) / 2)
+    return (odds / np.sqrt(np.square(odds).sum(axis=0))).astype(np.float32)
+
+
+def likeness_of_light(L: Plane, height: int, width: int) -> Plane:
+    """As `likeness` where no network tells what is seen: places of like brightness are alike, (levels, height, width).
+
+    L: (H, W) 0..100 at the network's size. Two places d apart are alike by exp(-d^2 / (8 LEVEL^2)).
+    """
+    levels = np.arange(0, 101, LEVEL, dtype=np.float32)[:, None, None]
+    odds = np.exp(-np.square((cells_of(L, height, width) - levels) / np.float32(2 * LEVEL)))
     return (odds / np.sqrt(np.square(odds).sum(axis=0))).astype(np.float32)
 
 

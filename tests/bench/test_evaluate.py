@@ -164,23 +164,6 @@ def test_cover_keeps_the_centre_and_the_aspect():
     assert (truth[20:-20, 20:-20] == (0, 0, 255)).all()
 
 
-def test_onnx_layouts_scale_in_and_out(tmp_path: Path):
-    from colorizegan.bench.onnx_entrant import OnnxColorizer
-
-    gray = np.full((20, 30), 128, np.uint8)  # L 53.585
-    ab = 0.2 * 53.585
-    lab = OnnxColorizer(onnx_file(tmp_path / "a.onnx", 1, 2, 0.2), "lab").colorize(gray)
-    unit = OnnxColorizer(onnx_file(tmp_path / "b.onnx", 1, 2, ab / 110 / (53.585 / 50 - 1)), "lab-unit").colorize(gray)
-    rgb_ab = OnnxColorizer(onnx_file(tmp_path / "c.onnx", 3, 2, ab / (3 * 128 / 255)), "rgb-ab").colorize(gray)
-    assert lab.shape == (20, 30, 3)
-    assert len(np.unique(lab.reshape(-1, 3), axis=0)) == 1
-    assert np.abs(lab.astype(int) - unit).max() <= 1
-    assert np.abs(lab.astype(int) - rgb_ab).max() <= 1
-    assert lab[0, 0, 0] > 128 > lab[0, 0, 2]  # a and b over 0: orange
-    rgb = OnnxColorizer(onnx_file(tmp_path / "d.onnx", 3, 3, 1 / 3), "rgb").colorize(gray)
-    assert (rgb == 128).all()
-
-
 ONE_LINE = [
     ("folder-999", {}, UsageError, "unknown protocol 'folder-999'; give a .json file of one, or folder-256, "),
     ("own.json", {}, DataError, "own is made of 24 photos, 5 are here"),
@@ -196,10 +179,15 @@ ONE_LINE = [
     ("folder-256", {"x": "empty"}, DataError, "no photos found"),
     ("folder-256", {"x": "one"}, DataError, "4 of 5 results are missing, the first is sub/p1"),
     ("folder-256", {"x": "large"}, DataError, "result p0 is 90x70 px, the test photo 256x256"),
-    ("folder-256", {"x": "text.onnx"}, ModelError, "not an ONNX file that can be run"),
+    ("folder-256", {"x": "text.onnx"}, ModelError, "not an ONNX model, or a damaged one"),
     ("folder-256", {"x": "net.onnx?layout=rgb"}, ModelError, "layout rgb takes one input (N, 3, H, W), the file has x"),
-    ("folder-256", {"x": "net.onnx?layout=oops"}, UsageError, "unknown ONNX layout 'oops'; known: lab, "),
-    ("folder-256", {"x": "three.onnx"}, ModelError, "layout lab gives (N, 2, h, w), the file gave (1, 3, 256, 256)"),
+    ("folder-256", {"x": "net.onnx?layout=oops"}, UsageError, "unknown layout 'oops' of net.onnx; known: lab, "),
+    (
+        "folder-256",
+        {"x": "three.onnx?layout=lab"},
+        ModelError,
+        "layout lab gives (N, 2, h, w), the file gives ('N', 3,",
+    ),
     ("folder-256", {"x": "net.onnx?size=big"}, UsageError, "size=big of net.onnx is not a number"),
     ("folder-256", {"x": "one?size=3"}, UsageError, "unknown option 'size' of entrant one; known for it: suffix"),
     ("folder-256", {"x": "one?size"}, UsageError, "are not name=value"),

@@ -17,9 +17,9 @@ from colorizegan.bench.entrants import BASELINES
 from colorizegan.bench.human import wilson
 from colorizegan.bench.measures.regions import KINDS, Labels
 from colorizegan.bench.metrics import METRICS
-from colorizegan.bench.onnx_entrant import LAYOUTS
 from colorizegan.bench.protocols import PROTOCOLS, Filter, Protocol, read_protocol
 from colorizegan.bench.report import ARROWS
+from colorizegan.model.facts import LAYOUTS
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,9 @@ function colorsOf({ width, height, data }) {
   return { width, height, data: values };
 }
 
+// A pixel of 255: some models do not know how sure they are, and nothing is marked then.
+const WHITE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg==";
+
 // What the network says of a photo: facts, small colours, how sure they are, a preview and proposals if asked for.
 export async function predict(request) {
   const found = await (await post("/v1/predict", request)).json();
@@ -42,7 +45,7 @@ export async function predict(request) {
     facts: { width: found.width, height: found.height, isColor: found.is_color, format: found.format },
     remarks: found.remarks,
     colors: colorsOf(found.ab),
-    sure: { mean: found.confidence.mean, blob: blob(found.confidence.png, "image/png") },
+    sure: { mean: found.confidence?.mean ?? null, blob: blob(found.confidence?.png ?? WHITE, "image/png") },
     preview: found.preview && { ...found.preview, blob: blob(found.preview.jpeg, "image/jpeg"), jpeg: undefined },
     proposals: found.proposals.map((one) => ({ hints: one.hints, colors: colorsOf(one.ab) })),
   };

@@ -1,0 +1,218 @@
+"""Colorizers of other projects: one ONNX file, run by its layout as if it were a network of ours."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from colorizegan.color.lab import lightness_to_gray, rgb_to_lab
+from colorizegan.errors import InputError, ModelError, UsageError
+from colorizegan.files import sha256_of_file
+from colorizegan.model.card import Architecture, Card, is_plain_name
+from colorizegan.model.facts import LAYOUTS, Facts, Layout, facts_of
+from colorizegan.model.network import Network, NetworkInput, Prediction
+from colorizegan.model.predictor import checked_threads, open_run_options, open_session, run_session
+from colorizegan.model.verify import external_entries
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_FIELDS = 5_000_000  # of the file's protobuf messages; its weights may lie in it
+LARGEST_AB = 500.0  # Lab units; sRGB ends at 134, and more than this is no colour
+LARGEST_RGB = 3.0  # of the way from black to white
+KINDS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+
+
+class ForeignNetwork(Network):
+    """Another project's colorizer. Thread-safe. It gives colours alone: no distribution, and it takes no hints.
+
+    Args:
+        path: the ONNX file; weights that it keeps outside itself lie in the same folder.
+        facts: what is known of it.
+        threads, device, shrink_arena: as for `Predictor`.
+
+    Raises:
+        ModelError: it cannot be loaded, or is of another layout.
+        UsageError: nobody has said its layout, which its shapes do not tell.
+    """
+
+    def __init__(
+        self, path: Path, facts: Facts, *, threads: int | None = None, device: str = "cpu", shrink_arena: bool = False
+    ) -> None:
+        self.path = path
+        self.threads = checked_threads(threads)
+        files = {file.name: sha256_of_file(file) for file in (path, *data_files(path))}
+        self.session = open_session(path, self.threads, device)
+        self.run_options = open_run_options(shrink_arena)
+        inputs, output = self.session.get_inputs(), self.session.get_outputs()[0]
+        self.layout = LAYOUTS[facts.layout or guessed_layout(path, inputs, output)]
+        check_ports(path, self.layout, inputs, output)
+        self.input, self.output, self.kind = inputs[0].name, output.name, KINDS[inputs[0].type]
+        self.fixed = [side if isinstance(side, int) else None for side in inputs[0].shape[2:]]
+        self.multiple, self.fit = facts.multiple, facts.fit
+        size = min((side for side in self.fixed if side is not None), default=facts.size)
+        self.digest = f"{digest_of(files)}?layout={self.layout.name}&size={size}&fit={self.fit}"
+        self.card = Card(
+            schema=1,
+            name=facts.name,
+            version=digest_of(files)[:12],
+            created="not stated",
+            licence=facts.licence,
+            network=Architecture(f"ONNX, layout {self.layout.name}", 0, 1),
+            working_size=size,
+            ab_bins=((0.0, 0.0),),
+            temperature=1.0,
+            detail=1.0,
+            chroma=1.0,
+            training={},
+            data=(),
+            metrics={},
+            files=files,
+        )
+
+    def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
+        """As `Network.predict_batch`; hints are left to others, who spread them by lightness."""
+        return [self._predict(np.asarray(photo.L, np.float32)) for photo in inputs]
+
+    def _predict(self, L: NDArray[np.float32]) -> Prediction:
+        height, width = L.shape
+        shape, photo = self.frame(height, width)
+        small = np.clip(resized(L, photo), 0, 100)
+        small = np.pad(small, [(0, whole - part) for whole, part in zip(shape, photo, strict=True)], mode="edge")
+        feed = self._values(small).astype(self.kind)
+        (out,) = run_session(self.session, [self.output], {self.input: feed}, self.run_options, self.path)
+        ab = self._ab(out, shape)
+        # The photo's own share of what came out, at half the size of what went in.
+        rows, columns = (round(n * p / s) for n, p, s in zip(ab.shape[1:], photo, shape, strict=True))
+        half = (-(-height // 2), -(-width // 2))
+        planes = [resized(plane[: max(rows, 1), : max(columns, 1)], half, Image.Resampling.BILINEAR) for plane in ab]
+        nothing = np.zeros((1, -(-height // 4), -(-width // 4)), np.float32)
+        return Prediction(np.stack(planes), nothing, np.zeros((1, 2), np.float32))
+
+    def frame(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The network's input for a photo of this size, and the part of it that the photo fills, (h, w) px each."""
+
+        def whole(side: int) -> int:
+            return side + -side % self.multiple
+
+        short = whole(min(height, width))
+        if self.fit == "squash":
+            shape = (self.fixed[0] or short, self.fixed[1] or short)
+            return shape, shape
+        shape = (self.fixed[0] or whole(height), self.fixed[1] or whole(width))
+        scale = min(1.0, shape[0] / height, shape[1] / width)
+        return shape, (max(1, round(height * scale)), max(1, round(width * scale)))
+
+    def _values(self, L: NDArray[np.float32]) -> NDArray[np.float32]:
+        """L (h, w) 0..100 -> (1, C, h, w) as the network takes it."""
+        share = L / 100 if self.layout.inputs == 1 else lightness_to_gray(L)
+        values = np.float32(self.layout.black) + share * np.float32(self.layout.white - self.layout.black)
+        return np.repeat(values[None, None], self.layout.inputs, axis=1)
+
+    def _ab(self, out: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float32]:
+        """What the network gave -> ab (2, h, w) in Lab units."""
+        if out.ndim != 4 or out.shape[:2] != (1, self.layout.outputs):
+            raise wrong_output(self.path, self.layout, list(out.shape))
+        values = out[0].astype(np.float32)
+        if not np.isfinite(values).all():
+            raise ModelError(
+                f"gave values that are not finite at {shape[1]} x {shape[0]} px", path=self.path, remedy="use another"
+            )
+        if self.layout.outputs == 2:
+            ab = values * np.float32(self.layout.unit)
+            if np.abs(ab).max() > LARGEST_AB:
+                raise self._strange(values)
+            return ab
+        rgb = (values - self.layout.black) / (self.layout.white - self.layout.black)
+        if np.abs(rgb).max() > LARGEST_RGB:
+            raise self._strange(values)
+        return np.moveaxis(rgb_to_lab(np.moveaxis(np.clip(rgb, 0, 1), 0, -1))[..., 1:], -1, 0).astype(np.float32)
+
+    def _strange(self, values: NDArray[np.float32]) -> ModelError:
+        found = f"gave values of {values.min():.4g} to {values.max():.4g}, which are no colours in layout"
+        return ModelError(f"{found} {self.layout.name}", path=self.path, remedy="give another layout")
+
+
+def open_foreign(
+    path: Path,
+    options: Mapping[str, Any],
+    *,
+    threads: int | None = None,
+    device: str = "cpu",
+    shrink_arena: bool = False,
+) -> ForeignNetwork:
+    """A colorizer of another project by its file and what is said of it: `layout`, `size` and others of `Facts`."""
+    if not path.is_file():
+        raise InputError("no such ONNX file", path=path)
+    facts = facts_of(path, options)
+    network = ForeignNetwork(path, facts, threads=threads, device=device, shrink_arena=shrink_arena)
+    size = network.card.working_size
+    if "size" in options and facts.size != size:
+        what = f"size={options['size']} is not the size that {path.name} is made for"
+        raise UsageError(what, remedy=f"leave it out or give {size}")
+    return network
+
+
+def guessed_layout(path: Path, inputs: Sequence[Any], output: Any) -> str:
+    """The layout where the shapes leave one only; UsageError where somebody has to say it."""
+    channels = {layout.name: (layout.inputs, layout.outputs) for layout in LAYOUTS.values()}
+    found = tuple(port.shape[1] if len(port.shape) == 4 else None for port in (inputs[0], output))
+    fitting = [name for name, pair in channels.items() if pair == found]
+    if len(fitting) == 1 and len(inputs) == 1:
+        return fitting[0]
+    shapes = f"{', '.join(f'{port.name} {port.shape}' for port in inputs)[:200]} -> {output.name} {output.shape}"
+    remedy = f"give one: {path.name}?layout=..., of {', '.join(fitting or channels)}"
+    raise UsageError(f"the shapes of {path.name} do not tell its layout ({shapes})", remedy=remedy)
+
+
+def check_ports(path: Path, layout: Layout, inputs: Sequence[Any], output: Any) -> None:
+    """ModelError where a file is of another layout than stated."""
+    first = inputs[0]
+    batch, channels = first.shape[:2] if len(first.shape) == 4 else (None, None)
+    one = len(inputs) == 1 and len(first.shape) == 4 and (batch == 1 or not isinstance(batch, int))
+    if not one or (isinstance(channels, int) and channels != layout.inputs):
+        found = ", ".join(f"{port.name} {port.shape}" for port in inputs)[:300]
+        takes = f"layout {layout.name} takes one input (N, {layout.inputs}, H, W), the file has {found}"
+        raise ModelError(takes, path=path, remedy="give another layout; a bundle is named by its folder")
+    if first.type not in KINDS:
+        raise ModelError(f"takes {first.type}, not floats", path=path)
+    if len(output.shape) == 4 and isinstance(output.shape[1], int) and output.shape[1] != layout.outputs:
+        raise wrong_output(path, layout, output.shape)
+
+
+def wrong_output(path: Path, layout: Layout, shape: Sequence[Any]) -> ModelError:
+    wanted = f"(N, {layout.outputs}, h, w)"
+    what = f"layout {layout.name} gives {wanted}, the file gives {tuple(shape)}"
+    return ModelError(what, path=path, remedy="give another layout")
+
+
+def data_files(path: Path) -> list[Path]:
+    """The files beside an ONNX file in which it keeps weights, sorted; ModelError where it names others."""
+    entries = external_entries(path, max_fields=MAX_FIELDS, any_graph=True)
+    names = {entry.get("location", "") for entry in entries}
+    for name in names:
+        if not is_plain_name(name):
+            raise ModelError(f"refers to weights in {name[:100]!r}, outside its folder", path=path)
+        if not path.with_name(name).is_file():
+            raise ModelError(f"keeps weights in {name}, which is missing", path=path, remedy="put it beside this file")
+    return [path.with_name(name) for name in sorted(names)]
+
+
+def digest_of(files: Mapping[str, str]) -> str:
+    """The SHA-256 of the only file, or one over those of all files, in order."""
+    hashes = list(files.values())
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def resized(
+    plane: NDArray[np.float32], shape: tuple[int, int], by: Image.Resampling = Image.Resampling.BICUBIC
+) -> NDArray[np.float32]:
+    """(H, W) float32 at another size, antialiased; as it is where the size is that already."""
+    if plane.shape == shape:
+        return plane
+    return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize((shape[1], shape[0]), by), np.float32)

@@ -1,0 +1,84 @@
+"""What `--model` and `Colorizer(model)` take, and the network that it means.
+
+default                      a model of this installation, or one that `models add` and `models get` keep
+FOLDER, FILE.zip             a model bundle
+FILE.onnx?layout=lab&size=256  a colorizer of another project; options where its name and shapes do not tell
+default+ddcolor, default:1+ddcolor:2   the mean of several, the latter with weights
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from colorizegan.errors import UsageError
+from colorizegan.model.bundle import list_bundles, open_bundle
+from colorizegan.model.foreign import open_foreign
+from colorizegan.model.joined import JoinedNetwork
+from colorizegan.model.network import Network
+from colorizegan.model.predictor import Predictor
+
+MOST = 8  # networks joined
+WEIGHT = re.compile(r"(.+):(\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One model or entrant as written, `PATH?option=value&...`, taken apart."""
+
+    path: str
+    options: dict[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def parse(text: str) -> Spec:
+        """UsageError where the options are not name=value&name=value."""
+        path, _, query = text.partition("?")
+        try:
+            options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+        except ValueError:
+            raise UsageError(f"options {query!r} are not name=value&name=value") from None
+        return Spec(path, options)
+
+
+def open_network(
+    model: str | PathLike[str] | None = None,
+    *,
+    threads: int | None = None,
+    device: str = "cpu",
+    shrink_arena: bool = False,
+) -> Network:
+    """The network that a text or path means; see the top of this file. None is the default one.
+
+    Args:
+        threads, device, shrink_arena: as for `Predictor`.
+
+    Raises:
+        ModelError: it is missing, damaged, or of another layout.
+        UsageError: options that it does not have, or an unknown device.
+    """
+    if isinstance(model, str) and "+" in model and not is_there(model):
+        parts = model.split("+")
+        if len(parts) > MOST:
+            raise UsageError(f"{len(parts)} models are too many to join", remedy=f"join up to {MOST}")
+        pairs = [(match[1], float(match[2])) if (match := WEIGHT.fullmatch(part)) else (part, 1.0) for part in parts]
+        if not all(part and weight > 0 for part, weight in pairs):
+            raise UsageError(f"{model!r} does not name models to join", remedy="write it as default+ddcolor:2")
+        networks = [open_network(part, threads=threads, device=device, shrink_arena=shrink_arena) for part, _ in pairs]
+        return JoinedNetwork(networks, [weight for _, weight in pairs])
+    spec = Spec.parse(model) if isinstance(model, str) and not is_there(model) else Spec(str(model or ""))
+    if Path(spec.path).suffix.lower() == ".onnx" and spec.path not in list_bundles():
+        return open_foreign(Path(spec.path), spec.options, threads=threads, device=device, shrink_arena=shrink_arena)
+    if spec.options:
+        raise UsageError(f"{spec.path} takes no options", remedy="they are for ONNX files of other projects")
+    return Predictor(open_bundle(model), threads=threads, device=device, shrink_arena=shrink_arena)
+
+
+def is_there(text: str) -> bool:
+    """Whether a file or folder has this very name."""
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):  # too long, a NUL
+        return False
