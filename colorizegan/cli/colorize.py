@@ -284,7 +284,7 @@ def run(
         settings = wishes.settings(settings, colorizer)
         if colorizer is not None:  # what the model cannot do is one error too
             settings.look.check_model(colorizer.network.card)
-            if wishes.confidence:
+            if settings.confidence:
                 colorizer.network.card.need_distribution("say how sure it is")
         if wishes.sheet is not None and colorizer is not None:
             return show_proposals(jobs, colorizer, settings, reader, wishes, voice)
