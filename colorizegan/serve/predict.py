@@ -26,7 +26,8 @@ def describe_upload(turn: Turn, upload: Upload, options: Options) -> dict[str, A
 
     Returns:
         The object that docs/server.md describes: facts of the photo, `ab` as asked but for saturation and warmth, which
-        whoever paints them multiplies and adds, `confidence` (None where the model knows none), `proposals` and `preview` where they are asked for.
+        whoever paints them multiplies and adds, `confidence` (None where the model knows none), `proposals` and
+        `preview` where they are asked for.
     """
     turn.allow_truncated = options.allow_truncated
     colorizer = turn.service.colorizer
