@@ -57,13 +57,12 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
 
         def begin_watch(self) -> None:
             self.end_watch()
+            self.unsent = self.transport.get_write_buffer_size()
             self.watch = self.loop.call_later(limits.silence, self.look_after)
 
         def look_after(self) -> None:
             """End it, unless the client has read some of its answer in the meantime."""
-            left = self.transport.get_write_buffer_size()
-            if 0 < left < self.unsent:
-                self.unsent = left
+            if self.transport.get_write_buffer_size() < self.unsent:
                 self.begin_watch()
             else:
                 self.transport.abort()
@@ -108,13 +107,11 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
 
         def pause_writing(self) -> None:
             self.begin_watch()
-            self.unsent = self.transport.get_write_buffer_size()
             super().pause_writing()
 
         def resume_writing(self) -> None:
             if not self.cycle.response_complete:
                 self.end_watch()
-            self.unsent = 0
             super().resume_writing()
 
     return Connection

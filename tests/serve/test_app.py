@@ -583,6 +583,22 @@ def test_answers_that_nobody_reads_are_dropped(tiny_bundle: Path):
             assert len(ends(connection)) < 3000 * 2000 * 3
 
 
+def test_who_reads_slowly_but_steadily_gets_all(tiny_bundle: Path):
+    limits = dataclasses.replace(TIGHT, pixels=50_000_000, bytes=50_000_000, seconds=60, silence=2)
+    raw = picture("PNG", (3000, 2000))
+    with running(tiny_bundle, limits) as client, client.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        connection.sendall(head(len(raw)).replace(b"colorize", b"colorize?format=tiff") + raw)
+        connection.settimeout(60)
+        found = b""
+        for _ in range(30):  # 9 seconds, over four times the silence that is allowed
+            found += connection.recv(1 << 16)
+            time.sleep(0.3)
+        found += ends(connection)
+    size = int(found.partition(b"content-length: ")[2].split(b"\r\n")[0])
+    assert len(found.partition(b"\r\n\r\n")[2]) == size > 4_000_000
+
+
 @pytest.mark.parametrize(
     "flood",
     [
