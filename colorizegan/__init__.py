@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from colorizegan.steer.look import Look
     from colorizegan.steer.palette import Palette
     from colorizegan.steer.proposals import Proposal
+    from colorizegan.video.colorize_video import FilmReport, colorize_video
+    from colorizegan.video.options import FilmHint, FilmOptions
 
 __version__ = "0.1.0"
 
@@ -38,6 +40,9 @@ __all__ = [
     "ColorizeGANError",
     "Colorizer",
     "DecodeError",
+    "FilmHint",
+    "FilmOptions",
+    "FilmReport",
     "Hint",
     "InputError",
     "Look",
@@ -53,12 +58,16 @@ __all__ = [
     "__version__",
     "colorize",
     "colorize_many",
+    "colorize_video",
     "read_photo",
     "write_photo",
 ]
 
 HOMES = {
     "Colorizer": "colorizer",
+    "FilmHint": "video.options",
+    "FilmOptions": "video.options",
+    "FilmReport": "video.colorize_video",
     "Hint": "steer.hints",
     "Look": "steer.look",
     "Palette": "steer.palette",
@@ -67,6 +76,7 @@ HOMES = {
     "Proposal": "steer.proposals",
     "colorize": "colorizer",
     "colorize_many": "colorizer",
+    "colorize_video": "video.colorize_video",
     "read_photo": "photo.read",
     "write_photo": "photo.write",
 }  # of the others: errors

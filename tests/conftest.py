@@ -12,6 +12,7 @@ from typing import Any
 import hypothesis
 import pytest
 from ci_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 (pytest finds the hooks here)
+from films import FFmpeg
 from tiny_bundle import make_tiny_bundle
 from tiny_run import BLUE_AND_RED, CHROMA, CORRECTION, TEMPERATURE, draw_photos, overrides
 
@@ -42,6 +43,14 @@ def exiftool() -> str:
     if found is None:
         pytest.skip("missing program: exiftool (apt-get install libimage-exiftool-perl)")
     return found
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> FFmpeg:
+    """The programs ffmpeg and ffprobe, an independent maker and reader of films."""
+    if shutil.which("ffmpeg") is None or shutil.which("ffprobe") is None:
+        pytest.skip("missing program: ffmpeg (apt-get install ffmpeg)")
+    return FFmpeg()
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ PAGES = [
 ]
 PAGES += [f"docs/{name}.md" for name in ("evaluation", "library", "model-card", "training", "benchmark", "experiments")]
 PAGES += [f"docs/{name}.md" for name in ("formats", "models", "page", "recipes", "reliability", "server", "steering")]
-PAGES += ["docs/faq.md", "docs/reference.md"]
+PAGES += ["docs/faq.md", "docs/reference.md", "docs/video.md"]
 OF_OTHER_PROGRAMS = {"--extra-index-url"}  # pip's
 
 

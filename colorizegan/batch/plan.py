@@ -8,7 +8,7 @@ import itertools
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +49,8 @@ class Plan:
     """Endings of pictures in the searched folders whose formats are not read, and how many there are of each."""
     elsewhere: int = 0
     """Photos that are left to other shards."""
+    known: Collection[str] = field(default_factory=lambda: PHOTO_SUFFIXES)
+    """Endings of what is looked for."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,10 @@ def make_plan(
     suffix: str | None = None,
     format: str | None = None,
     shard: tuple[int, int] | None = None,
+    known: Collection[str] = PHOTO_SUFFIXES,
+    written: Mapping[str, str] = RESULT_SUFFIXES,
 ) -> Plan:
-    """Find the photos and name their results.
+    """Find the photos, or the films, and name their results.
 
     Folders are searched to any depth for names of photos; hidden ones and earlier results (`*.colorized.*`) are left
     out, links to folders are not followed. Without `output` a result lies beside its source as `NAME.colorized.EXT`.
@@ -88,19 +92,21 @@ def make_plan(
         format: a key of SUFFIXES that all results get; default the source's own, or what comes nearest.
         shard: (i, n) keeps part i of n, 1 <= i <= n: the parts of equal calls are disjoint and together complete. A
             photo's part follows from its path below the lowest common folder, so it is the same on every machine.
+        known: endings of what is looked for.
+        written: what the result of such an ending ends with, where that is another one.
 
     Raises:
         UsageError: the arguments contradict each other.
     """
     if suffix is not None and ("/" in suffix or os.sep in suffix or "\0" in suffix):
         raise UsageError(f"suffix {suffix!r} is no part of a file name", remedy="leave out the slash")
-    plan = Plan()
+    plan = Plan(known=known)
     photos = find_photos([*((name, True) for name in inputs), *((name, False) for name in listed)], suffix, plan)
     single = len(photos) == 1 and not any(is_dir(Path(name)) for name in (*inputs, *listed))
-    if output is not None and not is_folder(output):
+    if output is not None and not is_folder(output, known):
         if not single:
             raise UsageError(f"output {output!r} is a file, but the input is not one photo", remedy="give a folder")
-        plan.jobs.append(Job(photos[0].source, file_target(output, format)))
+        plan.jobs.append(Job(photos[0].source, file_target(output, format, written)))
         return plan
 
     if output is not None:  # results of an earlier run in a folder inside the searched one are no inputs
@@ -113,7 +119,7 @@ def make_plan(
     taken: set[Path] = set()
     for photo in photos:
         folder = photo.source.parent if output is None else Path(output) / photo.place.parent.relative_to(base)
-        own = RESULT_SUFFIXES.get(photo.source.suffix.lower(), photo.source.suffix)
+        own = written.get(photo.source.suffix.lower(), photo.source.suffix)
         extension = own if format is None else SUFFIXES[format][0]
         stems = itertools.chain(
             (photo.source.stem, photo.source.name), (f"{photo.source.name}.{n}" for n in itertools.count(2))
@@ -141,14 +147,14 @@ def parse_shard(text: str) -> tuple[int, int]:
     return part, count
 
 
-def file_target(output: str, format: str | None) -> Path:
+def file_target(output: str, format: str | None, written: Mapping[str, str] = RESULT_SUFFIXES) -> Path:
     """The file that `output` names; UsageError where its name says another format, or one that is not written."""
     extension = Path(output).suffix.lower()
     if format is not None and extension not in SUFFIXES[format]:
         raise UsageError(f"output {output!r} does not end like {format}", remedy="leave out one of the two")
-    if extension in RESULT_SUFFIXES:
+    if extension in written:
         what = f"output {output!r} is of a format that is read but not written"
-        raise UsageError(what, remedy=f"end it with {RESULT_SUFFIXES[extension]}")
+        raise UsageError(what, remedy=f"end it with {written[extension]}")
     return Path(output)
 
 
@@ -178,7 +184,7 @@ def find(name: str, earlier: str, pattern: bool, plan: Plan) -> Iterator[Found]:
                 # `**` gives every folder and its files; other patterns mean the folder with all that is in it.
                 if "**" not in path.parts:
                     yield from search(match, root, earlier, plan)
-            elif is_input(match.name, earlier):
+            elif is_input(match.name, earlier, plan.known):
                 yield Found(match, match.parent.resolve() / match.name, root)
     else:
         parent = path.parent.resolve() if "\0" not in name else path.parent
@@ -196,18 +202,18 @@ def search(folder: Path, root: Path, earlier: str, plan: Plan) -> Iterator[Found
         here = Path(path)
         place = here.resolve()
         for name in sorted(files):
-            if is_input(name, earlier):
+            if is_input(name, earlier, plan.known):
                 yield Found(here / name, place / name, root)
             elif (ending := Path(name).suffix.lower()) in UNREAD_SUFFIXES and not name.startswith("."):
                 plan.left_out[ending] += 1
 
 
-def is_input(name: str, earlier: str) -> bool:
+def is_input(name: str, earlier: str, known: Collection[str]) -> bool:
     """Whether a file of this name, met in a folder or by a pattern, is a photo and nothing that this program made."""
     path = Path(name)
     stem = re.sub(r"~[0-9a-f]{8}(?=\.|$)", "", path.stem)  # of a name that was too long
-    is_photo = path.suffix.lower() in PHOTO_SUFFIXES and not name.startswith(".")
-    return is_photo and not stem.endswith(earlier) and not name.endswith(OWN_PICTURES)
+    is_wanted = path.suffix.lower() in known and not name.startswith(".")
+    return is_wanted and not stem.endswith(earlier) and not name.endswith(OWN_PICTURES)
 
 
 def is_system(folder: str) -> bool:
@@ -222,12 +228,12 @@ def is_dir(path: Path) -> bool:
         return False
 
 
-def is_folder(output: str) -> bool:
+def is_folder(output: str, known: Collection[str] = PHOTO_SUFFIXES) -> bool:
     """Whether the output means a folder: what exists decides, else its name."""
     path = Path(output)
     if output.endswith(("/", os.sep)) or is_dir(path):
         return True
-    return not os.path.lexists(path) and path.suffix.lower() not in PHOTO_SUFFIXES
+    return not os.path.lexists(path) and path.suffix.lower() not in known
 
 
 def shown(source: Path | bytes) -> str:

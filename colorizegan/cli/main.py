@@ -22,6 +22,7 @@ from colorizegan.cli import colorize as cli_colorize
 from colorizegan.cli import evaluate as cli_evaluate
 from colorizegan.cli import serve as cli_serve
 from colorizegan.cli import training as cli_training
+from colorizegan.cli import video as cli_video
 from colorizegan.cli.console import put, say
 from colorizegan.cli.options import FAILED, Debug, Json, Model
 from colorizegan.errors import ColorizeGANError, ConfigError, MissingExtraError, UsageError
@@ -34,6 +35,7 @@ EXTRAS = {  # command -> the extra of pyproject.toml that it needs
     "data": "train",
     "finetune": "train,bench",
     "evaluate": "bench",
+    "video": "video",
 }
 
 
@@ -97,6 +99,7 @@ def start(context: typer.Context) -> None:
 
 
 app.command()(cli_colorize.colorize)
+app.command()(cli_video.video)
 app.command()(cli_serve.serve)
 
 

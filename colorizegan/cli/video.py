@@ -1,0 +1,281 @@
+"""The command `video`: films in, films in colour beside them or elsewhere. A thin shell, as main.py."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+import traceback
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, TypeVar
+
+import typer
+
+from colorizegan.cli.console import Summary, Voice, counts, put, say
+from colorizegan.cli.options import FAILED, Debug, Json, Model, Quiet
+from colorizegan.errors import ColorizeGANError, InputError, UsageError
+from colorizegan.progress import progress_bar
+
+if TYPE_CHECKING:
+    from colorizegan.batch.ledger import Ledger
+    from colorizegan.batch.plan import Job, Plan
+    from colorizegan.colorizer import Colorizer
+    from colorizegan.video.colorize_video import Progress
+    from colorizegan.video.options import FilmOptions
+
+NOTHING = 3  # the status where there was no film
+T = TypeVar("T")
+
+# Optional[...] and not X | None: Typer reads these at run time.
+# ruff: noqa: UP045
+Emulsion = Literal["auto", "panchromatic", "orthochromatic", "blue"]
+Codec = Literal["h264", "hevc", "vp9", "av1", "ffv1", "prores"]
+
+
+def video(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="IN...", help="Films, folders, quoted patterns, or pictures as frames/%05d.png."),
+    ],
+    output: Annotated[
+        Optional[str],
+        typer.Option("--output", "-o", metavar="OUT", help="A folder; for one film also a file, or out/%05d.png."),
+    ] = None,
+    codec: Annotated[Optional[Codec], typer.Option(help="Of the picture. [default: h264, in WebM vp9 or av1]")] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of the picture; 100 loses nothing.")] = 80,
+    saturation: Annotated[float, typer.Option(min=0, max=4, help="Strength of the colours; 0 is gray.")] = 1.0,
+    size: Annotated[
+        Optional[int],
+        typer.Option(min=16, max=4096, help="Shorter side of the network's input, px. [default: the model's own]"),
+    ] = None,
+    temperature: Annotated[
+        Optional[float],
+        typer.Option(min=0.05, max=2, help="Low: the likeliest colours, vivid; high: dull. [default: the model's own]"),
+    ] = None,
+    emulsion: Annotated[Emulsion, typer.Option(help="The film stock.")] = "auto",
+    hint: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--hint",
+            metavar="X,Y,#RRGGBB@TIME",
+            help="The colour of a point of one frame; repeat. Kept beside the film.",
+        ),
+    ] = None,
+    no_hints: Annotated[
+        bool, typer.Option("--no-hints", help="Ignore the hints that are kept beside films (film.mp4.hints.json).")
+    ] = False,
+    tone_down_unsure: Annotated[
+        bool, typer.Option("--tone-down-unsure", help="Less colour where the network is unsure.")
+    ] = False,
+    like: Annotated[
+        Optional[Path], typer.Option(metavar="REF", help="Take over the colours of this photo where the same is seen.")
+    ] = None,
+    start: Annotated[
+        Optional[str], typer.Option(metavar="TIME", help="Begin here: seconds, 1:30 or 1:02:03.5.")
+    ] = None,
+    end: Annotated[Optional[str], typer.Option(metavar="TIME", help="End here.")] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Only write a sheet with one frame of each shot (NAME.preview.jpg).")
+    ] = False,
+    deinterlace: Annotated[
+        bool, typer.Option("--deinterlace", help="Make one whole frame of each interlaced one.")
+    ] = False,
+    rate: Annotated[str, typer.Option(metavar="N[/M]", help="Frames a second of numbered pictures.")] = "24",
+    model: Model = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write results anew that exist.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Colorize films too that are in colour already.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only list what would be written.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Colorize films, without flicker. What was stopped goes on with the same command. Originals are never touched."""
+    voice = Voice(as_json, quiet, debug)
+    plan = plan_films(inputs, output, preview=preview)
+    for problem in plan.problems:
+        say(f"error: {problem}")
+    if not plan.jobs and not plan.problems:
+        say(f"error: {InputError('no films found', path=' '.join(plan.empty)[:300] or None)}")
+        raise typer.Exit(NOTHING)
+    for empty in plan.empty:
+        voice.note(f"{empty}: no films found")
+    if dry_run:
+        for job in plan.jobs:
+            put(
+                json.dumps({"input": str(job.source), "output": str(job.target)})
+                if as_json
+                else f"{job.source} -> {job.target}"
+            )
+        raise typer.Exit(FAILED if plan.problems else 0)
+    from colorizegan.colorizer import Colorizer
+    from colorizegan.steer.look import Look
+    from colorizegan.video.options import FilmOptions, parse_film_hint, parse_rate, parse_time
+
+    if hint and len(plan.jobs) != 1:
+        raise UsageError(f"hints are of one film, not of {len(plan.jobs)}", remedy="name one")
+    options = FilmOptions(
+        look=Look(
+            saturation=saturation, size=size, temperature=temperature, emulsion=emulsion,
+            tone_down_unsure=tone_down_unsure,
+        ),
+        hints=tuple(map(parse_film_hint, hint or [])),
+        codec=codec, quality=quality,
+        start=None if start is None else parse_time(start), end=None if end is None else parse_time(end),
+        deinterlace=deinterlace, rate=parse_rate(rate), force=force, overwrite=overwrite,
+    )  # fmt: skip
+    colorizer = Colorizer(model)
+    if like is not None:
+        options = dataclasses.replace(options, look=dataclasses.replace(options.look, like=colorizer.palette(like)))
+    if run(plan, colorizer, options, voice, preview=preview, use_saved=not no_hints) or plan.problems:
+        raise typer.Exit(FAILED)
+
+
+def plan_films(inputs: list[str], output: str | None, *, preview: bool) -> Plan:
+    """Which film becomes which file."""
+    from colorizegan.batch.plan import Job, Plan, make_plan
+    from colorizegan.video.formats import FILM_SUFFIXES, RESULTS, is_pattern
+
+    numbered = [name for name in inputs if is_pattern(name)]
+    if numbered or (output is not None and is_pattern(output)):
+        if len(inputs) != 1 or (output is None and not preview):
+            raise UsageError("numbered pictures are one input with one output", remedy="give a film or pictures as -o")
+        plan = Plan([Job(Path(inputs[0]), Path(output or inputs[0]))])
+    elif preview and output is not None and len(inputs) == 1 and output.lower().endswith((".jpg", ".jpeg", ".png")):
+        return Plan([Job(Path(inputs[0]), Path(output))])
+    else:
+        plan = make_plan(inputs, output, known=FILM_SUFFIXES, written=RESULTS)
+    if preview:
+        plan.jobs = [Job(job.source, job.target.with_name(preview_name(job.target))) for job in plan.jobs]
+    return plan
+
+
+def preview_name(target: Path) -> str:
+    """The name of a film's sheet beside its result."""
+    return f"{target.stem.removesuffix('.colorized').replace('%', '')}.preview.jpg"
+
+
+def run(plan: Plan, colorizer: Colorizer, options: FilmOptions, voice: Voice, *, preview: bool, use_saved: bool) -> int:
+    """Do the films and say what became of them; how many failed."""
+    from colorizegan.batch.ledger import Ledger
+
+    summary, begin = Summary(), time.perf_counter()
+    ledger = None if plan.home is None or preview else Ledger(plan.home)
+    try:
+        for job in plan.jobs:
+            facts: dict[str, Any] = {"input": str(job.source), "output": str(job.target)}
+            started = time.perf_counter()
+            try:
+                asked = with_saved_hints(job, options) if use_saved else options
+                facts |= (
+                    one_preview(job, colorizer, asked, voice) if preview else one_film(job, colorizer, asked, voice)
+                )
+            except ColorizeGANError as error:
+                error.path = error.path or str(job.source)
+                if voice.debug:
+                    traceback.print_exception(error)
+                say(f"error: {error}")
+                facts |= {"status": "failed", "code": error.code, "message": str(error)}
+            setattr(summary, facts["status"], getattr(summary, facts["status"]) + 1)
+            facts["seconds"] = round(time.perf_counter() - started, 3)
+            note(ledger, job, facts, colorizer, options)
+            if voice.as_json:
+                put(json.dumps(facts))
+    except (KeyboardInterrupt, SystemExit):
+        voice.note(f"stopped: {counts(summary)}; the same command goes on from here")
+        raise
+    finally:
+        if ledger is not None:
+            ledger.close()
+    if voice.as_json:
+        put(json.dumps({"summary": {**vars(summary), "seconds": round(time.perf_counter() - begin, 3)}}))
+    elif len(plan.jobs) > 1:
+        voice.note(f"{counts(summary)} in {time.perf_counter() - begin:.1f} s")
+    return summary.failed
+
+
+def one_film(job: Job, colorizer: Colorizer, options: FilmOptions, voice: Voice) -> dict[str, Any]:
+    """Do one film; what became of it."""
+    from colorizegan.video.colorize_video import colorize_steps
+    from colorizegan.video.options import film_hints_path, write_film_hints
+
+    source = source_of(job)
+    report = followed(colorize_steps(source, job.target, colorizer, options), voice)
+    if report.skipped:
+        voice.note(f"{source}: {report.skipped}")
+        return {"status": "skipped", "message": report.skipped}
+    if not voice.as_json:
+        voice.note(f"{source} -> {job.target}")
+    for remark in report.remarks:
+        voice.note(f"{source}: {remark}")
+    if options.hints and "%" not in source.name:
+        try:
+            write_film_hints(film_hints_path(source), options.hints)
+        except OSError as error:
+            voice.note(f"{film_hints_path(source)}: the hints cannot be kept ({error.strerror})")
+    facts = dataclasses.asdict(report)
+    del facts["skipped"]
+    return {"status": "done", **facts}
+
+
+def one_preview(job: Job, colorizer: Colorizer, options: FilmOptions, voice: Voice) -> dict[str, Any]:
+    """Write the sheet of one film."""
+    from colorizegan.video.preview import preview_steps
+
+    if os.path.lexists(job.target) and not options.overwrite:
+        voice.note(f"{job.target}: done already; --overwrite does it again")
+        return {"status": "skipped"}
+    shots = followed(preview_steps(source_of(job), job.target, colorizer, options), voice)
+    if not voice.as_json:
+        voice.note(f"{job.source} -> {job.target}  ({shots} shots)")
+    return {"status": "done", "shots": shots}
+
+
+def source_of(job: Job) -> Path:
+    assert isinstance(job.source, Path)
+    return job.source
+
+
+def followed(steps: Generator[Progress, None, T], voice: Voice) -> T:
+    """Take all steps, with a bar on a terminal; what they return."""
+    made = 0
+    try:
+        step = next(steps)
+        with progress_bar("", max(step.total, step.frames), shown=not voice.quiet) as tick:
+            while True:
+                made += step.made
+                tick(step.frames, step.frames - made)  # what an earlier run made counts for nothing in the rate
+                step = next(steps)
+    except StopIteration as end:
+        return end.value
+
+
+def with_saved_hints(job: Job, options: FilmOptions) -> FilmOptions:
+    """The options with the hints that are kept beside the film, where none are given."""
+    from colorizegan.video.options import film_hints_path, read_film_hints
+
+    path = film_hints_path(source_of(job))
+    if options.hints or not path.is_file():
+        return options
+    return dataclasses.replace(options, hints=read_film_hints(path))
+
+
+def note(ledger: Ledger | None, job: Job, facts: dict[str, Any], colorizer: Colorizer, options: FilmOptions) -> None:
+    """Write the ledger's line of a film."""
+    from colorizegan.batch.ledger import Entry
+
+    if ledger is None or facts["status"] == "skipped":
+        return
+    source = source_of(job)
+    size, changed = 0, 0
+    if source.is_file():
+        found = source.stat()
+        size, changed = found.st_size, found.st_mtime_ns
+    message = facts.get("message") or "; ".join(facts.get("remarks", ())) or None
+    ledger.add(
+        Entry(
+            ledger.name_of(job.target), facts["status"], str(source.absolute()), size, changed,
+            model=colorizer.network.digest, settings=options.facts(), code=facts.get("code"), message=message,
+        )
+    )  # fmt: skip

@@ -1,0 +1,255 @@
+"""The frames of a film, decoded one after the other, with all that must not change: see `Film`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import av.error
+import numpy as np
+from av.filter import Graph
+from av.stream import Disposition
+
+from colorizegan.errors import DecodeError, InputError, TooLargeError
+from colorizegan.video.formats import is_pattern
+from colorizegan.video.pixels import pixels_of
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+# What may be opened, whatever a file's name says: no playlists, which lead to other files and to the network.
+OPENED = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,mxf,dv,image2,nut,h264,hevc"
+PIXELS = 1 << 26  # of a frame, 8K and a half
+
+
+class Film:
+    """A film file, open for reading. Close it, or use it in a `with`.
+
+    Args:
+        path: a file, or a pattern of pictures such as `frames/%05d.png`.
+        rate: frames a second of pictures; films know their own.
+
+    Raises:
+        InputError: no such file, or none that may be read.
+        DecodeError: not a film: damaged, encrypted, empty, sound only, or of a format that is not read.
+        TooLargeError: frames larger than PIXELS.
+    """
+
+    def __init__(self, path: Path, rate: Fraction = Fraction(24)) -> None:
+        self.path = path
+        self.damaged = 0
+        """Packets that could not be decoded."""
+        self.asked_rate = rate
+        self.open()
+        try:
+            first = next(self.decoded())
+            context = self.stream.codec_context
+            self.width, self.height = first.width, first.height
+            self.pixels = pixels_of(self.stream)
+            self.rate: Fraction = self.stream.guessed_rate or self.stream.average_rate or rate
+            self.interlaced = first.interlaced_frame
+            self.field_order: int = context.field_order if self.interlaced else 1
+            self.display_matrix = display_matrix(first)
+            self.turns = round(first.rotation / 90) % 4
+            """Quarter turns to the left that bring a frame upright."""
+            self.gray_only = len(first.format.components) < 3 and not first.format.is_rgb
+        except BaseException:
+            self.container.close()
+            raise
+
+    def open(self) -> None:
+        """Open the file, from its beginning on."""
+        self.container = open_container(self.path, self.asked_rate)
+        try:
+            self.stream = picture_stream(self.container, self.path)
+            assert self.stream.time_base is not None
+            self.time_base: Fraction = self.stream.time_base
+        except BaseException:
+            self.container.close()
+            raise
+
+    def __enter__(self) -> Film:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.container.close()
+
+    @property
+    def about_frames(self) -> int:
+        """How many frames there are; 0 where the file does not say."""
+        if self.stream.frames:
+            return self.stream.frames
+        if self.stream.duration:
+            return round(self.stream.duration * self.time_base * self.rate)
+        return round(self.container.duration / av.time_base * self.rate) if self.container.duration else 0
+
+    @property
+    def end(self) -> int:
+        """When the last frame ends, in `time_base`; 0 where the file does not say."""
+        return (self.stream.start_time or 0) + self.stream.duration if self.stream.duration else 0
+
+    def frames(self, *, since: int | None = None, deinterlace: bool = False) -> Iterator[VideoFrame]:
+        """The frames in the order that they are shown in, each with its `pts` in `time_base`, which only grows.
+
+        Args:
+            since: pts from which on; None = all.
+            deinterlace: make one whole frame of each interlaced one (bwdif).
+        """
+        self.container.close()
+        self.open()
+        self.damaged = 0
+        # A frame's neighbour before has a say in its other field, so that none may be left out.
+        frames = filtered(deinterlacer(self.stream), self.decoded()) if deinterlace else self.decoded(since)
+        step = max(1, round(1 / (self.rate * self.time_base)))
+        last: int | None = None
+        for frame in frames:
+            # AVI may know only the order, and there are films whose times go back.
+            if frame.pts is None or (last is not None and frame.pts <= last):
+                frame.pts = 0 if last is None else last + (step if frame.pts is None else 1)
+            last = frame.pts
+            if since is None or last >= since:
+                yield frame
+
+    def times(self) -> list[int]:
+        """The pts of all frames in order, without decoding them."""
+        self.container.close()
+        self.open()
+        return sorted(packet.pts for packet in self.container.demux(self.stream) if packet.pts is not None)
+
+    def decoded(self, since: int | None = None) -> Iterator[VideoFrame]:
+        """What the decoder gives, from some frame up to `since` on; packets that it cannot read are counted."""
+        self.stream.thread_type = "AUTO"
+        found = False
+        if since is not None and not is_pattern(self.path.name):
+            self.container.seek(since, stream=self.stream)
+            for frame in self.packets():
+                if not found and (frame.pts is None or frame.pts > since):
+                    break  # it came out too late: from the beginning then
+                found = True
+                yield frame
+            if found:
+                return
+            self.container.close()
+            self.open()
+            self.stream.thread_type = "AUTO"
+        for frame in self.packets():
+            found = True
+            yield frame
+        if not found:
+            raise DecodeError("has no frame that can be decoded", path=self.path)
+
+    def packets(self) -> Iterator[VideoFrame]:
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                if packet.has_sidedata("encryption_info"):
+                    raise DecodeError("is encrypted", path=self.path, remedy="only its owner can open it")
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                self.damaged += 1
+                continue
+            for frame in frames:
+                if (frame.width, frame.height) != (self.stream.width, self.stream.height):
+                    sizes = f"{self.stream.width} x {self.stream.height} to {frame.width} x {frame.height}"
+                    raise DecodeError(f"changes its size from {sizes}", path=self.path, remedy="cut it there")
+                yield frame
+
+
+def open_container(path: Path, rate: Fraction) -> InputContainer:
+    """Open a file of one of OPENED; no other file and no address is ever opened because of it."""
+    options = {"protocol_whitelist": "file", "format_whitelist": OPENED}
+    name = str(path.absolute())
+    if is_pattern(path.name):
+        options |= {"framerate": str(rate), "pattern_type": "sequence", "start_number_range": "100000"}
+        if any(map(is_pattern, path.absolute().parts[:-1])):
+            raise InputError("only the name of the pictures may be a pattern, not that of their folder", path=path)
+    elif not path.is_file():
+        raise InputError("is no regular file" if path.exists() else "no such file", path=path)
+    try:
+        return av.open(
+            f"file:{name}",
+            format="image2" if is_pattern(path.name) else None,
+            options=options,
+            metadata_errors="replace",
+        )
+    except (av.error.PermissionError, PermissionError):
+        raise InputError("may not be read", path=path) from None
+    except (av.error.FileNotFoundError, FileNotFoundError):
+        raise InputError("no such pictures" if is_pattern(path.name) else "no such file", path=path) from None
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        why = "empty" if not is_pattern(path.name) and path.stat().st_size == 0 else said(error)
+        raise DecodeError(f"is no film that can be read ({why})", path=path) from None
+
+
+def picture_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The stream that is the film; covers are none."""
+    for stream in container.streams.video:
+        if Disposition.attached_pic in stream.disposition:
+            continue
+        context: Any = stream.codec_context  # None where FFmpeg has no decoder, whatever the types say
+        if context is None:
+            raise DecodeError("is of a codec that is not read", path=path)
+        if stream.width * stream.height > PIXELS:
+            what = f"has frames of {stream.width} x {stream.height} pixels"
+            raise TooLargeError(what, path=path, remedy=f"at most {PIXELS >> 20} Mpx are taken")
+        if stream.width < 1 or stream.height < 1 or context.pix_fmt is None:
+            raise DecodeError("has no frame that can be decoded", path=path)
+        return stream
+    raise DecodeError("has sound but no pictures" if container.streams.audio else "holds no film", path=path)
+
+
+def display_matrix(frame: VideoFrame) -> list[int] | None:
+    """How a frame is to be turned when it is shown, as FFmpeg keeps it; None where it is not."""
+    every: Any = frame.side_data  # typed as a dictionary, which it is only in part
+    for i in range(len(every)):
+        data = every[i]
+        if data.type.name == "DISPLAYMATRIX":
+            return [int(value) for value in np.frombuffer(bytes(data), np.int32)[:9]]
+    return None
+
+
+def said(error: BaseException) -> str:
+    """What a library says of an error, short."""
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).split("\n")[0][:120]
+
+
+def deinterlacer(stream: VideoStream) -> Graph:
+    """A graph that makes one whole frame of each interlaced one, and leaves others as they are."""
+    graph = Graph()
+    source = graph.add_buffer(template=stream, time_base=stream.time_base)
+    bwdif = graph.add("bwdif", "mode=send_frame:deint=interlaced")
+    graph.link_nodes(source, bwdif, graph.add("buffersink")).configure()
+    return graph
+
+
+def filtered(graph: Graph, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+    """The frames as a graph makes them, with times of the same time base."""
+    time_base = Fraction(1)
+    for frame in chain(frames, (None,)):
+        graph.push(frame)
+        if frame is not None:
+            assert frame.time_base is not None
+            time_base = frame.time_base
+        for made in pulled(graph):
+            if made.pts is not None and made.time_base is not None:  # the filter counts fields
+                made.pts, made.duration = (round(x * made.time_base / time_base) for x in (made.pts, made.duration))
+                made.time_base = time_base
+            yield made
+
+
+def pulled(graph: Graph) -> Iterator[VideoFrame]:
+    """The frames that are ready in a graph."""
+    while True:
+        try:
+            yield graph.vpull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return

@@ -1,0 +1,212 @@
+"""Where painted frames go: into a film, part by part, or into numbered pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+import numpy as np
+
+from colorizegan import __version__
+from colorizegan.errors import ColorizeGANError, OutputError, UsageError
+from colorizegan.files import atomic_file, is_disk_full, remove_leftovers, write_atomic
+from colorizegan.video.chroma import chroma_gray, chroma_planes
+from colorizegan.video.consistency import FrameColors, Shot
+from colorizegan.video.encode import PartWriter, encoder_for, fitted
+from colorizegan.video.formats import CONTAINERS, is_pattern
+from colorizegan.video.frames import Film, said
+from colorizegan.video.guesses import Guesses
+from colorizegan.video.joining import join
+from colorizegan.video.options import FilmOptions
+from colorizegan.video.parts import PartFolder, Start
+from colorizegan.video.pixels import canvas, plane_of, whole_gray
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+SHORTEST, LONGEST = 48, 240  # frames of a part: it ends with a shot, or when it is long
+
+
+class FilmResult:
+    """A film that is written, in parts first; use it in a `with`.
+
+    Args:
+        film: the source.
+        target: the result, with an ending of CONTAINERS.
+        guesses: what paints.
+        options: what is asked.
+        facts: what shapes the result; parts that were made with others are thrown away.
+    """
+
+    def __init__(
+        self, film: Film, target: Path, guesses: Guesses, options: FilmOptions, facts: Mapping[str, str]
+    ) -> None:
+        suffix = target.suffix.lower()
+        self.film, self.target, self.guesses, self.options = film, target, guesses, options
+        self.form = CONTAINERS[suffix][0]
+        self.encoder = encoder_for(suffix, options.codec, options.quality, film.pixels.bits)
+        self.pixels = fitted(film.pixels, self.encoder)
+        self.note = f"colours by ColorizeGAN {__version__}, model {guesses.colorizer.network.digest[:12]}"
+        with as_output_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            remove_leftovers([target])
+            self.folder = PartFolder(target, facts)
+        self.start: Start | None = self.folder.start
+        """Where to go on; None where only the joining is left."""
+        self.frames = self.start.frames if self.start else sum(len(part.times) for part in self.folder.parts)
+        """That are done."""
+        self.part = ExitStack()
+        self.writer: PartWriter | None = None
+        self.first = 0  # frame of the part
+        self.shot: tuple[Shot, int] | None = None  # under way, and the pts of its first frame
+
+    def __enter__(self) -> FilmResult:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if self.writer is not None:
+            stop = error or GeneratorExit()
+            self.part.__exit__(type(stop), stop, None)  # the part that is under way is lost
+
+    def has(self, frame: VideoFrame, colors: FrameColors) -> bool:
+        """Whether a frame is there from an earlier run; each one is asked for, in order."""
+        assert frame.pts is not None
+        if self.shot is None or colors.shot.first != self.shot[0].first:
+            self.shot = colors.shot, frame.pts
+        return colors.number < self.frames
+
+    def add(self, frame: VideoFrame, colors: FrameColors) -> None:
+        """Paint and encode a frame."""
+        with as_output_errors(self.target):
+            if self.writer is not None:
+                count = len(self.writer.times)
+                if count >= LONGEST or (count >= SHORTEST and colors.number == colors.shot.first):
+                    self.end_part(self.shot)
+            if self.writer is None:
+                self.first = colors.number
+                file = self.part.enter_context(self.folder.part(self.first))
+                self.writer = PartWriter(file, self.film, self.pixels, self.encoder, reorder=self.form != "avi")
+            self.writer.add(self.painted(frame, colors))
+            self.frames = colors.number + 1
+
+    def painted(self, frame: VideoFrame, colors: FrameColors) -> VideoFrame:
+        """The frame with its luma as it is, and new chroma."""
+        new, luma = canvas(frame, self.pixels)
+        gray = chroma_gray(luma, self.pixels)
+        rgb = self.guesses.paint(gray, np.ascontiguousarray(np.rot90(colors.ab, -self.film.turns, (1, 2))))
+        for index, plane in enumerate(chroma_planes(gray, rgb, self.pixels, self.film.height), 1):
+            plane_of(new, index)[:] = plane
+        return new
+
+    def end_part(self, following: tuple[Shot, int] | None) -> None:
+        assert self.writer is not None
+        writer, self.writer = self.writer, None
+        writer.close()
+        self.part.close()
+        self.folder.record(self.first, writer.times, writer.delay, following)
+
+    def finish(self) -> list[str]:
+        """Join the parts to the result; returns what the user should know, as clauses."""
+        with as_output_errors(self.target):
+            if self.writer is not None:
+                self.end_part(None)
+            if not self.folder.parts:
+                raise OutputError("there is no frame between the start and the end", path=self.film.path)
+            with atomic_file(self.target) as file:
+                losses = join(
+                    file, self.form, self.film, self.folder.parts, self.encoder, self.note,
+                    start=self.options.start, end=self.options.end,
+                )  # fmt: skip
+            self.folder.remove()
+        if self.pixels.name != self.film.pixels.name:
+            losses.append(f"is written as {self.pixels.name}, since {self.encoder.name} has no {self.film.pixels.name}")
+        return losses
+
+
+class PictureResult:
+    """Numbered PNG files that are written, each whole or not at all; use it in a `with`.
+
+    Args: as for FilmResult, the target a pattern such as `out/%05d.png`.
+    """
+
+    start: Start | None = Start()  # the colours are found anew from the beginning; pictures that are there stay
+
+    def __init__(
+        self, film: Film, target: Path, guesses: Guesses, options: FilmOptions, facts: Mapping[str, str]
+    ) -> None:
+        if target.suffix.lower() != ".png":
+            raise UsageError(f"no numbered pictures end with {target.suffix!r}", remedy="use .png")
+        if target.absolute() == film.path.absolute():
+            raise OutputError("are the pictures themselves", path=target, remedy="name another output")
+        self.film, self.target, self.guesses = film, target, guesses
+        self.from_number = first_number(film.path) if is_pattern(film.path.name) else 1
+        self.frames = 0
+        # What was made with other facts is made anew.
+        record = target.with_name(f".colorizegan-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]}.json")
+        wanted = json.dumps(dict(facts), sort_keys=True).encode()
+        with as_output_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.anew = options.overwrite or not (record.is_file() and record.read_bytes() == wanted)
+            write_atomic(record, wanted)
+
+    def __enter__(self) -> PictureResult:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def path(self, number: int) -> Path:
+        """The picture of frame `number`."""
+        return self.target.with_name(self.target.name % (self.from_number + number))
+
+    def has(self, frame: VideoFrame, colors: FrameColors) -> bool:
+        """Whether a frame is there from an earlier run."""
+        self.frames = colors.number + 1
+        return not self.anew and self.path(colors.number).is_file()
+
+    def add(self, frame: VideoFrame, colors: FrameColors) -> None:
+        """Paint and write a frame, 16 bit where the film has more than 8."""
+        gray = np.ascontiguousarray(np.rot90(whole_gray(frame, self.film.pixels), self.film.turns))
+        rgb = self.guesses.paint(gray, colors.ab)
+        context = av.CodecContext.create("png", "w")
+        context.width, context.height, context.time_base = rgb.shape[1], rgb.shape[0], Fraction(1)
+        context.pix_fmt = "rgb24" if rgb.dtype == np.uint8 else "rgb48be"
+        picture = av.VideoFrame.from_ndarray(rgb, "rgb24" if rgb.dtype == np.uint8 else "rgb48le")
+        packets = context.encode(picture.reformat(format=context.pix_fmt)) + context.encode(None)
+        with as_output_errors(self.target):
+            write_atomic(self.path(colors.number), b"".join(map(bytes, packets)))
+
+    def finish(self) -> list[str]:
+        """What the user should know, as clauses."""
+        return []
+
+
+def first_number(pattern: Path) -> int:
+    """The number of the first picture of a pattern that is there."""
+    before, after = re.split(r"%0?\d*d", pattern.name)
+    known = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
+    return min(int(match[1]) for path in pattern.parent.iterdir() if (match := known.fullmatch(path.name)))
+
+
+@contextmanager
+def as_output_errors(target: Path) -> Iterator[None]:
+    """What goes wrong with writing, as one of our errors."""
+    try:
+        yield
+    except ColorizeGANError:
+        raise
+    except (OSError, av.error.FFmpegError, ValueError) as error:
+        if is_disk_full(error):
+            what = OutputError("the disk is full", path=target, remedy="make room; the same command goes on")
+        else:
+            what = OutputError(f"cannot be written ({said(error)})", path=target)
+        raise what from error

@@ -1,0 +1,131 @@
+"""The command `video` as users meet it: names of results, statuses, what is said where."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from films import FFmpeg
+from PIL import Image
+from typer.testing import CliRunner
+
+from colorizegan.cli.main import app
+
+MOVING = ("-f", "lavfi", "-i", "testsrc2=s=96x64:r=12:d=1", "-vf", "format=gray,format=yuv420p", "-c:v", "libx264")
+
+
+class Outcome:
+    def __init__(self, result: Any) -> None:
+        self.status, self.err = result.exit_code, result.stderr.splitlines()
+        self.json = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
+        self.out = result.stdout.splitlines()
+
+
+@pytest.fixture
+def video(tiny_bundle: Path) -> Any:
+    def call(*args: str | Path, model: bool = True) -> Outcome:
+        given = ["video", *map(str, args), *(["--model", str(tiny_bundle)] if model else [])]
+        result = CliRunner().invoke(app, given)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Outcome(result)
+
+    return call
+
+
+def test_a_film_gets_its_result_beside_it_and_once(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    source = ffmpeg.make(tmp_path / "a.mp4", *MOVING)
+    first = video(source)
+    assert first.status == 0
+    assert first.err == [f"{source} -> {tmp_path / 'a.colorized.mp4'}"]
+    again = video(source)
+    assert again.status == 0
+    assert "done already" in again.err[0]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.colorized.mp4", "a.mp4"]
+
+
+def test_a_folder_with_a_bad_film(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    album = tmp_path / "films"
+    (album / "deep").mkdir(parents=True)
+    ffmpeg.make(album / "deep" / "a.mkv", *MOVING)
+    ffmpeg.make(album / "b.mpg", *MOVING[:-1], "mpeg1video", "-r", "25")
+    (album / "bad.mp4").write_bytes(b"no film")
+    (album / "photo.jpg").write_bytes(b"no film either")
+    out = video(album, "-o", tmp_path / "out", "--json")
+    assert out.status == 1
+    assert [line["status"] for line in out.json[:-1]] == ["failed", "done", "done"] or sorted(
+        line["status"] for line in out.json[:-1]
+    ) == ["done", "done", "failed"]
+    assert out.json[-1]["summary"] | {"seconds": 0} == {"done": 2, "skipped": 0, "failed": 1, "seconds": 0}
+    assert [line for line in out.err if "bad.mp4" in line and "E_DECODE" in line]
+    assert (tmp_path / "out" / "deep" / "a.mkv").is_file()
+    assert (tmp_path / "out" / "b.mkv").is_file()
+    lines = [json.loads(line) for line in (tmp_path / "out" / "colorizegan.jsonl").read_text().splitlines()]
+    assert {line["status"] for line in lines} == {"done", "failed"}
+
+
+def test_hints_are_kept_beside_the_film_and_found_again(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    source = ffmpeg.make(tmp_path / "a.mp4", *MOVING)
+    kept = tmp_path / "a.mp4.hints.json"
+    assert (
+        video(source, "--hint", "40,30,#3a6ea5@00:00.5", "-o", tmp_path / "hinted.mkv", "--codec", "ffv1").status == 0
+    )
+    assert json.loads(kept.read_text()) == {
+        "schema": 1, "hints": [{"x": 40, "y": 30, "color": "#3a6ea5", "time": 0.5}],
+    }  # fmt: skip
+    assert video(source, "-o", tmp_path / "found.mkv", "--codec", "ffv1").status == 0
+    assert video(source, "-o", tmp_path / "plain.mkv", "--codec", "ffv1", "--no-hints").status == 0
+    hinted, found, plain = ((tmp_path / f"{name}.mkv").read_bytes() for name in ("hinted", "found", "plain"))
+    assert hinted == found
+    assert hinted != plain
+    kept.write_text('{"schema": 1, "hints": [{"x": 1}]}')
+    broken = video(source, "-o", tmp_path / "broken.mkv")
+    assert broken.status == 1
+    assert "hint 1" in broken.err[0]
+
+
+def test_a_preview_shows_every_shot(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    source = ffmpeg.make(
+        tmp_path / "two.mp4", "-f", "lavfi", "-i", "testsrc2=s=96x64:r=12:d=1", "-f", "lavfi", "-i",
+        "mandelbrot=s=96x64:r=12", "-filter_complex",
+        "[1:v]trim=duration=1[m];[0:v][m]concat=n=2,format=gray,format=yuv420p", "-c:v", "libx264",
+    )  # fmt: skip
+    out = video(source, "--preview", "--json")
+    assert out.status == 0
+    assert out.json[0]["shots"] == 2
+    with Image.open(tmp_path / "two.preview.jpg") as sheet:
+        assert sheet.size == (640, 213)
+    assert not (tmp_path / "two.colorized.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--hint", "40,30,#3a6ea5"), ("--start", "soon"), ("--start", "9", "--end", "3"), ("--rate", "0x"),
+        ("--codec", "mpeg1"), ("--quality", "0"), ("-o", "film.xyz/"),
+    ],
+)  # fmt: skip
+def test_wrong_options_are_one_line(video: Any, ffmpeg: FFmpeg, tmp_path: Path, wrong: tuple[str, ...]) -> None:
+    source = ffmpeg.make(tmp_path / "a.mp4", *MOVING)
+    if wrong[0] == "-o":
+        wrong = ("-o", str(tmp_path / "film.mpg"))  # a format that is read only
+    out = video(source, *wrong)
+    assert out.status == 2
+    assert len(out.err) == 1
+    assert out.err[0].startswith("error: ")
+
+
+def test_nothing_to_do_has_a_status_of_its_own(video: Any, tmp_path: Path) -> None:
+    assert video(tmp_path).status == 3
+    out = video(tmp_path / "none.mp4")
+    assert out.status == 1
+    assert "no such file" in out.err[0]
+
+
+def test_a_dry_run_only_lists(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    source = ffmpeg.make(tmp_path / "a.mpg", *MOVING[:-1], "mpeg1video", "-r", "25")
+    out = video(source, "-n", model=False)
+    assert out.out == [f"{source} -> {tmp_path / 'a.colorized.mkv'}"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mpg"]

@@ -1,0 +1,334 @@
+"""A film in, a film out: everything but the picture's colours stays, a stop costs nothing that was finished."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from films import FFmpeg
+
+import colorizegan
+from colorizegan.colorizer import Colorizer
+from colorizegan.errors import OutputError, UsageError
+from colorizegan.steer.hints import Hint
+from colorizegan.steer.look import Look
+from colorizegan.video.colorize_video import colorize_steps, colorize_video
+from colorizegan.video.options import FilmHint, FilmOptions
+
+GRAY = "format=gray,format=yuv420p"
+MOVING = ("-f", "lavfi", "-i", "testsrc2=s=192x96:r=12:d=2")
+SOUND = ("-f", "lavfi", "-i", "sine=f=440:d=2", "-f", "lavfi", "-i", "sine=f=880:d=2")
+PAL = "setparams=color_primaries=smpte170m:color_trc=smpte170m:colorspace=smpte170m,setsar=16/15"
+ODD = f"{GRAY},crop=191:95:0:0:exact=1"
+H264 = ("-c:v", "libx264", "-preset", "veryfast")
+
+# What must be the same, by ffprobe: all but codec, pixel format, sizes in bytes and the encoder's own words.
+STREAM = (
+    "stream=index,codec_type,width,height,sample_aspect_ratio,display_aspect_ratio,color_range,color_space,"
+    "color_transfer,color_primaries,field_order,r_frame_rate,avg_frame_rate,time_base,start_pts,duration_ts,nb_frames:"
+    "stream_disposition:stream_tags=language,title,handler_name:stream_side_data=rotation:format=start_time,nb_streams:"
+    "format_tags=title,artist:chapter"
+)
+
+
+@pytest.fixture(scope="module")
+def colorizer(tiny_bundle: Path) -> Colorizer:
+    return Colorizer(tiny_bundle, threads=1)
+
+
+def facts(ffmpeg: FFmpeg, path: Path) -> dict[str, Any]:
+    return ffmpeg.ask(path, "-show_entries", STREAM)
+
+
+def copied_packets(path: Path, ffmpeg: FFmpeg) -> dict[int, str]:
+    """A digest of the bytes and times of each stream that is no picture."""
+    found = ffmpeg.ask(path, "-show_packets", "-show_data_hash", "sha256")["packets"]
+    digests: dict[int, Any] = {}
+    for packet in found:
+        if packet["codec_type"] != "video":
+            digest = digests.setdefault(packet["stream_index"], hashlib.sha256())
+            digest.update(repr([packet.get(key) for key in ("pts", "duration", "data_hash")]).encode())
+    return {index: digest.hexdigest() for index, digest in digests.items()}
+
+
+def make(ffmpeg: FFmpeg, folder: Path, kind: str) -> Path:
+    """One of the kinds of films that there are."""
+    subtitles, chapters = folder / "s.srt", folder / "c.txt"
+    subtitles.write_text("1\n00:00:00,200 --> 00:00:01,000\nGood evening.\n")
+    chapters.write_text(
+        ";FFMETADATA1\ntitle=A film\nartist=Nobody\n"
+        "[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1000\ntitle=One\n"
+        "[CHAPTER]\nTIMEBASE=1/1000\nSTART=1000\nEND=2000\ntitle=Two\n"
+    )
+    form = ("-vf", GRAY)
+    vary = ("-vf", f"{GRAY},select='not(mod(n,3))+not(mod(n,5))'", "-fps_mode", "vfr")
+    narrow = (
+        "-vf",
+        "format=gray,format=yuv420p10le,setparams=color_primaries=bt2020:color_trc=bt2020-10:colorspace=bt2020nc",
+    )
+    all_made: dict[str, tuple[str, ...]] = {
+        "vary.mp4": (*MOVING, *SOUND[:4], *vary, *H264, "-c:a", "aac"),
+        "ntsc.mkv": ("-f", "lavfi", "-i", "testsrc2=s=192x96:r=30000/1001:d=1", *form, *H264),
+        "ten.mp4": (*MOVING, *narrow, *H264),
+        "full.mp4": (*MOVING, "-vf", "format=gray,scale=out_range=full,format=yuv420p", "-color_range", "pc", *H264),
+        "bt601.mov": (*MOVING, "-vf", f"{GRAY},{PAL}", *H264),
+        "sounds.mkv": (
+            *MOVING, *SOUND, "-map", "0", "-map", "1", "-map", "2", *form, *H264, "-c:a:0", "aac", "-c:a:1", "flac",
+            "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=fra", "-disposition:a:1", "comment",
+        ),
+        "words.mp4": (
+            *MOVING, *SOUND[:4], "-i", str(subtitles), "-i", str(chapters), "-map", "0", "-map", "1", "-map", "2",
+            "-map_metadata", "3", *form, *H264, "-c:a", "aac", "-c:s", "mov_text", "-metadata:s:s:0", "language=deu",
+        ),
+        "words.mkv": (
+            *MOVING, "-i", str(subtitles), "-i", str(chapters), "-map", "0", "-map", "1", "-map_metadata", "2", *form,
+            *H264, "-c:s", "srt", "-attach", str(subtitles), "-metadata:s:t:0", "mimetype=text/plain",
+        ),
+        "odd.mkv": ("-f", "lavfi", "-i", "testsrc2=s=192x96:r=12:d=1", "-vf", ODD, "-c:v", "ffv1"),
+        "fields.mp4": (
+            "-f", "lavfi", "-i", "testsrc2=s=192x96:r=24:d=2", "-vf", f"{GRAY},interlace", *H264, "-flags",
+            "+ilme+ildct",
+        ),
+        "stream.ts": (*MOVING, *SOUND[:4], *form, *H264, "-c:a", "mp2"),
+        "web.webm": (*MOVING, *SOUND[:4], *form, "-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus"),
+        "old.avi": (*MOVING, *SOUND[:4], *form, "-c:v", "mpeg4", "-c:a", "pcm_s16le"),
+    }  # fmt: skip
+    if kind == "turned.mp4":
+        straight = ffmpeg.make(folder / "straight.mp4", *MOVING, *form, *H264)
+        return ffmpeg.make(folder / kind, "-i", str(straight), "-c", "copy", "-metadata:s:v", "rotate=90")
+    return ffmpeg.make(folder / kind, *all_made[kind])
+
+
+KINDS = [
+    "vary.mp4", "ntsc.mkv", "turned.mp4", "ten.mp4", "full.mp4", "bt601.mov", "sounds.mkv", "words.mp4", "words.mkv",
+    "odd.mkv", "fields.mp4", "stream.ts", "web.webm", "old.avi",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_everything_but_the_picture_stays(ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer, kind: str) -> None:
+    source = make(ffmpeg, tmp_path, kind)
+    before = source.read_bytes()
+    target = tmp_path / "out" / kind
+    report = colorize_video(source, target, colorizer=colorizer)
+    assert source.read_bytes() == before
+    assert [path.name for path in target.parent.iterdir()] == [kind]
+    assert ffmpeg.times(target) == ffmpeg.times(source)
+    assert report.frames == len(ffmpeg.times(source))
+    wanted, found = facts(ffmpeg, source), facts(ffmpeg, target)
+    for table in (wanted, found):
+        for stream in table["streams"]:
+            if kind == "old.avi":  # MPEG-4 in AVI does not say that it is progressive
+                stream.pop("field_order", None)
+    if kind == "vary.mp4":  # an edit list counts milliseconds, and the mean rate follows from the duration
+        durations = [table["streams"][0].pop("duration_ts") / 12288 for table in (wanted, found)]
+        rates = [Fraction(table["streams"][0].pop("avg_frame_rate")) for table in (wanted, found)]
+        assert durations[0] == pytest.approx(durations[1], abs=0.001)
+        assert float(rates[0]) == pytest.approx(float(rates[1]), rel=0.05)
+    assert found == wanted
+    assert copied_packets(target, ffmpeg) == copied_packets(source, ffmpeg)
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "codec"),
+    [
+        ("a.mp4", "yuv420p", "h264"), ("a.mkv", "yuv420p", "ffv1"), ("a.mp4", "yuv420p", "hevc"),
+        ("a.webm", "yuv420p", "vp9"), ("a.mkv", "yuv420p10le", "ffv1"), ("a.mp4", "yuv420p10le", "h264"),
+    ],
+)  # fmt: skip
+def test_luma_is_the_source_s_code_by_code(
+    ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer, name: str, form: str, codec: str
+) -> None:
+    source = ffmpeg.make(
+        tmp_path / f"in{Path(name).suffix if name != 'a.webm' else '.mkv'}",
+        *MOVING,
+        "-vf",
+        f"format=gray,format={form}",
+        *H264,
+    )
+    target = tmp_path / "out" / name
+    colorize_video(source, target, colorizer=colorizer, options=FilmOptions(codec=codec, quality=100))
+    for one, other in zip(ffmpeg.decoded(source, form), ffmpeg.decoded(target, form), strict=True):
+        luma = 192 * 96 * (2 if form.endswith("10le") else 1)
+        assert np.array_equal(one[:luma], other[:luma])
+        assert not np.array_equal(one[luma:], other[luma:])
+
+
+def test_a_stopped_film_goes_on_and_becomes_the_same(
+    ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("colorizegan.video.results.LONGEST", 10)  # parts in the middle of a shot
+    monkeypatch.setattr("colorizegan.video.results.SHORTEST", 4)
+    source = long_film(ffmpeg, tmp_path)
+    # x264 itself may give other bytes when it encodes the same small frames again; FFV1 does not.
+    options = FilmOptions(codec="ffv1")
+    whole, target = tmp_path / "whole.mkv", tmp_path / "stopped.mkv"
+    colorize_video(source, whole, colorizer=colorizer, options=options)
+    made: list[int] = []
+    for stop in (3, 17, 29, 44):
+        steps = colorize_steps(source, target, colorizer, options)
+        for progress in steps:
+            if progress.made:
+                made.append(progress.frames)
+            if progress.frames >= stop:
+                break
+        steps.close()
+        assert not target.exists()
+    report = colorize_video(source, target, colorizer=colorizer, options=options)
+    assert report.frames == 60
+    assert len(made) < 3 + 17 + 29 + 44 - 30  # finished parts were not done again
+    assert target.read_bytes() == whole.read_bytes()
+    assert not list(tmp_path.glob(".colorizegan*"))
+
+
+def test_other_options_start_anew(
+    ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("colorizegan.video.results.LONGEST", 10)
+    source, target = long_film(ffmpeg, tmp_path), tmp_path / "out.mp4"
+    steps = colorize_steps(source, target, colorizer, FilmOptions(look=Look(saturation=0.0)))
+    while next(steps).frames < 30:
+        pass
+    steps.close()
+    first = next(colorize_steps(source, target, colorizer, FilmOptions()))
+    assert first.made
+
+
+def long_film(ffmpeg: FFmpeg, folder: Path) -> Path:
+    """60 frames in three shots."""
+    return ffmpeg.make(
+        folder / "long.mp4", "-f", "lavfi", "-i", "testsrc2=s=192x96:r=12:d=2", "-f", "lavfi", "-i",
+        "mandelbrot=s=192x96:r=12", "-f", "lavfi", "-i", "testsrc=s=192x96:r=12:d=1", "-filter_complex",
+        f"[1:v]trim=duration=2[m];[0:v][m][2:v]concat=n=3,{GRAY}", *H264,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_kill_at_any_point_and_go_on(ffmpeg: FFmpeg, tmp_path: Path, tiny_bundle: Path) -> None:
+    source = ffmpeg.make(tmp_path / "k.mp4", "-f", "lavfi", "-i", "testsrc2=s=192x96:r=24:d=30", "-vf", GRAY, *H264)
+    whole, target = tmp_path / "whole.mkv", tmp_path / "killed.mkv"
+    command = [sys.executable, "-m", "colorizegan", "video", str(source), "--model", str(tiny_bundle), "-q"]
+    command += ["--codec", "ffv1", "-o"]
+    subprocess.run([*command, str(whole)], check=True)
+    rng = np.random.default_rng(0)
+    kills = 0
+    for _ in range(6):
+        process = subprocess.Popen([*command, str(target)])
+        time.sleep(rng.uniform(1, 4))
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            kills += 1
+        process.wait()
+    subprocess.run([*command, str(target)], check=True)
+    assert kills
+    assert target.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["k.mp4", "killed.mkv", "whole.mkv"]
+
+
+def test_a_part_of_a_film(ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer) -> None:
+    source = make(ffmpeg, tmp_path, "words.mp4")
+    target = tmp_path / "part.mp4"
+    options = FilmOptions(start=Fraction(1, 2), end=Fraction(3, 2))
+    assert colorize_video(source, target, colorizer=colorizer, options=options).frames == 12
+    times = [float(time) for time in ffmpeg.times(target)]
+    assert times == pytest.approx([i / 12 for i in range(12)], abs=1e-3)
+    sound = ffmpeg.ask(target, "-select_streams", "a", "-show_entries", "packet=pts_time")["packets"]
+    assert 0.9 < float(sound[-1]["pts_time"]) < 1.1
+
+
+def test_pictures_in_and_out_keep_16_bits(ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    ffmpeg.make(folder / "%04d.png", *MOVING, "-vf", "format=gray16be", "-start_number", "7", "-frames:v", "5")
+    report = colorize_video(folder / "%04d.png", tmp_path / "out" / "%04d.png", colorizer=colorizer)
+    assert report.frames == 5
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == [f"{i:04d}.png" for i in range(7, 12)]
+    found = ffmpeg.ask(tmp_path / "out" / "0007.png", "-show_entries", "stream=pix_fmt,width,height")["streams"][0]
+    assert found == {"pix_fmt": "rgb48be", "width": 192, "height": 96}
+    colorize_video(folder / "%04d.png", tmp_path / "film.mkv", colorizer=colorizer)
+    assert len(ffmpeg.times(tmp_path / "film.mkv")) == 5
+
+
+def test_a_film_in_colour_is_left_alone(ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer) -> None:
+    source = ffmpeg.make(tmp_path / "c.mp4", *MOVING, *H264, "-pix_fmt", "yuv420p")
+    report = colorize_video(source, tmp_path / "out.mp4", colorizer=colorizer)
+    assert "in colour already" in report.skipped
+    assert not (tmp_path / "out.mp4").exists()
+    forced = colorize_video(source, tmp_path / "out.mp4", colorizer=colorizer, options=FilmOptions(force=True))
+    assert forced.frames == 24
+    assert any("in colour already" in remark for remark in forced.remarks)
+
+
+def test_a_toned_film_is_not_in_colour(ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer) -> None:
+    toned = "format=gray,format=rgb24,colorchannelmixer=1:0:0:0:0:.9:0:0:0:0:.75,format=yuv420p"
+    source = ffmpeg.make(tmp_path / "t.mp4", *MOVING, "-vf", toned, *H264)
+    assert not colorize_video(source, tmp_path / "out.mp4", colorizer=colorizer).skipped
+
+
+def test_saturation_0_is_gray_and_a_hint_colours(ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer) -> None:
+    source = ffmpeg.make(tmp_path / "g.mp4", *MOVING, "-vf", GRAY, *H264)
+    gray = FilmOptions(look=Look(saturation=0.0), quality=100)
+    colorize_video(source, tmp_path / "gray.mp4", colorizer=colorizer, options=gray)
+    luma = 192 * 96
+    assert all((frame[luma:] == 128).all() for frame in ffmpeg.decoded(tmp_path / "gray.mp4", "yuv420p"))
+    chroma = []
+    for name, color in (("red.mp4", "#d02020"), ("blue.mp4", "#2020d0")):
+        hints = (FilmHint(Hint(96, 48, color), Fraction(1)),)
+        colorize_video(source, tmp_path / name, colorizer=colorizer, options=FilmOptions(hints=hints, quality=100))
+        frame = ffmpeg.decoded(tmp_path / name, "yuv420p")[12]
+        chroma.append([int(frame[luma + i * luma // 4 + 24 * 96 + 48]) for i in (0, 1)])
+    assert chroma[1][0] > chroma[0][0] + 10  # Cb
+    assert chroma[0][1] > chroma[1][1] + 10  # Cr
+    late = (FilmHint(Hint(1, 1, "#d02020"), Fraction(9)),)
+    with pytest.raises(UsageError, match="behind the end"):
+        colorize_video(source, tmp_path / "late.mp4", colorizer=colorizer, options=FilmOptions(hints=late))
+
+
+def test_nothing_is_lost_or_overwritten(ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer) -> None:
+    source = ffmpeg.make(tmp_path / "g.mp4", *MOVING, "-vf", GRAY, *H264)
+    with pytest.raises(OutputError, match="itself"):
+        colorize_video(source, source, colorizer=colorizer, options=FilmOptions(overwrite=True))
+    target = tmp_path / "there.mp4"
+    target.write_bytes(b"mine")
+    assert "done already" in colorize_video(source, target, colorizer=colorizer).skipped
+    assert target.read_bytes() == b"mine"
+    with pytest.raises(UsageError, match="no films end with"):
+        colorize_video(source, tmp_path / "out.xyz", colorizer=colorizer)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError):
+        colorize_video(source, tmp_path / "file" / "out.mp4", colorizer=colorizer)
+
+
+def test_a_full_disk_is_one_line_and_costs_nothing(
+    ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer, tiny_bundle: Path
+) -> None:
+    source = ffmpeg.make(tmp_path / "g.mp4", *MOVING, "-vf", GRAY, *H264)
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000));"
+        "from colorizegan.cli.main import main; sys.argv[1:] = sys.argv[1:]; main()"
+    )
+    target = tmp_path / "out.mp4"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "video", source, "-o", target, "--model", tiny_bundle],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "E_OUTPUT" in done.stderr
+    assert not target.exists()
+    assert not list(tmp_path.rglob("*.part"))
+    assert colorize_video(source, target, colorizer=colorizer).frames == 24
+
+
+def test_the_public_name() -> None:
+    assert colorizegan.colorize_video is colorize_video
