@@ -12,7 +12,16 @@ from PIL import Image
 from colorizegan.data.cache import PhotoCache, fingerprint, open_cache
 from colorizegan.data.layouts import list_photos
 from colorizegan.errors import DataError
-from colorizegan.training.crops import Crops, crop_batches, cut_square, photos_of_sources, read_weights, split_holdout
+from colorizegan.training.config import DataConfig
+from colorizegan.training.crops import (
+    Crops,
+    crop_batches,
+    cut_square,
+    open_photos,
+    photos_of_sources,
+    read_weights,
+    split_holdout,
+)
 
 
 def colourful(seed: int, height: int = 60, width: int = 80) -> Image.Image:
@@ -187,6 +196,16 @@ def test_holdout_is_stable_and_at_most_a_tenth() -> None:
     assert len({keys[i] for i in held} & {more[i] for i in split_holdout(more, 15)[1]}) >= 14
     assert len(split_holdout(keys[:50], 15)[1]) == 5
     assert len(split_holdout(keys[:5], 15)[1]) == 0
+
+
+def test_no_photo_of_a_held_out_source_reaches_a_run(folder: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.tsv"
+    manifest.write_text("key\tsource\none.png\thome\nthree.avif\thome\nb/one.jpg\taway\nb/two.JPEG\taway\n")
+    config = DataConfig(sources=(str(folder),), manifest=str(manifest), holdout_sources=("away",))
+    photos = open_photos(config, tmp_path / "cache", shown=False)
+    keys = photos.store.keys
+    assert {keys[i] for i in photos.training} == {"one.png", "three.avif"}
+    assert {keys[i] for i in photos.held_out} == {"b/one.jpg", "b/two.JPEG"}
 
 
 def test_whole_sources_are_held_out(tmp_path: Path) -> None:
