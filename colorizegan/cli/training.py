@@ -44,7 +44,9 @@ def train(
         ),
     ] = None,
     output: Annotated[Optional[Path], typer.Option("--output", "-o", metavar="RUN", help="The run's folder.")] = None,
-    preset: Annotated[str, typer.Option(help="Settings to start from: default, pix2pix or tiny.")] = "default",
+    preset: Annotated[
+        str, typer.Option(help="Settings to start from: default, pix2pix, gan, zhang16 or tiny.")
+    ] = "default",
     config: Annotated[Optional[Path], typer.Option(metavar="FILE.toml", help="Settings that differ.")] = None,
     changes: Annotated[
         Optional[list[str]], typer.Option("--set", metavar="a.b=c", help="One setting that differs; repeat.")
@@ -85,14 +87,17 @@ def export(
     ] = None,
     chroma: Annotated[float, typer.Option(min=0, max=4, help="Factor on the colours, kept in the bundle.")] = 1.0,
     correction: Annotated[
-        float, typer.Option(min=0, max=1, help="1: faithful but duller colours; 0: vivid ones; kept in the bundle.")
-    ] = 1.0,
+        Optional[float], typer.Option(min=0, max=1, help="1: faithful but duller colours; 0: vivid ones. [default: 1]")
+    ] = None,
     temperature: Annotated[
         Optional[float], typer.Option(min=0.05, max=2, help="T of the colour distribution's mean; less decides more.")
     ] = None,
+    file_mib: Annotated[
+        Optional[int], typer.Option(min=1, metavar="MIB", help="Most MiB of weights in a file. [default: one file]")
+    ] = None,
     debug: Debug = False,
 ) -> None:
-    """Make a model bundle of a training run."""
+    """Make a model bundle of a training run, whatever its recipe."""
     from colorizegan.training.export import export_bundle
 
     with log_lines():
@@ -104,6 +109,7 @@ def export(
             chroma=chroma,
             correction=correction,
             temperature=temperature,
+            file_mib=file_mib,
         )
     say(f"{checkpoint} -> {output}")
 

@@ -1,7 +1,7 @@
 """The model bundle on disk: find it, verify it, read its card. Never a pickle, never code.
 
 A bundle is a folder, or one zip of it, with `card.json` (what the network is, schema 1), `model.onnx` (the graph) and
-`model.safetensors` (the weights, to which the graph refers).
+`model.safetensors` (the weights, to which the graph refers; large ones in several files).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from colorizegan.errors import ModelError
 from colorizegan.files import sha256_of_file
-from colorizegan.model.card import CARD, GRAPH, TENSORS, Card, is_plain_name, parse_card
+from colorizegan.model.card import CARD, GRAPH, Card, is_plain_name, parse_card
 from colorizegan.model.verify import check_model_files
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -42,7 +42,7 @@ class Bundle:
     """The folder or zip that was opened."""
     card: Card
     onnx: Path
-    """model.onnx; model.safetensors lies beside it."""
+    """model.onnx; the weights lie beside it."""
     digest: str
     """SHA-256, hex, over the card and the hashes of the files: names the exact model."""
 
@@ -115,7 +115,7 @@ def read_folder(folder: Path, *, shown: Path) -> Bundle:
             if sha256_of_file(folder / name) != expected:
                 raise ModelError("does not match its SHA-256 in card.json", path=folder / name, remedy=AGAIN)
             digest.update(bytes.fromhex(expected))
-        check_model_files(folder / GRAPH, folder / TENSORS)
+        check_model_files(folder / GRAPH, [folder / name for name in card.weights])
     except ModelError as error:
         raise ModelError(
             error.reason, path=shown / Path(error.path or CARD).name, remedy=error.remedy or AGAIN

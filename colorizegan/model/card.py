@@ -12,7 +12,15 @@ from typing import Any
 
 from colorizegan.errors import ModelError, UsageError
 
-CARD, GRAPH, TENSORS = "card.json", "model.onnx", "model.safetensors"
+CARD, GRAPH = "card.json", "model.onnx"
+WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")  # the last one, or one of several
+
+
+def weight_names(count: int) -> list[str]:
+    """The names of the files that hold the weights of a bundle, where there are so many."""
+    if count == 1:
+        return ["model.safetensors"]
+    return [f"model-{number:05d}-of-{count:05d}.safetensors" for number in range(1, count + 1)]
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,11 @@ class Card:
     """Scores, and under `command` what made them."""
     files: Mapping[str, str]
     """File name -> SHA-256, hex."""
+
+    @property
+    def weights(self) -> list[str]:
+        """Names of the files that hold the weights, in order."""
+        return sorted(name for name in self.files if WEIGHTS.fullmatch(name))
 
     @property
     def has_distribution(self) -> bool:
@@ -107,7 +120,9 @@ def parse_card(raw: bytes, path: Path) -> Card:
     data = entry(entries, "data", list)
     want(all(isinstance(source, dict) for source in data), "`data` is not a list of objects")
     files = entry(entries, "files", dict)
-    want({GRAPH, TENSORS} <= files.keys(), f"`files` does not name {GRAPH} and {TENSORS}")
+    weights = sorted(name for name in files if WEIGHTS.fullmatch(name))
+    whole = GRAPH in files and weights and weights == weight_names(len(weights))
+    want(bool(whole), f"`files` does not name {GRAPH} and model.safetensors, or all its parts")
     for name, sha in files.items():
         want(is_plain_name(name), f"`files` names {name[:100]!r}, which is not a plain file name")
         want(

@@ -1,4 +1,4 @@
-"""What model.onnx and model.safetensors say of themselves, read without running or allocating anything.
+"""What model.onnx and its safetensors files say of themselves, read without running or allocating anything.
 
 ONNX Runtime trusts the graph it is given: where its weights lie, how deep it nests. A bundle may come from anywhere, so
 the few facts that matter are read here first, straight from the safetensors header and the protobuf wire format
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,27 +39,25 @@ FIELDS: dict[str, dict[int, str]] = {
 REFUSED = {"training": "a training graph", "function": "local functions", "subgraph": "control flow"}
 
 
-def check_model_files(graph: Path, weights: Path) -> None:
-    """Refuse a pair of model files that is damaged or that asks for more than a plain network needs.
+def check_model_files(graph: Path, weights: Sequence[Path]) -> None:
+    """Refuse model files that are damaged or that ask for more than a plain network needs.
 
     Args:
-        graph: model.onnx; all weights that it keeps outside itself must lie inside `weights`, in the same folder.
-        weights: model.safetensors.
+        graph: model.onnx; all weights that it keeps outside itself must lie inside one of `weights`, in its folder.
+        weights: the safetensors files.
 
     Raises:
         ModelError: naming the file and the reason.
     """
-    start = check_safetensors(weights)
-    size = weights.stat().st_size
     if graph.stat().st_size > MAX_GRAPH_BYTES:
-        raise ModelError(
-            f"larger than {MAX_GRAPH_BYTES >> 20} MiB: a bundle's weights lie in {weights.name}", path=graph
-        )
+        raise ModelError(f"larger than {MAX_GRAPH_BYTES >> 20} MiB: a bundle's weights lie beside it", path=graph)
+    spans = {file.name: (check_safetensors(file), file.stat().st_size) for file in weights}  # of the tensors' bytes
     for location, offset, length in external_tensors(graph):
-        if location != weights.name:
-            raise ModelError(f"refers to weights in {location!r}: only {weights.name} is read", path=graph)
+        if location not in spans:
+            raise ModelError(f"refers to weights in {location!r}: only {', '.join(spans)} is read", path=graph)
+        start, size = spans[location]
         if offset < start or length < 0 or offset + length > size:
-            raise ModelError(f"refers to bytes {offset}+{length} outside the tensors of {weights.name}", path=graph)
+            raise ModelError(f"refers to bytes {offset}+{length} outside the tensors of {location}", path=graph)
 
 
 def check_safetensors(path: Path) -> int:

@@ -23,6 +23,6 @@ runlog      the run's log, signals, lock
 estimate    what a run would take: operations, memory, time
 finetune      a folder of photos -> a tuned bundle and its report
 tuning_score  what "better" means while it tunes
-export      checkpoint -> model bundle, checked against torch
+export/     a trained network -> a model bundle, checked against torch
 restore     a bundle -> the network that it was made of
 """

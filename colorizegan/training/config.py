@@ -11,7 +11,9 @@ from colorizegan.data.decode import MIN_COLORFULNESS, STORE_SIDE
 from colorizegan.errors import ConfigError
 
 STAGE_KINDS = ("pretrain_generator", "pretrain_discriminator", "adversarial")
-MIN_CROP = 48  # px; the discriminator sees half of it, and gives no patch on less than 24
+MIN_SEEN = 24  # px; the discriminator gives no patch on less
+MIN_CROP = 48  # px
+CELL = {"unet": 2, "pix2pix": 1, "zhang16": 4}  # side of the square of L, px, for which a generator gives one ab
 PIX2PIX_CROP = 256  # px; the published U-Net halves eight times
 
 
@@ -264,13 +266,14 @@ def check(config: Config) -> Config:
             raise ConfigError(f"stages.{i}: images, size and batch must be above 0, crop in (0, 1]")
         if config.accumulate < 1 or stage.batch % config.accumulate:
             raise ConfigError(f"accumulate is {config.accumulate}", remedy=f"it must divide stages.{i}.batch")
-        if config.network.generator == "pix2pix":
-            if stage.size % PIX2PIX_CROP:
-                raise ConfigError(
-                    f"stages.{i}.size is {stage.size}", remedy=f"pix2pix needs a multiple of {PIX2PIX_CROP} px"
-                )
-        elif stage.size < MIN_CROP or stage.size % 2:  # odd: the two half sizes would round apart
-            raise ConfigError(f"stages.{i}.size is {stage.size}", remedy=f"it must be even, and {MIN_CROP} px or more")
+        if config.network.generator == "pix2pix" and stage.size % PIX2PIX_CROP:
+            remedy = f"pix2pix needs a multiple of {PIX2PIX_CROP} px"
+            raise ConfigError(f"stages.{i}.size is {stage.size}", remedy=remedy)
+        cell = CELL.get(config.network.generator, 1)
+        least = MIN_CROP if stage.kind == "pretrain_generator" else max(MIN_CROP, MIN_SEEN * cell)
+        if stage.size < least or stage.size % cell:  # the sizes of answer and target would round apart
+            remedy = f"it must be a multiple of {cell}, and {least} px or more, for {config.network.generator}"
+            raise ConfigError(f"stages.{i}.size is {stage.size}", remedy=remedy)
         if stage.perceptual > 0 and not config.losses.features:
             raise ConfigError(f"stages.{i}.perceptual needs losses.features", remedy="give the weights of its network")
         if config.data.holdout_sources and not config.data.manifest:

@@ -36,7 +36,7 @@ from colorizegan.training.step import (
     seed_of,
     update_average,
 )
-from colorizegan.training.validate import holdout_squares
+from colorizegan.training.validate import holdout_squares, square_side
 
 logger = logging.getLogger("colorizegan.training")
 
@@ -81,7 +81,6 @@ def setup(config: Config, out: Path, cache: Path, resume: bool) -> Run:
     photos = in_turn(fabric, lambda: open_photos(config.data, cache, shown=first))
     if fabric.broadcast(photos.digest) != photos.digest:
         raise DataError("the photos are others here than on the first machine", remedy="give all machines the same")
-    squares = holdout_squares(photos.store, photos.held_out) if len(photos.held_out) else None
     bins = count_bins(photos.store, photos.training)
     counts = (len(photos.training), len(photos.held_out))
     tell("%d photos to train on, %d held out; skipped: %s", *counts, photos.skipped)
@@ -100,6 +99,10 @@ def setup(config: Config, out: Path, cache: Path, resume: bool) -> Run:
     )
     learning = (count_parameters(networks.generator) / 1e6, count_parameters(networks.discriminator) / 1e6)
     tell("generator %.2f M, discriminator %.2f M parameters to learn", *learning)
+
+    # --- held-out photos, at a size that the generator takes ---
+    side = square_side(networks.generator)
+    squares = holdout_squares(photos.store, photos.held_out, side) if len(photos.held_out) else None
 
     # --- where to start; then over to all processes ---
     run = Run(config, out, fabric, photos, squares, objective, networks, RunState(), StopSignals())

@@ -49,7 +49,9 @@ def restore(bundle: Bundle) -> Restored:
         remedy="only bundles that `colorizegan export` made can be tuned",
     )
     try:
-        weights = load_file(bundle.onnx.parent / "model.safetensors")
+        weights: dict[str, Tensor] = {}
+        for name in bundle.card.weights:
+            weights |= load_file(bundle.onnx.parent / name)
     except (OSError, SafetensorError) as error:
         raise ModelError(f"its weights cannot be read ({error})", path=bundle.path) from None
     try:

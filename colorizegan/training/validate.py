@@ -20,8 +20,14 @@ from colorizegan.training.lab import lab_to_rgb
 from colorizegan.training.networks.unet import ColorUNet
 from colorizegan.training.networks.units import ColorOutput, annealed_mean
 
-SIZE = 128  # px, of the held-out squares
+SIZE = 128  # px, of the held-out squares; those of a network that takes multiples of more only are as large as that
 _MAX_ERROR = 150  # Lab units, the end of the AuC's range
+
+
+def square_side(generator: torch.nn.Module) -> int:
+    """Side of the held-out squares of a generator, px: SIZE, rounded up to its multiple (256 for pix2pix)."""
+    multiple = int(getattr(generator, "multiple", 1))
+    return SIZE + -SIZE % multiple
 
 
 def holdout_squares(cache: PhotoCache, indices: NDArray[np.int64], size: int = SIZE, detail: float = 1.0) -> Tensor:

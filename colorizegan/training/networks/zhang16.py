@@ -29,8 +29,9 @@ class Zhang16(nn.Module):
     """
 
     multiple = 8
+    TEMPERATURE = 0.38
 
-    def __init__(self, width: int = 64, temperature: float = 0.38) -> None:
+    def __init__(self, width: int = 64, temperature: float = TEMPERATURE) -> None:
         super().__init__()
         self.temperature = temperature
         blocks: list[nn.Module] = []

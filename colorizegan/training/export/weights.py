@@ -1,0 +1,138 @@
+"""A graph as model.onnx, with its weights in safetensors files beside it as ONNX external data.
+
+So they are stored once, and can be read back for fine-tuning under their names in the network.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from colorizegan import __version__
+from colorizegan.model.card import GRAPH, weight_names
+
+PREFIX = "net."  # of the weights' names in the graph
+KINDS = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT, "I64": TensorProto.INT64}  # of safetensors -> of ONNX
+
+
+def write_graph(graph: nn.Module, folder: Path, multiple: int, file_bytes: int | None = None) -> None:
+    """Write model.onnx and its weights.
+
+    Args:
+        graph: forward(L, hint_ab, hint_mask) -> ab, logits; the network is its `net`.
+        multiple: sides of the input are multiples of this, px.
+        file_bytes: the most bytes of weights in one file (a larger tensor has its own); None = one file.
+    """
+    height, width = 2 * multiple, 3 * multiple  # a side of one multiple would be taken for a constant
+    example = (torch.rand(2, 1, height, width) * 100, *(torch.zeros(2, n, height, width) for n in (2, 1)))
+    batch, rows, columns = torch.export.Dim("N"), torch.export.Dim("h", min=1), torch.export.Dim("w", min=1)
+    size = {0: batch, 2: multiple * rows, 3: multiple * columns}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own internals
+        program = torch.onnx.export(
+            graph,
+            example,
+            dynamo=True,
+            # The optimizer would fold batch norms into convolutions: ONNX Runtime does that on loading, and the
+            # stored weights stay those of the network.
+            optimize=False,
+            dynamic_shapes=(size, size, size),
+            input_names=["L", "hint_ab", "hint_mask"],
+            output_names=["ab", "logits"],
+            verbose=False,
+        )
+    assert program is not None
+    model: onnx.ModelProto = program.model_proto
+    strip_debug(model)
+    store_outside(model, folder, file_bytes)
+
+
+def strip_debug(model: onnx.ModelProto) -> None:
+    """Drop the exporter's notes: they hold paths of this machine and are larger than the graph."""
+    model.producer_name, model.producer_version = "colorizegan", __version__
+    del model.metadata_props[:]
+    graph = model.graph
+    graph.doc_string = ""
+    for item in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        del item.metadata_props[:]
+        item.doc_string = ""
+    del graph.value_info[:]
+
+
+def store_outside(model: onnx.ModelProto, folder: Path, file_bytes: int | None = None) -> None:
+    """Write the graph with its weights in files beside it: matrices as float16, the rest as it is.
+
+    Each float16 weight gets a Cast to float32, which ONNX Runtime computes once, on loading.
+    """
+    kept: list[TensorProto] = []
+    weights: dict[str, Tensor] = {}
+    casts: list[onnx.NodeProto] = []
+    renamed: dict[str, str] = {}
+    for item in model.graph.initializer:
+        array = numpy_helper.to_array(item)
+        if not item.name.startswith(PREFIX):
+            kept.append(item)
+            continue
+        name = item.name[len(PREFIX) :]
+        half = array.dtype == np.float32 and array.ndim > 1
+        # One statistic or bias too small for half precision would shift a whole channel; they are few.
+        weights[name] = torch.from_numpy(array.astype(np.float16) if half else array.copy())
+        if half:
+            renamed[item.name] = f"{item.name}.f32"
+            casts.append(helper.make_node("Cast", [item.name], [renamed[item.name]], to=TensorProto.FLOAT))
+    for node in model.graph.node:
+        for i, used in enumerate(node.input):
+            node.input[i] = renamed.get(used, used)
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+    parts = divided(weights, file_bytes)
+    for file, part in zip(weight_names(len(parts)), parts, strict=True):
+        save_file(part, folder / file, metadata={"format": "pt"})
+        model.graph.initializer.extend(outside(folder / file, *tensor) for tensor in tensors_in(folder / file))
+    onnx.save_model(model, folder / GRAPH)
+    onnx.checker.check_model(folder / GRAPH)
+
+
+def divided(weights: dict[str, Tensor], file_bytes: int | None) -> list[dict[str, Tensor]]:
+    """The weights, in order, in as many parts as needed so that none has more bytes, but for a single larger tensor."""
+    parts: list[dict[str, Tensor]] = [{}]
+    room = float("inf") if file_bytes is None else file_bytes
+    used = 0
+    for name, tensor in weights.items():
+        if parts[-1] and used + tensor.nbytes > room:
+            parts.append({})
+            used = 0
+        parts[-1][name] = tensor
+        used += tensor.nbytes
+    return parts
+
+
+def tensors_in(path: Path) -> list[tuple[str, dict[str, Any], int]]:
+    """Name, header entry and first byte of each tensor of a safetensors file."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    return [(n, e, 8 + length + e["data_offsets"][0]) for n, e in header.items() if n != "__metadata__"]
+
+
+def outside(path: Path, name: str, entry: dict[str, Any], start: int) -> TensorProto:
+    """An initializer that points into a safetensors file."""
+    begin, end = entry["data_offsets"]
+    tensor = TensorProto(name=PREFIX + name, dims=entry["shape"], data_type=KINDS[entry["dtype"]])
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", path.name), ("offset", start), ("length", end - begin)):
+        tensor.external_data.add(key=key, value=str(value))
+    return tensor
