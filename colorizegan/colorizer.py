@@ -19,6 +19,7 @@ from colorizegan.color.merge import merge
 from colorizegan.errors import ColorizeGANError, UsageError
 from colorizegan.model.network import Network, Prediction
 from colorizegan.model.network_input import working_lightness
+from colorizegan.model.predictor import Predictor
 from colorizegan.model.spec import open_network
 from colorizegan.photo.photo import Photo
 from colorizegan.photo.read import read_photo
@@ -66,6 +67,46 @@ class Colorizer:
         colorizer = cls.__new__(cls)
         colorizer.network = network
         return colorizer
+
+    @classmethod
+    def from_pretrained(
+        cls, model: str, *, revision: str | None = None, device: str = "cpu", threads: int | None = None
+    ) -> Colorizer:
+        """A colorizer of a model of the Hugging Face Hub, which is fetched the first time; of any other as `Colorizer`.
+
+        Its SHA-256 is noted then and checked ever after, and no connection is made any more. `colorizegan models get`
+        shows the licence before it fetches. Needs the extra `hub`.
+
+        Args:
+            model: "OWNER/NAME", or "hf:OWNER/NAME[/FILE][@REVISION]"; or what `Colorizer` takes.
+            revision: branch, tag or commit; default the main branch at that time.
+            device, threads: as for `Colorizer`.
+
+        Raises:
+            ModelError: there is no such model, it may not be read, the Hub does not answer, or the files have changed.
+            MissingExtraError: huggingface_hub is not installed.
+        """
+        from colorizegan.model.hub import pretrained
+
+        return cls(pretrained(model, revision), device=device, threads=threads)
+
+    def push_to_hub(self, repository: str, *, private: bool = False) -> str:
+        """Send the bundle of this colorizer to the Hugging Face Hub, its card as README.md; the address of the commit.
+
+        Args:
+            repository: "OWNER/NAME", made where there is none.
+            private: where it is made, only its owner sees it.
+
+        Raises:
+            UsageError: this is no bundle, but another project's file or several models.
+            ModelError: the Hub refuses it, or does not answer.
+            MissingExtraError: huggingface_hub is not installed.
+        """
+        from colorizegan.model.hub import push
+
+        if not isinstance(self.network, Predictor):
+            raise UsageError(f"{self.network.card.name} is no bundle of ColorizeGAN", remedy="only bundles are sent")
+        return push(self.network.bundle, repository, private=private)
 
     @overload
     def colorize(self, x: ImageSource, look: Look = ...) -> Image.Image: ...

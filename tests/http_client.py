@@ -75,7 +75,7 @@ class Client:
 
 
 @contextmanager
-def running(bundle: Path, limits: Any = None, **options: Any) -> Iterator[Client]:
+def running(bundle: Path | str, limits: Any = None, **options: Any) -> Iterator[Client]:
     """A server of a bundle, until the block ends."""
     from colorizegan.colorizer import Colorizer
     from colorizegan.serve.queue import Service

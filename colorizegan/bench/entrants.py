@@ -16,6 +16,7 @@ from colorizegan.color.lab import gray_to_lightness, lab_of, lab_to_rgb
 from colorizegan.colorizer import Colorizer
 from colorizegan.data.photoset import PhotoSet
 from colorizegan.errors import DataError, InputError, UsageError
+from colorizegan.model.foreign import ForeignNetwork
 from colorizegan.model.network import Prediction
 from colorizegan.model.spec import Spec
 from colorizegan.steer.look import Look
@@ -121,7 +122,7 @@ class _Model:
         network = self.colorizer.network
         self.size = None if size is None or foreign else int(size)
         self.facts: dict[str, str | float | int] = {
-            "kind": "onnx" if foreign else "bundle",
+            "kind": "onnx" if isinstance(network, ForeignNetwork) else "bundle",
             "path": spec.path,
             "model": f"{network.card.name} {network.card.version}",
             "sha256": network.digest,

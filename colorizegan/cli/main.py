@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 from colorizegan import __version__
 from colorizegan.cli import colorize as cli_colorize
 from colorizegan.cli import evaluate as cli_evaluate
+from colorizegan.cli import models as cli_models
 from colorizegan.cli import serve as cli_serve
 from colorizegan.cli import training as cli_training
 from colorizegan.cli import video as cli_video
@@ -103,27 +104,7 @@ app.command()(cli_video.video)
 app.command()(cli_serve.serve)
 
 
-@app.command()
-def models(as_json: Json = False, debug: Debug = False) -> None:
-    """List the models in this installation."""
-    from colorizegan.model.bundle import list_bundles, open_bundle
-
-    bundles = [(name, open_bundle(name)) for name in list_bundles()]
-    for name, bundle in bundles:
-        card = bundle.card
-        if as_json:
-            text = json.loads((bundle.onnx.parent / "card.json").read_text("utf-8"))
-            put(json.dumps({"bundle": name, "path": str(bundle.path), "digest": bundle.digest, "card": text}))
-            continue
-        put(f"{name}  {card.name} {card.version} of {card.created}, {card.licence}")
-        put(f"  {card.network.generator}, {card.network.parameters / 1e6:.1f} M parameters, {card.working_size} px")
-        sources = ", ".join(f"{source.get('name')} ({source.get('count')})" for source in card.data)
-        put(f"  trained on {sources or 'nothing that the card names'}")
-        scores = [f"{key} {value:g}" for key, value in card.metrics.items() if isinstance(value, int | float)]
-        put(f"  scores: {', '.join(scores[:8]) or 'none'}")
-        put(f"  sha256 {bundle.digest}")
-    if not bundles:
-        say("no models in this installation; name a bundle with --model")
+app.add_typer(cli_models.models, name="models")
 
 
 @app.command()

@@ -96,10 +96,7 @@ class Facts:
 
 def facts_of(path: Path, options: Mapping[str, Any]) -> Facts:
     """The facts of a file: those of its name, then those of the TOML beside it, then `options`."""
-    facts = Facts(path.stem)
-    for entries in read_toml(KNOWN).values():
-        if any(word in path.stem.lower() for word in entries["names"]):
-            facts = facts.with_entries({k: v for k, v in entries.items() if k != "names"}, KNOWN.name)
+    facts = Facts(path.stem).with_entries(known_entries(path.stem), KNOWN.name)
     beside = path.with_name(f"{path.name}.toml")
     if beside.is_file():
         try:
@@ -107,6 +104,15 @@ def facts_of(path: Path, options: Mapping[str, Any]) -> Facts:
         except UsageError as error:
             raise ModelError(error.reason, path=beside, remedy=error.remedy) from None
     return facts.with_entries(options, path.name)
+
+
+def known_entries(name: str) -> dict[str, Any]:
+    """What known.toml says of a colorizer whose name holds one of its words; nothing where none does."""
+    found: dict[str, Any] = {}
+    for entries in read_toml(KNOWN).values():
+        if any(word in name.lower() for word in entries["names"]):
+            found |= {key: value for key, value in entries.items() if key != "names"}
+    return found
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -142,14 +142,18 @@ def open_foreign(
     path: Path,
     options: Mapping[str, Any],
     *,
+    known: Mapping[str, Any] | None = None,
     threads: int | None = None,
     device: str = "cpu",
     shrink_arena: bool = False,
 ) -> ForeignNetwork:
-    """A colorizer of another project by its file and what is said of it: `layout`, `size` and others of `Facts`."""
+    """A colorizer of another project by its file and what is said of it: `layout`, `size` and others of `Facts`.
+
+    known: what was noted of it earlier, over what its name says and below `options`.
+    """
     if not path.is_file():
         raise InputError("no such ONNX file", path=path)
-    facts = facts_of(path, options)
+    facts = facts_of(path, {**(known or {}), **options})
     network = ForeignNetwork(path, facts, threads=threads, device=device, shrink_arena=shrink_arena)
     size = network.card.working_size
     if "size" in options and facts.size != size:
@@ -192,15 +196,23 @@ def wrong_output(path: Path, layout: Layout, shape: Sequence[Any]) -> ModelError
 
 
 def data_files(path: Path) -> list[Path]:
-    """The files beside an ONNX file in which it keeps weights, sorted; ModelError where it names others."""
+    """The files beside an ONNX file in which it keeps weights, sorted; ModelError where one is missing."""
+    files = [path.with_name(name) for name in outside_files(path)]
+    for file in files:
+        if not file.is_file():
+            what = f"keeps weights in {file.name}, which is missing"
+            raise ModelError(what, path=path, remedy="put it beside this file")
+    return files
+
+
+def outside_files(path: Path) -> list[str]:
+    """Names of the files in which an ONNX file says that it keeps weights, sorted; ModelError for other folders."""
     entries = external_entries(path, max_fields=MAX_FIELDS, any_graph=True)
-    names = {entry.get("location", "") for entry in entries}
+    names = sorted({entry.get("location", "") for entry in entries})
     for name in names:
         if not is_plain_name(name):
             raise ModelError(f"refers to weights in {name[:100]!r}, outside its folder", path=path)
-        if not path.with_name(name).is_file():
-            raise ModelError(f"keeps weights in {name}, which is missing", path=path, remedy="put it beside this file")
-    return [path.with_name(name) for name in sorted(names)]
+    return names
 
 
 def digest_of(files: Mapping[str, str]) -> str:

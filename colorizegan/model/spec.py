@@ -1,6 +1,6 @@
 """What `--model` and `Colorizer(model)` take, and the network that it means.
 
-default                      a model of this installation, or one that `models add` and `models get` keep
+default                      a model of this installation, or one that `models add` and `models get` keep by name
 FOLDER, FILE.zip             a model bundle
 FILE.onnx?layout=lab&size=256  a colorizer of another project; options where its name and shapes do not tell
 default+ddcolor, default:1+ddcolor:2   the mean of several, the latter with weights
@@ -9,10 +9,13 @@ default+ddcolor, default:1+ddcolor:2   the mean of several, the latter with weig
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from urllib.parse import parse_qsl
+
+import numpy as np
 
 from colorizegan.errors import UsageError
 from colorizegan.model.bundle import list_bundles, open_bundle
@@ -20,6 +23,7 @@ from colorizegan.model.foreign import open_foreign
 from colorizegan.model.joined import JoinedNetwork
 from colorizegan.model.network import Network
 from colorizegan.model.predictor import Predictor
+from colorizegan.model.store import facts_of_entry, find_entry
 
 MOST = 8  # networks joined
 WEIGHT = re.compile(r"(.+):(\d+(?:\.\d+)?)")
@@ -69,11 +73,50 @@ def open_network(
         networks = [open_network(part, threads=threads, device=device, shrink_arena=shrink_arena) for part, _ in pairs]
         return JoinedNetwork(networks, [weight for _, weight in pairs])
     spec = Spec.parse(model) if isinstance(model, str) and not is_there(model) else Spec(str(model or ""))
+    entry = find_entry(spec.path) if isinstance(model, str) and spec.path not in list_bundles() else None
+    if entry is not None:
+        entry.check()
+        if entry.is_foreign:
+            known = facts_of_entry(entry)
+            return open_foreign(
+                entry.path, spec.options, known=known, threads=threads, device=device, shrink_arena=shrink_arena
+            )
+        model = entry.path if not spec.options else model
+    elif spec.path.startswith("hf:") and isinstance(model, str):
+        what = f"{spec.path} is not here yet, and nothing is fetched by itself"
+        raise UsageError(what, remedy=f"run `colorizegan models get {spec.path}`")
     if Path(spec.path).suffix.lower() == ".onnx" and spec.path not in list_bundles():
         return open_foreign(Path(spec.path), spec.options, threads=threads, device=device, shrink_arena=shrink_arena)
     if spec.options:
         raise UsageError(f"{spec.path} takes no options", remedy="they are for ONNX files of other projects")
     return Predictor(open_bundle(model), threads=threads, device=device, shrink_arena=shrink_arena)
+
+
+def try_model(model: str | PathLike[str], facts: Mapping[str, str | int] | None = None) -> None:
+    """Run a model on one made-up picture, so that what is wrong with it is told at once.
+
+    Args:
+        facts: what is said of the layout, size and so on of an ONNX file.
+
+    Raises:
+        ModelError, UsageError: as for `open_network` and `Network.predict_batch`.
+    """
+    if facts or Path(model).suffix.lower() == ".onnx":
+        network: Network = open_foreign(Path(model), facts or {})
+    else:
+        network = open_network(model)
+    side = network.card.working_size
+    y, x = np.mgrid[0:side, 0 : side + 32]
+    network.predict((50 + 50 * np.sin(x / 17) * np.cos(y / 23)).astype(np.float32))
+
+
+def stored_bundle(model: str | PathLike[str] | None) -> str | PathLike[str] | None:
+    """What `open_bundle` takes for a model that may be named as in the store."""
+    entry = find_entry(model) if isinstance(model, str) and model not in list_bundles() else None
+    if entry is None:
+        return model
+    entry.check()
+    return entry.path
 
 
 def is_there(text: str) -> bool:

@@ -32,6 +32,7 @@ from colorizegan.data.layouts import SUFFIXES, PhotoFile, list_photos, split_sou
 from colorizegan.errors import DataError, OutputError, UsageError
 from colorizegan.machine import cpu_threads
 from colorizegan.model.bundle import open_bundle
+from colorizegan.model.spec import stored_bundle
 from colorizegan.progress import progress_bar
 from colorizegan.training.augment import make_batch
 from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
@@ -92,7 +93,7 @@ def finetune(
     Args:
         sources: folders and shards of colour photos, as `train` takes them; at least 50 usable photos.
         out: the new bundle's folder; it must not exist, or be empty.
-        model: the bundle to start from, as `open_bundle` takes it; None = the default one.
+        model: the bundle to start from, by path or name; None = the default one.
         minutes: of training, at most; decoding before it and the report after it come on top.
         report: the report's folder; default: beside the bundle, `<out>-report`.
         lr: the largest learning rate: it rises for a tenth of the minutes, and falls to nothing along half a cosine.
@@ -109,7 +110,7 @@ def finetune(
             raise OutputError("exists already", path=folder, remedy="choose another folder")
     if not 0 < minutes < 1e6:
         raise UsageError(f"{minutes:g} minutes is no time to train for", remedy="give a number above 0")
-    bundle = open_bundle(model)
+    bundle = open_bundle(stored_bundle(model))
     base = restore(bundle)
     out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))

@@ -1,0 +1,198 @@
+"""The commands `models`, `models add`, `models get` and `models remove`. A thin shell, as main.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from colorizegan.cli.console import put, say
+from colorizegan.cli.options import Debug, Json, Quiet
+from colorizegan.errors import UsageError
+
+if TYPE_CHECKING:
+    from colorizegan.model.bundle import Bundle
+    from colorizegan.model.store import Entry
+
+# Optional[...] and not X | None: Typer reads these at run time.
+# ruff: noqa: UP045
+Layout = Annotated[
+    Optional[str], typer.Option(help="Of an ONNX file: lab, lab-unit, rgb-ab, rgb, rgb-unit or rgb-255.")
+]
+Size = Annotated[Optional[int], typer.Option(metavar="PX", help="Of an ONNX file: shorter side that it sees.")]
+Multiple = Annotated[
+    Optional[int], typer.Option(metavar="PX", help="Of an ONNX file: its sides are multiples of this.")
+]
+Fit = Annotated[Optional[str], typer.Option(help="Of an ONNX file: squash (made square) or pad (aspect kept).")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to the licence without being asked.")]
+
+models = typer.Typer(help="List models; add, fetch and remove others.", invoke_without_command=True)
+
+
+@models.callback()
+def start(context: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+    """List the models that --model takes by name; add, fetch and remove others."""
+    if context.invoked_subcommand is None:
+        show(as_json)
+
+
+@models.command()
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What --model will call it.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="An .onnx file with what belongs to it, or one bundle.")
+    ],
+    layout: Layout = None,
+    size: Size = None,
+    multiple: Multiple = None,
+    fit: Fit = None,
+    licence: Annotated[Optional[str], typer.Option(help="The licence of its weights.")] = None,
+    source: Annotated[Optional[str], typer.Option(metavar="ADDRESS", help="Where it is from.")] = None,
+    yes: Yes = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Copy a model into your data folder, and call it by a name from then on."""
+    from dataclasses import replace
+
+    from colorizegan.model.spec import try_model
+    from colorizegan.model.store import check_new_name, entry_of_files, keep
+
+    check_new_name(name)
+    facts = given(layout=layout, size=size, multiple=multiple, fit=fit)
+    entry, found = entry_of_files(name, files, facts)
+    entry = replace(entry, licence=licence or entry.licence, source=source or entry.source)
+    if entry.licence == "not stated" and not licence:
+        entry = replace(entry, licence=asked_licence(entry))
+    agree(entry.name, entry.licence, entry.source, yes or licence is not None)
+    try_model(next(path for path in found if path.name == entry.file) if entry.file else files[0], facts)
+    keep(entry, found)
+    if not quiet:
+        say(f"added {name}: colorizegan colorize PHOTO --model {name}")
+
+
+@models.command()
+def get(
+    address: Annotated[str, typer.Argument(metavar="hf:OWNER/NAME[/FILE][@REVISION]", help="On the Hugging Face Hub.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="What --model will call it. [default: NAME there]")] = "",
+    layout: Layout = None,
+    size: Size = None,
+    multiple: Multiple = None,
+    fit: Fit = None,
+    yes: Yes = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Fetch a model from the Hugging Face Hub; afterwards it is used without a connection. Needs the extra hub."""
+    if quiet or not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # read by huggingface_hub when it is imported
+    from colorizegan.model.hub import fetch, look_up
+    from colorizegan.model.spec import try_model
+    from colorizegan.model.store import find_entry, remove
+
+    entry = find_entry(address)
+    if entry is not None:
+        entry.check()
+        say(f"{address} is here already, as {entry.name}")
+        return
+    offer = look_up(address)
+    agree(address, offer.licence, offer.source, yes)
+    entry = fetch(offer, name=name, facts=given(layout=layout, size=size, multiple=multiple, fit=fit))
+    try:
+        try_model(entry.name)
+    except BaseException:
+        remove(entry.name)
+        raise
+    if not quiet:
+        say(f"fetched {offer.source}: colorizegan colorize PHOTO --model {entry.name}")
+
+
+@models.command("remove")
+def remove_model(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `models` lists it.")],
+    debug: Debug = False,
+) -> None:
+    """Delete a model that was added or fetched from your data folder."""
+    from colorizegan.model.store import remove
+
+    remove(name)
+
+
+def given(**facts: str | int | None) -> dict[str, str | int]:
+    """The facts that were given."""
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def asked_licence(entry: Entry) -> str:
+    """Ask for a licence that nobody has stated; UsageError where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"nobody has stated the licence of {entry.name}", remedy="say it: --licence NAME")
+    return str(typer.prompt(f"the licence of {entry.name}", default="not stated", err=True))
+
+
+def agree(name: str, licence: str, source: str, yes: bool) -> None:
+    """Show licence and source, and ask whether to go on. UsageError for a no, or where nobody can be asked."""
+    say(f"{name}: licence {licence}, from {source or 'these files'}")
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to agree to the licence", remedy="read it, then say --yes")
+    if not typer.confirm("use it under this licence?", err=True):
+        raise UsageError("the licence was not agreed to")
+
+
+def show(as_json: bool) -> None:
+    """List the models of this installation, then those that were added."""
+    from colorizegan.model.bundle import list_bundles, open_bundle
+    from colorizegan.model.store import list_entries
+
+    names, entries = list_bundles(), list_entries()
+    for name in names:
+        show_bundle(name, open_bundle(name), as_json)
+    for entry in entries:
+        entry.check()
+        if entry.is_foreign:
+            show_foreign(entry, as_json)
+        else:
+            show_bundle(entry.name, open_bundle(entry.path), as_json, entry)
+    if not names and not entries:
+        say("no models in this installation; name a bundle with --model")
+
+
+def show_bundle(name: str, bundle: Bundle, as_json: bool, entry: Entry | None = None) -> None:
+    """A bundle, in some lines or as one of JSON."""
+    card = bundle.card
+    if as_json:
+        text = json.loads((bundle.onnx.parent / "card.json").read_text("utf-8"))
+        facts: dict[str, Any] = {"bundle": name, "path": str(bundle.path), "digest": bundle.digest, "card": text}
+        put(json.dumps(facts | ({"source": entry.source, "added": entry.added} if entry else {})))
+        return
+    put(f"{name}  {card.name} {card.version} of {card.created}, {entry.licence if entry else card.licence}")
+    put(f"  {card.network.generator}, {card.network.parameters / 1e6:.1f} M parameters, {card.working_size} px")
+    if entry is not None and entry.source:
+        put(f"  from {entry.source}, added on {entry.added}")
+    sources = ", ".join(f"{source.get('name')} ({source.get('count')})" for source in card.data)
+    put(f"  trained on {sources or 'nothing that the card names'}")
+    scores = [f"{key} {value:g}" for key, value in card.metrics.items() if isinstance(value, int | float)]
+    put(f"  scores: {', '.join(scores[:8]) or 'none'}")
+    put(f"  sha256 {bundle.digest}")
+
+
+def show_foreign(entry: Entry, as_json: bool) -> None:
+    """Another project's ONNX file, in some lines or as one of JSON."""
+    from colorizegan.model.facts import facts_of
+
+    facts = facts_of(entry.path, entry.facts)
+    weight = sum((entry.path.parent / name).stat().st_size for name in entry.files) / 1e6
+    if as_json:
+        told = {"layout": facts.layout, "size": facts.size, "licence": entry.licence, "source": entry.source}
+        put(json.dumps({"onnx": entry.name, "path": str(entry.path), "files": dict(entry.files)} | told))
+        return
+    put(f"{entry.name}  {entry.file} of another project, {entry.licence}")
+    put(f"  layout {facts.layout or 'told by its shapes'}, {facts.size} px, {weight:.1f} MB")
+    put(f"  from {entry.source or 'these files'}, added on {entry.added}")
+    put(f"  sha256 {entry.files[entry.file]}")
