@@ -1,7 +1,7 @@
 """The command line: options, what is said, exit statuses. The work is done elsewhere.
 
-main      the program, and the small commands models and doctor
-colorize, video, serve, training, evaluate  a command group each (training: train, finetune, export, data)
+main      the program, and the small command doctor
+colorize, video, serve, models, training, evaluate  a command group each (training: train, finetune, export, data)
 options   options that several commands share
 console   what the commands say: lines and JSON lines
 doctor    versions, limits, devices, and a test picture colorized

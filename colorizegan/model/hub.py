@@ -176,11 +176,11 @@ def push(bundle: Bundle, repository: str, *, private: bool = False) -> str:
 def hub_errors(address: str) -> Iterator[None]:
     """Turn what huggingface_hub raises into one line."""
     try:
-        try:
-            from huggingface_hub import errors
-        except ImportError:
-            what = "models of the Hugging Face Hub need huggingface_hub, which is not installed"
-            raise MissingExtraError(what, extra="hub") from None
+        from huggingface_hub import errors
+    except ImportError:
+        what = "models of the Hugging Face Hub need huggingface_hub, which is not installed"
+        raise MissingExtraError(what, extra="hub") from None
+    try:
         yield
     except ColorizeGANError:
         raise
