@@ -118,6 +118,9 @@ def finetune(
     photos: Sources,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="BUNDLE", help="The new bundle's folder.")],
     minutes: Annotated[float, typer.Option(help="Time to train; the report comes on top.")] = 10.0,
+    steps: Annotated[
+        Optional[int], typer.Option(min=1, help="Train for so many steps, in place of the minutes.")
+    ] = None,
     model: Annotated[
         Optional[str], typer.Option(metavar="MODEL", help="Bundle to start from. [default: the shipped one]")
     ] = None,
@@ -135,8 +138,8 @@ def finetune(
     command = shlex.join(["colorizegan", *sys.argv[1:]])
     with log_lines():
         tuned = tune(
-            tuple(photos), output, model=model, minutes=minutes, report=report, lr=lr, batch=batch, seed=seed,
-            command=command,
+            tuple(photos), output, model=model, minutes=minutes, steps=steps, report=report, lr=lr, batch=batch,
+            seed=seed, command=command,
         )  # fmt: skip
     say(f"{tuned.verdict}")
     say(f"-> {tuned.bundle}; report: {tuned.report / 'report.html'}")

@@ -82,6 +82,7 @@ def finetune(
     *,
     model: str | None = None,
     minutes: float = 10.0,
+    steps: int | None = None,
     report: Path | None = None,
     lr: float = 5e-4,
     batch: int = 16,
@@ -95,10 +96,11 @@ def finetune(
         out: the new bundle's folder; it must not exist, or be empty.
         model: the bundle to start from, by path or name; None = the default one.
         minutes: of training, at most; decoding before it and the report after it come on top.
+        steps: train for so many, in place of the minutes: the same command gives the same model.
         report: the report's folder; default: beside the bundle, `<out>-report`.
-        lr: the largest learning rate: it rises for a tenth of the minutes, and falls to nothing along half a cosine.
+        lr: the largest learning rate: it rises for a tenth of the training, and falls to nothing along half a cosine.
         batch: crops a step.
-        seed: of crops and augmentation. How many steps fit into the time differs from run to run, and so do results.
+        seed: of crops and augmentation. How many steps fit into minutes differs from run to run, and so do results.
         command: what the user typed, for the report.
 
     Raises:
@@ -110,6 +112,8 @@ def finetune(
             raise OutputError("exists already", path=folder, remedy="choose another folder")
     if not 0 < minutes < 1e6:
         raise UsageError(f"{minutes:g} minutes is no time to train for", remedy="give a number above 0")
+    if steps is not None and steps < 1:
+        raise UsageError(f"{steps} steps train nothing", remedy="give a number above 0")
     bundle = open_bundle(stored_bundle(model))
     base = restore(bundle)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +140,7 @@ def finetune(
 
         # --- training, and a bundle of the best weights ---
         settings = _settings(base, lr, batch, seed)
-        best, facts = _train(base, settings, store, training, steering, minutes)
+        best, facts = _train(base, settings, store, training, steering, minutes, steps)
         saved = Checkpoint({f"average.{name}": tensor for name, tensor in best.items()}, facts)
         checkpoint = save_checkpoint(work / "checkpoints", facts["state"]["step"], saved)
         names = " + ".join(Path(split_source(source)[1]).name for source in sources)  # no paths: a card travels
@@ -196,6 +200,7 @@ def _train(
     training: NDArray[np.int64],
     steering: NDArray[np.int64],
     minutes: float,
+    steps: int | None,
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The averaged weights that steer best, and facts of the run for the checkpoint."""
     stage = config.stages[0]
@@ -226,31 +231,31 @@ def _train(
     original = copy.deepcopy(average.state_dict())
     weights = original
     step = best_step = stale = 0
-    begun = looked = time.monotonic()
-    every = max(60 * minutes / CHECKS, 5 * look_seconds)  # no more than a sixth of the time goes into looking
-    with progress_bar("tuning", round(60 * minutes)) as tick:
+    begun = time.monotonic()
+    # No more than a sixth of the minutes goes into looking.
+    every = 1 / CHECKS if steps else max(1 / CHECKS, 5 * look_seconds / (60 * minutes))
+    done = looked = 0.0  # shares of the training
+    with progress_bar("tuning", steps or round(60 * minutes)) as tick:
         for rgb in _endless(crops, stage.batch):
             chance = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
             batch = make_batch(rgb.to(device), config.augment, chance)
             for group in optimizer.param_groups:
-                group["lr"] = group["full"] * learning_rate(
-                    stage, min(1.0, (time.monotonic() - begun) / (60 * minutes))
-                )
+                group["lr"] = group["full"] * learning_rate(stage, done)
             generator_step(net, optimizer, [batch], [step], objective)
             update_average(average, net, config.ema, step)
             step += 1
-            now = time.monotonic()
-            tick(round(now - begun))
-            over = now - begun >= 60 * minutes
-            if over or now - looked >= every:
+            seconds = time.monotonic() - begun
+            done = min(1.0, step / steps if steps else seconds / (60 * minutes))
+            tick(step if steps else round(seconds))
+            if done == 1.0 or done - looked >= every:
                 seen = look()
                 logger.info("%d crops: %s", step * stage.batch, seen.told(start))
                 stale += 1
                 if seen.score > best.score:
                     best, best_step, stale = seen, step, 0
                     weights = copy.deepcopy(average.state_dict())
-                looked = time.monotonic()
-            if over or stale >= PATIENCE:
+                looked = done if steps else (time.monotonic() - begun) / (60 * minutes)
+            if done == 1.0 or stale >= PATIENCE:
                 break
     # Between the base and the tuned weights lie some that are often better than both, and safer on other photos
     # (Wortsman et al. 2022).

@@ -24,6 +24,19 @@ except ImportError:  # Windows, which has no such locks
     fcntl = None
 
 
+_locks: set[int] = set()  # descriptors of folders that this process writes
+
+
+def _let_go() -> None:
+    """In a forked child: loaders of photos outlive a run that is killed, by seconds, and would hold on to its lock."""
+    while _locks:
+        os.close(_locks.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
+
+
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
     """While it is open no other run writes to the folder; the lock ends with the process, however that ends."""
@@ -31,6 +44,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
         yield
         return
     handle = os.open(folder, os.O_RDONLY)
+    _locks.add(handle)
     try:
         with suppress(OSError):  # a network drive may know no locks
             try:
@@ -41,6 +55,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
                 ) from None
         yield
     finally:
+        _locks.discard(handle)
         os.close(handle)
 
 

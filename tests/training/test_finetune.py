@@ -60,18 +60,7 @@ def tuned(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     for i in range(5):
         with Image.open(photos / f"{i}.png") as image:
             image.resize((72, 63)).save(photos / f"again-{i}.jpg", quality=90)
-    arguments = [
-        "finetune",
-        photos,
-        "-o",
-        folder / "mine",
-        "--model",
-        exported,
-        "--minutes",
-        0.4,
-        "--lr",
-        2e-3,
-    ]  # stops by itself where the machine is idle
+    arguments = ["finetune", photos, "-o", folder / "mine", "--model", exported, "--steps", 24, "--lr", 2e-3]
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     return folder, result
@@ -166,7 +155,7 @@ def test_a_model_that_did_not_get_better_says_so(
     album = draw_photos(tmp_path / "album", 50, light=light, dark=dark, seed=2)
     # Nothing changes at this rate; the base's weights are those that would be exported.
     monkeypatch.setattr(module, "export_bundle", lambda checkpoint, out, **_: shutil.copytree(exported, out))
-    result = finetune((str(album),), tmp_path / "out", model=str(exported), minutes=0.01, lr=1e-12)
+    result = finetune((str(album),), tmp_path / "out", model=str(exported), steps=1, lr=1e-12)
     assert not result.better
     assert result.verdict.startswith("NOT shown to be better than the base: rebalanced AuC +0.00")
 

@@ -70,6 +70,8 @@ def running(arguments: list[str], errors: Path) -> Iterator[tuple[subprocess.Pop
             process.kill()
             for worker in seen:
                 with_signal(worker, signal.SIGKILL)
+            while any(is_alive(worker) for worker in seen):
+                time.sleep(0.01)
 
 
 def with_signal(process: int, number: int) -> None:
@@ -78,6 +80,15 @@ def with_signal(process: int, number: int) -> None:
         os.kill(process, number)
     except ProcessLookupError:
         return
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process runs: one that has ended, and that nobody has asked about yet, holds nothing any more."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] not in "ZX"
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], errors: Path) -> None:

@@ -1,5 +1,7 @@
 """The log for TensorBoard: scalars and pictures, each step once, also after a crash."""
 
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,26 @@ from tiny_run import overrides
 from colorizegan.training.checkpoint import list_checkpoints
 from colorizegan.training.configure import load_config
 from colorizegan.training.loop import train
-from colorizegan.training.runlog import RunLog
+from colorizegan.training.runlog import RunLog, sole_writer
 from colorizegan.training.state import RunState
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+def test_a_process_that_outlives_a_run_does_not_hold_its_folder(tmp_path: Path) -> None:
+    ready, says = os.pipe()
+    with sole_writer(tmp_path):
+        loader = os.fork()
+        if not loader:
+            os.write(says, b"!")
+            signal.pause()
+    try:
+        assert os.read(ready, 1)
+        with sole_writer(tmp_path):
+            pass
+    finally:
+        os.kill(loader, signal.SIGKILL)
+        os.waitpid(loader, 0)
 
 
 def steps_of(folder: Path, kind: str) -> dict[str, list[int]]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 import subprocess
 import sys
-import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -212,6 +210,31 @@ def long_film(ffmpeg: FFmpeg, folder: Path) -> Path:
     )  # fmt: skip
 
 
+# `video`, killed at the moment before it gives a file its name for the nth time, or when it has made n frames.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+
+from colorizegan.colorizer import Colorizer
+from colorizegan.video.colorize_video import colorize_steps
+from colorizegan.video.options import FilmOptions
+
+source, target, model, frames, names = sys.argv[1:]
+left = [int(names), int(frames)]
+
+def count(which):
+    left[which] -= 1
+    if not left[which]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(lambda event, _: count(0) if event == "os.rename" else None)
+for progress in colorize_steps(Path(source), Path(target), Colorizer(model), FilmOptions(codec="ffv1")):
+    if progress.made:
+        count(1)
+"""
+NEVER = 10**9
+
+
 @pytest.mark.slow
 def test_kill_at_any_point_and_go_on(ffmpeg: FFmpeg, tmp_path: Path, tiny_bundle: Path) -> None:
     source = ffmpeg.make(tmp_path / "k.mp4", "-f", "lavfi", "-i", "testsrc2=s=192x96:r=24:d=30", "-vf", GRAY, *H264)
@@ -219,17 +242,13 @@ def test_kill_at_any_point_and_go_on(ffmpeg: FFmpeg, tmp_path: Path, tiny_bundle
     command = [sys.executable, "-m", "colorizegan", "video", str(source), "--model", str(tiny_bundle), "-q"]
     command += ["--codec", "ffv1", "-o"]
     subprocess.run([*command, str(whole)], check=True)
-    rng = np.random.default_rng(0)
-    kills = 0
-    for _ in range(6):
-        process = subprocess.Popen([*command, str(target)])
-        time.sleep(rng.uniform(1, 4))
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            kills += 1
-        process.wait()
+    # Of the film's 720 frames 240 make a part. The names are those of the parts, of what is remembered, and the film's.
+    for frames, names in [(NEVER, 1), (100, NEVER), (NEVER, 2), (NEVER, 4), (300, NEVER), (NEVER, 2), (NEVER, 3)]:
+        asked = [source, target, tiny_bundle, frames, names]
+        killed = subprocess.run([sys.executable, "-c", KILLED, *map(str, asked)], check=False)
+        assert killed.returncode == -signal.SIGKILL
+        assert not target.exists()
     subprocess.run([*command, str(target)], check=True)
-    assert kills
     assert target.read_bytes() == whole.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["k.mp4", "killed.mkv", "whole.mkv"]
 
