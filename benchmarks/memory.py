@@ -26,7 +26,7 @@ from PIL import Image
 from colorizegan.batch.ledger import Ledger
 from colorizegan.batch.plan import make_plan
 from colorizegan.batch.run import run_jobs, workers_for
-from colorizegan.colorize_file import Settings
+from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
 
 ROWS = 500  # of the scan, made at a time
@@ -61,7 +61,7 @@ def run(album: Path, model: str | None) -> int:
     colorizer = Colorizer(model, threads=threads)
     marks: dict[int, int] = {}
     done = 0
-    results = run_jobs(plan.jobs, colorizer, Settings(), ledger=Ledger(album / "out"), workers=workers)
+    results = run_jobs(plan.jobs, colorizer, FileOptions(), ledger=Ledger(album / "out"), workers=workers)
     for i, result in enumerate(results):
         done += result.status == "done"
         marks[i] = memory("VmRSS")

@@ -26,7 +26,7 @@ from PIL import Image
 from colorizegan.batch.plan import make_plan
 from colorizegan.batch.run import run_jobs
 from colorizegan.color.lab import rgb_to_lab
-from colorizegan.colorize_file import Settings
+from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
 from colorizegan.photo.read import read_photo
 
@@ -133,7 +133,7 @@ def make(case: Case, folder: Path) -> Path:
 def row(case: Case, source: Path, out: Path, colorizer: Colorizer) -> list[str]:
     """What came through."""
     plan = make_plan([str(source)], str(out))
-    (result,) = run_jobs(plan.jobs, colorizer, Settings())
+    (result,) = run_jobs(plan.jobs, colorizer, FileOptions())
     if result.status != "done":
         return [case.label, f"{result.status}: {result.reason}"]
     target = result.job.target

@@ -34,7 +34,7 @@ from memory import MIB, make_many, memory
 from colorizegan.batch.ledger import Ledger
 from colorizegan.batch.plan import make_plan
 from colorizegan.batch.run import run_jobs, workers_for
-from colorizegan.colorize_file import Settings
+from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
 from colorizegan.machine import cpu_threads
 from colorizegan.model.network_input import working_lightness
@@ -128,7 +128,7 @@ def batch(album: Path, model: str | None) -> Figures:
     colorizer = Colorizer(model, threads=threads)
     marks: list[int] = []
     start, spent = time.perf_counter(), core_seconds()
-    for result in run_jobs(plan.jobs, colorizer, Settings(), ledger=Ledger(out), workers=workers):
+    for result in run_jobs(plan.jobs, colorizer, FileOptions(), ledger=Ledger(out), workers=workers):
         if result.status != "done":
             raise SystemExit(f"{result.job.source}: {result.reason}")
         marks.append(memory("VmRSS"))

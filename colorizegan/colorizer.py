@@ -21,9 +21,10 @@ from colorizegan.model.network import Network, Prediction
 from colorizegan.model.network_input import working_lightness
 from colorizegan.model.predictor import Predictor
 from colorizegan.model.spec import open_network
+from colorizegan.photo.formats import NEAREST
 from colorizegan.photo.photo import Photo
 from colorizegan.photo.read import read_photo
-from colorizegan.photo.write import encode_pages
+from colorizegan.photo.write import PageWriter
 from colorizegan.steer.colors import steer
 from colorizegan.steer.look import Look
 from colorizegan.steer.palette import Palette, palette_of
@@ -222,15 +223,14 @@ class Colorizer:
 
     def _file_in_color(self, x: bytes, look: Look) -> bytes:
         """The bytes of an image file of the same format, of a TIFF with all its pages."""
-        first = read_photo(x, page=0)
-
-        def pages() -> Iterator[tuple[Pixels, Photo]]:
-            for page in range(first.pages):
-                photo = first if page == 0 else read_photo(x, page=page)
-                yield self._painted(photo.gray, look), photo
-
+        photo = read_photo(x, page=0)
         file = io.BytesIO()
-        for loss in encode_pages(file, pages()):
+        writer = PageWriter(file, NEAREST.get(photo.format, photo.format))
+        writer.add(self._painted(photo.gray, look), photo)
+        for page in range(1, photo.pages if writer.format == photo.format == "tiff" else 1):
+            photo = read_photo(x, page=page)
+            writer.add(self._painted(photo.gray, look), photo)
+        for loss in writer.lost:
             log.warning("the photo: %s", loss)
         return file.getvalue()
 

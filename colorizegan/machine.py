@@ -56,31 +56,6 @@ class MemoryBudget:
                 self.changed.notify_all()
 
 
-class Place:
-    """The memory that one photo takes up, page by page.
-
-    Args:
-        budget: of what.
-        stop: set when nothing new is to begin.
-    """
-
-    def __init__(self, budget: MemoryBudget, stop: threading.Event) -> None:
-        self.budget, self.stop = budget, stop
-        self.reserved = contextlib.ExitStack()
-        self.admitted = False
-
-    def admit(self, pixels: int) -> None:
-        """Reserve the memory for a page; one that is read twice has it already."""
-        if not self.admitted:
-            self.reserved.enter_context(self.budget.reserve(pixels, self.stop))
-            self.admitted = True
-
-    def leave(self) -> None:
-        """Give it back."""
-        self.reserved.close()
-        self.admitted = False
-
-
 # Blocks up to the first are taken from what is kept, at most the second of which is unused (for each arena of glibc).
 # Larger blocks, as those of a large scan, go back at once as ever.
 BLOCK = 32 << 20  # bytes; the most that glibc takes

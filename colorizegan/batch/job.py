@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import hashlib
 import stat
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from colorizegan.batch.ledger import Entry, Ledger
 from colorizegan.batch.plan import Job, shown
 from colorizegan.batch.sheets import write_confidence
-from colorizegan.colorize_file import OnePhoto, Settings, provenance
+from colorizegan.colorize_file import FileOptions, FileReport, colorize_file, provenance
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, OutputError, TooLargeError
 from colorizegan.files import atomic_file, file_identity, sha256_of_file
-from colorizegan.machine import Cancelled, MemoryBudget, Place
+from colorizegan.machine import Cancelled, MemoryBudget
 from colorizegan.photo.formats import format_of_name
 from colorizegan.photo.reader import Reader
 from colorizegan.photo.xmp import carry_sidecar
+from colorizegan.steer.hints import hints_path, write_hints
+from colorizegan.steer.look import Look
+from colorizegan.steer.proposals import Proposal
 
 COLORED = "in colour already, left alone; --force colorizes it anyway"
 EXISTS = "done already; --overwrite does it again"
@@ -45,6 +46,8 @@ class Result:
     remarks: tuple[str, ...] = ()
     """What the user should know of a photo that is done, as clauses."""
     error: BaseException | None = None
+    proposals: tuple[Proposal, ...] = ()
+    """What is on a sheet of proposals."""
 
     @property
     def code(self) -> str | None:
@@ -53,12 +56,14 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Run:
+class BatchRun:
     """What the jobs of a run share."""
 
     colorizer: Colorizer | None
     reader: Reader
-    settings: Settings
+    options: FileOptions
+    overwrite: bool
+    """Write results anew that exist."""
     ledger: Ledger | None
     originals: set[tuple[int, int]]
     budget: MemoryBudget
@@ -66,108 +71,114 @@ class Run:
     """Set when the run is to end: no new step is begun."""
 
 
-def do_job(run: Run, job: Job) -> Result:
+def run_job(run: BatchRun, job: Job) -> Result:
     """Do one job, whatever happens in it; only Cancelled is raised."""
     start = time.perf_counter()
     try:
         if run.stop.is_set():
             raise Cancelled
         colorizer = run.colorizer
-        if not may_write(job, run.settings, run.originals) or colorizer is None:
+        if not may_write(job, run.overwrite, run.originals) or colorizer is None:
             return Result(job, "skipped", earlier_result(run, job))
         if is_known_color(run, job):
             return Result(job, "skipped", COLORED)
-        run = dataclasses.replace(run, settings=run.settings.of(job.source))
-        facts = facts_of(job, run)
-        photo, reason = colorize_file(run, job, colorizer, facts)
-        remarks = () if reason else tuple(photo.remarks)
-        return Result(job, "skipped" if reason else "done", reason, photo.shape, time.perf_counter() - start, remarks)
+        report = make_result(run, job, colorizer)
     except Cancelled:
         raise
     except Exception as error:
         if run.reader.closed.is_set():  # the run is over, and so was the process that decoded the photo
             raise Cancelled from None
-        folded = fold(error, job.source)
-        note_failure(run, job, folded)
-        return Result(job, "failed", str(folded), None, time.perf_counter() - start, error=folded)
+        ours = as_our_error(error, job.source)
+        note_failure(run, job, ours)
+        return Result(job, "failed", str(ours), error=ours)
+    seconds = time.perf_counter() - start
+    if report.left_alone:
+        return Result(job, "skipped", COLORED, report.shape, seconds)
+    return Result(job, "done", "", report.shape, seconds, tuple(report.remarks))
 
 
-class AllInColor(Exception):  # noqa: N818 (no error)
+class ResultFile(ExitStack):
+    """A result: made once there is something to write, and named when the block ends without an error."""
+
+    def __init__(self, target: Path) -> None:
+        super().__init__()
+        self.target = target
+
+    def open(self) -> BinaryIO:
+        """The file, under another name. OutputError, OSError."""
+        folder = self.target.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot be made ({error.strerror})", path=folder) from error
+        self.file = self.enter_context(atomic_file(self.target))
+        return self.file
+
+
+class LeftAlone(Exception):  # noqa: N818 (no error)
     """Every page of a photo turned out to be in colour, after its result was begun."""
 
 
-def colorize_file(run: Run, job: Job, colorizer: Colorizer, facts: dict[str, Any]) -> tuple[OnePhoto, str]:
-    """Read, colorize, write and note one photo: (what became of it, why it was left alone or "")."""
-    place = Place(run.budget, run.stop)
-    form = format_of_name(job.target.suffix)
-    photo = OnePhoto(job.source, colorizer, run.reader, run.settings, form, place.admit, place.leave)
+def make_result(run: BatchRun, job: Job, colorizer: Colorizer) -> FileReport:
+    """Read, colorize, write and note one photo; OutputError where its result or the ledger cannot be written."""
+    source, target = job.source, job.target
+    options = replace(run.options.with_saved_hints(source), format=format_of_name(target.suffix))
+    facts = facts_of(job, run, options)
+    report = FileReport(left_alone=True)
     try:
-        opened = named(photo.open, job.source)
-        if run.stop.is_set():
-            raise Cancelled
-        if opened:
-            try:
-                write_result(run, job, photo, facts)
-            except AllInColor:
-                opened = False
-    finally:
-        place.leave()
-    if not opened:
-        note(run, Entry(**facts, status="skipped", code="COLOR", message=COLORED))
-    return photo, "" if opened else COLORED
-
-
-def write_result(run: Run, job: Job, photo: OnePhoto, facts: dict[str, Any]) -> None:
-    """Write a result and note it in the ledger; OutputError where one of the two cannot be."""
-    target = job.target
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot be made ({error.strerror})", path=target.parent) from error
-    try:
-        with atomic_file(target) as file:
-            if not photo.write(file):
-                raise AllInColor
+        with suppress(LeftAlone), ResultFile(target) as result:
+            report = colorize_file(
+                source, result.open, colorizer, run.reader, options, budget=run.budget, stop=run.stop
+            )
+            if report.left_alone:
+                raise LeftAlone
             if run.stop.is_set():
                 raise Cancelled
-            if photo.doubt:
-                photo.remarks += write_confidence(photo.doubt, target, overwrite=run.settings.overwrite)
-                photo.doubt = ()
-            if isinstance(job.source, Path) and not run.settings.strip:
-                made = provenance(photo.colorizer, run.settings)
-                anew, turned = run.settings.overwrite, photo.turned
-                remark = carry_sidecar(job.source, target, made, overwrite=anew, orientation=turned)
-                photo.remarks += [remark] if remark else []
-            facts["output_sha256"] = sha256_of_file(file)
+            if report.confidence:
+                report.remarks += write_confidence(report.confidence, target, overwrite=run.overwrite)
+                report.confidence = ()
+            if isinstance(source, Path) and not options.strip:
+                made = provenance(colorizer, options)
+                remark = carry_sidecar(source, target, made, overwrite=run.overwrite, orientation=report.turned)
+                report.remarks += [remark] if remark else []
+            facts["output_sha256"] = sha256_of_file(result.file)
             note(run, Entry(**facts, status="writing"))
     except OutputError as error:
         error.path = error.path or str(target)
         raise
     except ColorizeGANError as error:
-        error.path = error.path or shown(job.source)
+        error.path = error.path or shown(source)
         raise
     except OSError as error:
         raise OutputError(f"cannot be written ({error.strerror})", path=target) from error
-    note(run, Entry(**facts, status="done", message="; ".join(photo.remarks) or None))
+    if report.left_alone:
+        note(run, Entry(**facts, status="skipped", code="COLOR", message=COLORED))
+    else:
+        report.remarks += keep_hints(source, run.options.look)
+        note(run, Entry(**facts, status="done", message="; ".join(report.remarks) or None))
+    return report
 
 
-def named(open_photo: Callable[[], bool], source: Path | bytes) -> bool:
-    """What `OnePhoto.open` says; its errors name the photo."""
+def keep_hints(source: Path | bytes, look: Look) -> list[str]:
+    """Write the hints that were given beside the photo, so that the next run finds them; says where it cannot."""
+    if not look.hints or isinstance(source, bytes):
+        return []
+    path = hints_path(source)
     try:
-        return open_photo()
-    except ColorizeGANError as error:
-        error.path = error.path or shown(source)
-        raise
+        write_hints(path, look.points)
+    except OutputError as error:
+        return [f"the hints are not kept in {path.name}, as the file {error.reason}; the result holds them in its XMP"]
+    return []
 
 
-def facts_of(job: Job, run: Run) -> dict[str, Any]:
+def facts_of(job: Job, run: BatchRun, options: FileOptions) -> dict[str, Any]:
     """What the ledger says of a photo and how its result is made; nothing is read where there is no ledger."""
     if run.ledger is None or run.colorizer is None:
         return {"output": job.target.name}
     facts: dict[str, Any] = {
         "output": run.ledger.name_of(job.target),
         "model": run.colorizer.network.digest,
-        "settings": run.settings.shaping(),
+        "settings": options.shaping(),
     }
     if isinstance(job.source, bytes):
         return facts | {"input": "-", "size": len(job.source), "sha256": hashlib.sha256(job.source).hexdigest()}
@@ -181,22 +192,22 @@ def facts_of(job: Job, run: Run) -> dict[str, Any]:
     return facts
 
 
-def note(run: Run, entry: Entry) -> None:
+def note(run: BatchRun, entry: Entry) -> None:
     if run.ledger is not None:
         run.ledger.add(entry)
 
 
-def note_failure(run: Run, job: Job, error: ColorizeGANError) -> None:
+def note_failure(run: BatchRun, job: Job, error: ColorizeGANError) -> None:
     """Note a photo that failed; where the ledger fails too, the first error is the one that counts."""
     if run.ledger is None:
         return
     source = "-" if isinstance(job.source, bytes) else str(job.source.absolute())
     output = run.ledger.name_of(job.target)
-    with contextlib.suppress(OutputError):
+    with suppress(OutputError):
         run.ledger.add(Entry(output, "failed", source, code=error.code, message=str(error)))
 
 
-def earlier_result(run: Run, job: Job) -> str:
+def earlier_result(run: BatchRun, job: Job) -> str:
     """Why a job whose result is there already is left, by what the ledger knows of it."""
     entry = run.ledger.entry(job.target) if run.ledger is not None else None
     if entry is None or not entry.output_sha256 or isinstance(job.source, bytes):
@@ -204,18 +215,18 @@ def earlier_result(run: Run, job: Job) -> str:
     if not entry.is_of(job.source):
         return CHANGED
     other_model = run.colorizer is not None and entry.model != run.colorizer.network.digest
-    return OTHERWISE if other_model or entry.settings != run.settings.of(job.source).shaping() else EXISTS
+    return OTHERWISE if other_model or entry.settings != run.options.with_saved_hints(job.source).shaping() else EXISTS
 
 
-def is_known_color(run: Run, job: Job) -> bool:
+def is_known_color(run: BatchRun, job: Job) -> bool:
     """Whether an earlier run has found the photo to be in colour already."""
-    entry = run.ledger.entry(job.target) if run.ledger is not None and not run.settings.force else None
+    entry = run.ledger.entry(job.target) if run.ledger is not None and not run.options.force else None
     if entry is None or entry.code != "COLOR" or isinstance(job.source, bytes):
         return False
     return entry.is_of(job.source)
 
 
-def may_write(job: Job, settings: Settings, originals: set[tuple[int, int]]) -> bool:
+def may_write(job: Job, overwrite: bool, originals: set[tuple[int, int]]) -> bool:
     """False where the result is there already; OutputError where writing it would touch an original or a device."""
     target = file_identity(job.target)
     if target is None:
@@ -225,22 +236,22 @@ def may_write(job: Job, settings: Settings, originals: set[tuple[int, int]]) -> 
         raise OutputError("is the original itself, which is never touched", path=job.target, remedy=other)
     if not stat.S_ISREG(job.target.stat().st_mode):
         raise OutputError("is there already and is no file", path=job.target, remedy=other)
-    if not settings.overwrite:
+    if not overwrite:
         return False
     if target in originals:
         raise OutputError("is another input's original, which is never touched", path=job.target, remedy=other)
     return True
 
 
-def fold(error: Exception, source: Path | bytes) -> ColorizeGANError:
+def as_our_error(error: Exception, source: Path | bytes) -> ColorizeGANError:
     """Any error as one of ours, so that it prints as one line with a code."""
     path = shown(source)
     if isinstance(error, ColorizeGANError):
         return error
     if isinstance(error, MemoryError):
-        folded = TooLargeError("does not fit in memory", path=path, remedy="close other programs or make it smaller")
+        ours = TooLargeError("does not fit in memory", path=path, remedy="close other programs or make it smaller")
     else:
         what = f"unexpected {type(error).__name__}: {str(error)[:300]}"
-        folded = ColorizeGANError(what, path=path, remedy="please report this, with the output of --debug")
-    folded.__cause__ = error
-    return folded
+        ours = ColorizeGANError(what, path=path, remedy="please report this, with the output of --debug")
+    ours.__cause__ = error
+    return ours

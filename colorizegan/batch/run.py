@@ -11,27 +11,125 @@ import io
 import os
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
-from colorizegan.batch.job import COLORED, Result, Run, do_job, named
+from colorizegan.batch.job import COLORED, EXISTS, BatchRun, Result, keep_hints, run_job
 from colorizegan.batch.ledger import Ledger
-from colorizegan.batch.plan import Job
-from colorizegan.colorize_file import OnePhoto, Settings
+from colorizegan.batch.plan import Job, Plan, shown
+from colorizegan.batch.sheets import sheet_path, write_sheet
+from colorizegan.colorize_file import FileOptions, colorize_file
 from colorizegan.colorizer import Colorizer
-from colorizegan.errors import OutputError
+from colorizegan.errors import ColorizeGANError, OutputError
 from colorizegan.files import file_identity, is_disk_full, remove_leftovers
 from colorizegan.machine import MemoryBudget, cpu_threads, keep_freed_memory
 from colorizegan.photo.reader import Reader
 
-AHEAD = 256  # photos whose turn is settled; results wait here for the results before them
-LEAVE = 4.0  # seconds that photos under way get when a run is stopped
+MAX_PENDING = 256  # photos whose turn is settled; results wait here for the results before them
+SHUTDOWN_SECONDS = 4.0  # that photos under way get when a run is stopped
 
 
-def needs_work(jobs: Iterable[Job], settings: Settings) -> bool:
-    """Whether any job is left to do, and so a model is needed."""
-    return settings.overwrite or not all(os.path.lexists(job.target) for job in jobs)
+@contextmanager
+def run_plan(
+    plan: Plan,
+    model: str | None,
+    options: FileOptions,
+    *,
+    like: Path | None = None,
+    overwrite: bool = False,
+    shard: tuple[int, int] | None = None,
+) -> Iterator[Generator[Result, None, None]]:
+    """All jobs of a plan: what `run_jobs` yields. Nothing is loaded where all results are there already.
+
+    At the end of the block photos under way are ended.
+
+    Args:
+        plan: its `home` gets the ledger.
+        model: as for `Colorizer`.
+        options: for all photos.
+        like: a photo whose colours they take over.
+        overwrite: write results anew that exist.
+        shard: names the ledger.
+    """
+    jobs, ledger = plan.jobs, None if plan.home is None else Ledger(plan.home, shard)
+    workers, threads = workers_for(len(jobs))
+    if like is None and not overwrite and all(os.path.lexists(job.target) for job in jobs):
+        yield run_jobs(jobs, None, options, ledger=ledger)
+        return
+    with opened(model, options, like, workers, threads) as (colorizer, reader, options):
+        results = run_jobs(jobs, colorizer, options, overwrite=overwrite, ledger=ledger, workers=workers, reader=reader)
+        with closing(results):
+            yield results
+
+
+def run_sheets(
+    jobs: Sequence[Job],
+    model: str | None,
+    options: FileOptions,
+    *,
+    count: int,
+    seed: int,
+    like: Path | None = None,
+    overwrite: bool = False,
+) -> Iterator[Result]:
+    """Write the sheet of each photo's proposals in place of its result."""
+    with opened(model, options, like, 1, cpu_threads()) as (colorizer, reader, options):
+        for job in jobs:
+            sheet = Job(job.source, sheet_path(job.target))
+            try:
+                if os.path.lexists(sheet.target) and not overwrite:
+                    yield Result(sheet, "skipped", EXISTS)
+                    continue
+                look = options.with_saved_hints(job.source).look
+                photo = reader.read(job.source, allow_truncated=options.allow_truncated)
+                found = write_sheet(colorizer, photo, look, sheet.target, count=count, seed=seed, overwrite=overwrite)
+                yield Result(sheet, "done", proposals=tuple(found))
+            except ColorizeGANError as error:
+                error.path = error.path or shown(job.source)
+                yield Result(sheet, "failed", str(error), error=error)
+
+
+def colorize_to_stream(
+    source: Path | bytes, stream: BinaryIO, model: str | None, options: FileOptions, *, like: Path | None = None
+) -> list[str]:
+    """Colorize one photo to a pipe; what the user should know. One in colour is passed on, so that a photo comes."""
+    file = io.BytesIO()
+    with opened(model, options, like, 1, cpu_threads()) as (colorizer, reader, options):
+        try:
+            own = options.with_saved_hints(source)
+            report = colorize_file(source, lambda: file, colorizer, reader, own)
+        except ColorizeGANError as error:
+            error.path = error.path or shown(source)
+            raise
+    if report.left_alone:
+        stream.write(source if isinstance(source, bytes) else source.read_bytes())
+        stream.flush()
+        return [COLORED]
+    stream.write(file.getvalue())
+    stream.flush()
+    return [*report.remarks, *keep_hints(source, options.look)]
+
+
+@contextmanager
+def opened(
+    model: str | None, options: FileOptions, like: Path | None, workers: int, threads: int
+) -> Iterator[tuple[Colorizer, Reader, FileOptions]]:
+    """The model, processes that decode, which start at the same time, and the options with the colours of `like`.
+
+    What the model cannot do is one error here, and not one a photo.
+    """
+    with Reader(ready=workers, threads=threads) as reader:
+        colorizer = Colorizer(model, threads=threads)
+        if like is not None:
+            options = replace(options, look=replace(options.look, like=colorizer.palette(like)))
+        options.look.check_model(colorizer.network.card)
+        if options.confidence:
+            colorizer.network.card.need_distribution("say how sure it is")
+        yield colorizer, reader, options
 
 
 def workers_for(jobs: int) -> tuple[int, int]:
@@ -47,11 +145,13 @@ def workers_for(jobs: int) -> tuple[int, int]:
 def run_jobs(
     jobs: Sequence[Job],
     colorizer: Colorizer | None,
-    settings: Settings,
+    options: FileOptions,
     *,
+    overwrite: bool = False,
     ledger: Ledger | None = None,
     workers: int = 1,
     reader: Reader | None = None,
+    budget: MemoryBudget | None = None,
 ) -> Generator[Result, None, None]:
     """Do the jobs; yield one result for each, in their order, whatever happens in it.
 
@@ -59,11 +159,13 @@ def run_jobs(
 
     Args:
         jobs: no target twice.
-        colorizer: None where `needs_work` is False. Give it as many threads as `workers_for` says.
-        settings: for all of them.
+        colorizer: None where all results are there already. Give it as many threads as `workers_for` says.
+        options: for all of them.
+        overwrite: write results anew that exist.
         ledger: where results are noted and earlier ones are looked up.
         workers: photos under way at once; the results' bytes do not depend on it.
         reader: decodes the photos, and is closed at the end; give one that was started while the model was loaded.
+        budget: of memory, for all photos under way.
 
     Raises:
         OutputError: the disk is full, or the ledger cannot be written: nothing more can be done. What is done stays.
@@ -72,14 +174,15 @@ def run_jobs(
     originals = {identity for job in jobs if (identity := file_identity(job.source)) is not None}
     remove_leftovers(job.target for job in jobs)
     if reader is None:
-        reader = Reader(allow_truncated=settings.allow_truncated, threads=max(1, cpu_threads() // workers))
-    run = Run(colorizer, reader, settings, ledger, originals, MemoryBudget(), threading.Event())
+        reader = Reader(threads=max(1, cpu_threads() // workers))
+    budget = budget or MemoryBudget()
+    run = BatchRun(colorizer, reader, options, overwrite, ledger, originals, budget, threading.Event())
     pool = ThreadPoolExecutor(workers, thread_name_prefix="colorize")
     waiting: deque[tuple[Job, Future[Result]]] = deque()
     try:
         for job in jobs:
-            waiting.append((job, pool.submit(do_job, run, job)))
-            if len(waiting) >= AHEAD:
+            waiting.append((job, pool.submit(run_job, run, job)))
+            if len(waiting) >= MAX_PENDING:
                 yield next_result(waiting, run)
         while waiting:
             yield next_result(waiting, run)
@@ -87,7 +190,7 @@ def run_jobs(
         run.stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
         # `wait` would wait for futures that were cancelled before they began, too.
-        wait([future for _, future in waiting if not future.cancelled()], LEAVE)
+        wait([future for _, future in waiting if not future.cancelled()], SHUTDOWN_SECONDS)
         reader.close()
         slow = [job.target for job, future in waiting if not future.done()]  # these do not end by themselves
         remove_leftovers(slow, own=True)
@@ -95,14 +198,14 @@ def run_jobs(
             ledger.close()
 
 
-def next_result(waiting: deque[tuple[Job, Future[Result]]], run: Run) -> Result:
+def next_result(waiting: deque[tuple[Job, Future[Result]]], run: BatchRun) -> Result:
     """The result of the first job; it stays among those that wait until it is there, as a signal may come before."""
     result = waiting[0][1].result()
     waiting.popleft()
     return settled(result, run)
 
 
-def settled(result: Result, run: Run) -> Result:
+def settled(result: Result, run: BatchRun) -> Result:
     """A result, unless it tells that the run as a whole cannot go on."""
     ledger = None if run.ledger is None else str(run.ledger.path)
     error = result.error
@@ -111,19 +214,3 @@ def settled(result: Result, run: Run) -> Result:
     if ledger is not None and isinstance(error, OutputError) and error.path == ledger:
         raise error
     return result
-
-
-def colorize_stream(
-    source: Path | bytes, colorizer: Colorizer, settings: Settings, reader: Reader | None = None
-) -> tuple[bytes, list[str]]:
-    """Colorize one photo for standard output: (the file's bytes, remarks).
-
-    A photo in colour is passed on as it came, so that a pipe still carries a photo. `reader` as for `run_jobs`.
-    """
-    with reader or Reader(allow_truncated=settings.allow_truncated, threads=cpu_threads()) as reader:
-        settings = settings.of(source)
-        photo = OnePhoto(source, colorizer, reader, settings, settings.format)
-        file = io.BytesIO()
-        if named(photo.open, source) and photo.write(file):
-            return file.getvalue(), photo.remarks
-    return source if isinstance(source, bytes) else source.read_bytes(), [COLORED]

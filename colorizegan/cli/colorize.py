@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
@@ -15,21 +13,31 @@ import typer
 
 from colorizegan.batch.plan import shown
 from colorizegan.cli.console import Voice, put, say, show_results, words_of_left_out
-from colorizegan.cli.options import FAILED, Debug, Json, Model, Quiet
-from colorizegan.errors import ColorizeGANError, InputError, OutputError, UsageError
+from colorizegan.cli.options import (
+    FAILED,
+    NOTHING,
+    Debug,
+    DryRun,
+    Emulsion,
+    Force,
+    Json,
+    Like,
+    Model,
+    Overwrite,
+    Quiet,
+    Saturation,
+    Size,
+    Temperature,
+    ToneDownUnsure,
+)
+from colorizegan.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from colorizegan.batch.job import Result
-    from colorizegan.batch.plan import Job
-    from colorizegan.colorize_file import Settings
-    from colorizegan.colorizer import Colorizer
-    from colorizegan.photo.reader import Reader
-
-NOTHING = 3  # the status where there was no photo
+    from colorizegan.batch.plan import Plan
 
 # Optional[...] and not X | None: Typer reads these at run time.
 # ruff: noqa: UP045
-Film = Literal["auto", "panchromatic", "orthochromatic", "blue"]
 Format = Literal["jpeg", "png", "tiff", "webp", "avif", "bmp", "pnm"]
 
 
@@ -48,16 +56,10 @@ def colorize(
         Optional[Format], typer.Option(help="Format to write. [default: that of OUT, or the photo's own]")
     ] = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")] = 95,
-    saturation: Annotated[float, typer.Option(min=0, max=4, help="Strength of the colours; 0 is gray.")] = 1.0,
-    size: Annotated[
-        Optional[int],
-        typer.Option(min=16, max=4096, help="Shorter side of the network's input, px. [default: the model's own]"),
-    ] = None,
-    temperature: Annotated[
-        Optional[float],
-        typer.Option(min=0.05, max=2, help="Low: the likeliest colours, vivid; high: dull. [default: the model's own]"),
-    ] = None,
-    emulsion: Annotated[Film, typer.Option(help="The film of the photo.")] = "auto",
+    saturation: Saturation = 1.0,
+    size: Size = None,
+    temperature: Temperature = None,
+    emulsion: Emulsion = "auto",
     hint: Annotated[
         Optional[list[str]],
         typer.Option("--hint", metavar="X,Y,#RRGGBB", help="The colour of a point; repeat. Kept beside the photo."),
@@ -74,15 +76,11 @@ def colorize(
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Also write pictures of how sure the colours are.")
     ] = False,
-    tone_down_unsure: Annotated[
-        bool, typer.Option("--tone-down-unsure", help="Less colour where the network is unsure.")
-    ] = False,
-    like: Annotated[
-        Optional[Path], typer.Option(metavar="REF", help="Take over the colours of this photo where the same is seen.")
-    ] = None,
+    tone_down_unsure: ToneDownUnsure = False,
+    like: Like = None,
     model: Model = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write results anew that exist.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Colorize photos too that are in colour already.")] = False,
+    overwrite: Overwrite = False,
+    force: Force = False,
     allow_truncated: Annotated[
         bool, typer.Option("--allow-truncated", help="Colorize what is left of files that end too early.")
     ] = False,
@@ -97,13 +95,13 @@ def colorize(
     shard: Annotated[
         Optional[str], typer.Option(metavar="I/N", help="Only part I of N, to share the work between N machines.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only list what would be written.")] = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Colorize photos. Originals are never touched; results that exist are left as they are."""
-    from colorizegan.batch.plan import Job, file_target, make_plan, parse_shard
+    from colorizegan.batch.plan import Job, Plan, file_target, make_plan, parse_shard
 
     voice = Voice(as_json, quiet, debug)
     names = inputs or []
@@ -119,31 +117,29 @@ def colorize(
         raise UsageError("a photo does not belong on a terminal", remedy="give a file as output (-o)")
 
     part = None if shard is None else parse_shard(shard)
-    home: Path | None = None
-    left_out: dict[str, int] = {}
-    if names == ["-"] and output is not None and not to_stdout:
-        jobs, problems = [Job(sys.stdin.buffer.read(), file_target(output, format))], []
-    elif names == ["-"]:
-        jobs, problems = [Job(sys.stdin.buffer.read(), Path("-"))], []
+    if names == ["-"]:
+        target = file_target(output, format) if output is not None and not to_stdout else Path("-")
+        plan = Plan([Job(sys.stdin.buffer.read(), target)])
     else:
         target = None if to_stdout else output
         plan = make_plan(names, target, listed=listed, suffix=suffix, format=format, shard=part)
-        jobs, problems, home, left_out = plan.jobs, plan.problems, plan.home, plan.left_out
-        for problem in problems:
-            say(f"error: {problem}")
-        if not jobs and not problems and not plan.elsewhere:
-            what = " ".join([*plan.empty, *([from_file] if from_file else [])])[:300] or None
-            say(f"error: {InputError('no photos found', path=what)}")
-            if left_out:
-                voice.note(words_of_left_out(left_out))
-            raise typer.Exit(NOTHING)
-        for empty in plan.empty:
-            voice.note(f"{empty}: no photos found")
+    jobs = plan.jobs
+    for problem in plan.problems:
+        say(f"error: {problem}")
+    if not jobs and not plan.problems and not plan.elsewhere:
+        what = " ".join([*plan.empty, *([from_file] if from_file else [])])[:300] or None
+        say(f"error: {InputError('no photos found', path=what)}")
+        if plan.left_out:
+            voice.note(words_of_left_out(plan.left_out))
+        raise typer.Exit(NOTHING)
+    for empty in plan.empty:
+        voice.note(f"{empty}: no photos found")
     if dry_run:
-        list_jobs(jobs, overwrite, left_out, as_json=as_json)
-        raise typer.Exit(FAILED if problems else 0)
+        list_jobs(plan, overwrite, as_json=as_json)
+        raise typer.Exit(FAILED if plan.problems else 0)
 
-    from colorizegan.colorize_file import Draw, Settings
+    from colorizegan.batch.run import colorize_to_stream, run_plan, run_sheets
+    from colorizegan.colorize_file import FileOptions, ProposalChoice
     from colorizegan.steer.hints import parse_hint, read_hints
     from colorizegan.steer.look import Look
 
@@ -154,84 +150,50 @@ def colorize(
         raise UsageError(f"hints are of one photo, not of {len(jobs)}", remedy="name one, or keep them beside each")
     if pick is not None and (proposals is None or pick > proposals):
         raise UsageError(f"--pick {pick} needs --proposals {pick} or more")
-    look = Look(
-        saturation=saturation, size=size, temperature=temperature, emulsion=emulsion, hints=given,
-        tone_down_unsure=tone_down_unsure,
+    options = FileOptions(
+        Look(
+            saturation=saturation, size=size, temperature=temperature, emulsion=emulsion, hints=given,
+            tone_down_unsure=tone_down_unsure,
+        ),
+        format=format, quality=quality, strip=strip, force=force, allow_truncated=allow_truncated,
+        use_saved_hints=not no_hints, confidence=confidence,
+        proposal=ProposalChoice(proposals, seed, pick) if proposals and pick else None,
     )  # fmt: skip
-    settings = Settings(
-        look, format, quality, overwrite, force, allow_truncated, strip, not no_hints,
-        Draw(proposals, seed, pick) if proposals and pick else None, confidence,
-    )  # fmt: skip
-    wishes = Wishes(like, (proposals, seed) if proposals and not pick else None)
+    only_show = proposals is not None and pick is None
     if to_stdout:
         if len(jobs) != 1:
             raise UsageError(f"standard output takes one photo, not {len(jobs)}", remedy="give a folder as output")
-        if confidence or wishes.sheet:
+        if confidence or only_show:
             raise UsageError("standard output carries the photo alone", remedy="give a file as output (-o)")
-        write_stdout(jobs[0], model, settings, wishes, voice)
-    elif run(jobs, model, settings, wishes, voice, home, part, left_out) or problems:
+        for remark in colorize_to_stream(jobs[0].source, sys.stdout.buffer, model, options, like=like):
+            voice.note(f"{shown(jobs[0].source)}: {remark}")
+        return
+    if only_show:
+        sheets = run_sheets(jobs, model, options, count=proposals or 0, seed=seed, like=like, overwrite=overwrite)
+        failed = show_sheets(sheets, proposals or 0, voice)
+    else:
+        with run_plan(plan, model, options, like=like, overwrite=overwrite, shard=part) as results:
+            failed = show_results(results, len(jobs), voice, plan.left_out).failed
+    if failed or plan.problems:
         raise typer.Exit(FAILED)
 
 
-@dataclasses.dataclass(frozen=True)
-class Wishes:
-    """What `colorize` is to do beyond the settings of each photo."""
-
-    like: Path | None = None
-    """A photo whose colours are taken over."""
-    sheet: tuple[int, int] | None = None
-    """Count and seed of proposals to show, instead of colorizing."""
-
-    def settings(self, settings: Settings, colorizer: Colorizer | None) -> Settings:
-        """The settings with the colours of the reference."""
-        if self.like is None or colorizer is None:
-            return settings
-        look = dataclasses.replace(settings.look, like=colorizer.palette(self.like))
-        return dataclasses.replace(settings, look=look)
-
-
-def show_proposals(
-    jobs: Sequence[Job], colorizer: Colorizer, settings: Settings, reader: Reader, wishes: Wishes, voice: Voice
-) -> int:
-    """Write the sheet of each photo's proposals; how many failed."""
-    from colorizegan.batch.sheets import sheet_path, write_sheet
-
+def show_sheets(results: Iterable[Result], count: int, voice: Voice) -> int:
+    """Say what became of the sheets of proposals; how many failed."""
     failed = 0
-    assert wishes.sheet is not None
-    count, seed = wishes.sheet
-    for job in jobs:
-        target = sheet_path(job.target)
-        try:
-            if os.path.lexists(target) and not settings.overwrite:
-                voice.note(f"{target}: done already; --overwrite does it again")
-                continue
-            photo = reader.read(job.source)
-            look = settings.of(job.source).look
-            found = write_sheet(colorizer, photo, look, target, count=count, seed=seed, overwrite=settings.overwrite)
-        except ColorizeGANError as error:
-            error.path = error.path or shown(job.source)
-            say(f"error: {error}")
+    for result in results:
+        source, target = shown(result.job.source), str(result.job.target)
+        if result.status == "failed":
+            say(f"error: {result.reason}")
             failed += 1
-            continue
-        facts = [{"likelihood": round(one.likelihood, 4), "hints": list(map(str, one.hints))} for one in found]
-        if voice.as_json:
-            put(json.dumps({"input": shown(job.source), "sheet": str(target), "proposals": facts}))
+        elif result.status == "skipped":
+            voice.note(f"{target}: {result.reason}")
+        elif voice.as_json:
+            facts = [{"likelihood": round(p.likelihood, 4), "hints": list(map(str, p.hints))} for p in result.proposals]
+            put(json.dumps({"input": source, "sheet": target, "proposals": facts}))
         else:
-            voice.note(f"{shown(job.source)} -> {target}  ({len(found)} of {count}; --pick writes one)")
+            voice.note(f"{source} -> {target}  ({len(result.proposals)} of {count}; --pick writes one)")
     return failed
-
-
-def keep_hints(job: Job, settings: Settings, voice: Voice) -> None:
-    """Write the hints that were given beside the photo, so that the next run finds them."""
-    from colorizegan.steer.hints import hints_path, write_hints
-
-    if not settings.look.hints or isinstance(job.source, bytes):
-        return
-    path = hints_path(job.source)
-    try:
-        write_hints(path, settings.look.points)
-    except OutputError as error:
-        voice.note(f"{path}: the hints are not kept, as the file {error.reason}; the result holds them in its XMP")
 
 
 def read_list(path: str, *, nul: bool) -> list[str]:
@@ -245,75 +207,15 @@ def read_list(path: str, *, nul: bool) -> list[str]:
     return split_list(raw, nul=nul)
 
 
-def list_jobs(jobs: Sequence[Job], overwrite: bool, left_out: Mapping[str, int], *, as_json: bool) -> None:
+def list_jobs(plan: Plan, overwrite: bool, *, as_json: bool) -> None:
     """What a dry run says: one line for each job, to standard output."""
-    for job in jobs:
+    for job in plan.jobs:
         status = "skipped" if os.path.lexists(job.target) and not overwrite else "planned"
         if as_json:
             put(json.dumps({"input": shown(job.source), "output": str(job.target), "status": status}))
         else:
             put(f"{shown(job.source)} -> {job.target}" + ("  (done already)" if status == "skipped" else ""))
     if as_json:
-        put(json.dumps({"summary": {"planned": len(jobs), "left_out": left_out}}))
-    elif left_out:
-        say(words_of_left_out(left_out))
-
-
-def run(
-    jobs: Sequence[Job],
-    model: str | None,
-    settings: Settings,
-    wishes: Wishes,
-    voice: Voice,
-    home: Path | None,
-    shard: tuple[int, int] | None,
-    left_out: Mapping[str, int],
-) -> int:
-    """Do the jobs and say what became of them; how many failed. The ledger goes into `home`."""
-    from colorizegan.batch.ledger import Ledger
-    from colorizegan.batch.run import needs_work, run_jobs, workers_for
-    from colorizegan.colorizer import Colorizer
-    from colorizegan.photo.reader import Reader
-
-    workers, threads = workers_for(len(jobs))
-    needed = needs_work(jobs, settings) or wishes.like is not None or wishes.sheet is not None
-    # Its processes start while the model is loaded.
-    with Reader(allow_truncated=settings.allow_truncated, ready=workers if needed else 0, threads=threads) as reader:
-        # A bad model is one error, not one a photo.
-        colorizer = Colorizer(model, threads=threads) if needed else None
-        settings = wishes.settings(settings, colorizer)
-        if colorizer is not None:  # what the model cannot do is one error too
-            settings.look.check_model(colorizer.network.card)
-            if settings.confidence:
-                colorizer.network.card.need_distribution("say how sure it is")
-        if wishes.sheet is not None and colorizer is not None:
-            return show_proposals(jobs, colorizer, settings, reader, wishes, voice)
-        ledger = None if home is None else Ledger(home, shard)
-        results = run_jobs(jobs, colorizer, settings, ledger=ledger, workers=workers, reader=reader)
-
-        def watched() -> Iterator[Result]:
-            for result in results:
-                if result.status == "done":
-                    keep_hints(result.job, settings, voice)
-                yield result
-
-        with closing(results):  # a signal may come while a result is shown: photos under way are ended all the same
-            failed = show_results(watched(), len(jobs), voice, left_out).failed
-    return failed
-
-
-def write_stdout(job: Job, model: str | None, settings: Settings, wishes: Wishes, voice: Voice) -> None:
-    """Colorize one photo to standard output."""
-    from colorizegan.batch.run import colorize_stream
-    from colorizegan.colorizer import Colorizer
-    from colorizegan.machine import cpu_threads
-    from colorizegan.photo.reader import Reader
-
-    with Reader(allow_truncated=settings.allow_truncated, ready=1, threads=cpu_threads()) as reader:
-        colorizer = Colorizer(model)
-        raw, remarks = colorize_stream(job.source, colorizer, wishes.settings(settings, colorizer), reader)
-    for remark in remarks:
-        voice.note(f"{shown(job.source)}: {remark}")
-    sys.stdout.buffer.write(raw)
-    sys.stdout.flush()
-    keep_hints(job, settings, voice)
+        put(json.dumps({"summary": {"planned": len(plan.jobs), "left_out": plan.left_out}}))
+    elif plan.left_out:
+        say(words_of_left_out(plan.left_out))

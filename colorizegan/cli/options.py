@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from pathlib import Path
+from typing import Annotated, Literal, Optional
 
 import typer
 
 FAILED = 1  # the status of a command of which some part failed
+NOTHING = 3  # and of one that found nothing to do its work on
 
 # Optional[...] and not X | None: Typer reads these at run time.
 # ruff: noqa: UP045
@@ -21,3 +23,22 @@ Model = Annotated[
         help="A name of `models`, a bundle, an .onnx file; or A+B.",
     ),
 ]
+Emulsion = Annotated[
+    Literal["auto", "panchromatic", "orthochromatic", "blue"], typer.Option(help="The film that it was taken on.")
+]
+Like = Annotated[
+    Optional[Path], typer.Option(metavar="REF", help="Take over the colours of this photo where the same is seen.")
+]
+Saturation = Annotated[float, typer.Option(min=0, max=4, help="Strength of the colours; 0 is gray.")]
+Size = Annotated[
+    Optional[int],
+    typer.Option(min=16, max=4096, help="Shorter side of the network's input, px. [default: the model's own]"),
+]
+Temperature = Annotated[
+    Optional[float],
+    typer.Option(min=0.05, max=2, help="Low: the likeliest colours, vivid; high: dull. [default: the model's own]"),
+]
+ToneDownUnsure = Annotated[bool, typer.Option("--tone-down-unsure", help="Less colour where the network is unsure.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only list what would be written.")]
+Force = Annotated[bool, typer.Option("--force", help="Colorize also what is in colour already.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write results anew that exist.")]

@@ -14,7 +14,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, TypeVar
 import typer
 
 from colorizegan.cli.console import Summary, Voice, counts, put, say
-from colorizegan.cli.options import FAILED, Debug, Json, Model, Quiet
+from colorizegan.cli.options import (
+    FAILED,
+    NOTHING,
+    Debug,
+    DryRun,
+    Emulsion,
+    Force,
+    Json,
+    Like,
+    Model,
+    Overwrite,
+    Quiet,
+    Saturation,
+    Size,
+    Temperature,
+    ToneDownUnsure,
+)
 from colorizegan.errors import ColorizeGANError, InputError, UsageError
 from colorizegan.progress import progress_bar
 
@@ -25,12 +41,10 @@ if TYPE_CHECKING:
     from colorizegan.video.colorize_video import Progress
     from colorizegan.video.options import FilmOptions
 
-NOTHING = 3  # the status where there was no film
 T = TypeVar("T")
 
 # Optional[...] and not X | None: Typer reads these at run time.
 # ruff: noqa: UP045
-Emulsion = Literal["auto", "panchromatic", "orthochromatic", "blue"]
 Codec = Literal["h264", "hevc", "vp9", "av1", "ffv1", "prores"]
 
 
@@ -45,16 +59,10 @@ def video(
     ] = None,
     codec: Annotated[Optional[Codec], typer.Option(help="Of the picture. [default: h264, in WebM vp9 or av1]")] = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of the picture; 100 loses nothing.")] = 80,
-    saturation: Annotated[float, typer.Option(min=0, max=4, help="Strength of the colours; 0 is gray.")] = 1.0,
-    size: Annotated[
-        Optional[int],
-        typer.Option(min=16, max=4096, help="Shorter side of the network's input, px. [default: the model's own]"),
-    ] = None,
-    temperature: Annotated[
-        Optional[float],
-        typer.Option(min=0.05, max=2, help="Low: the likeliest colours, vivid; high: dull. [default: the model's own]"),
-    ] = None,
-    emulsion: Annotated[Emulsion, typer.Option(help="The film stock.")] = "auto",
+    saturation: Saturation = 1.0,
+    size: Size = None,
+    temperature: Temperature = None,
+    emulsion: Emulsion = "auto",
     hint: Annotated[
         Optional[list[str]],
         typer.Option(
@@ -66,12 +74,8 @@ def video(
     no_hints: Annotated[
         bool, typer.Option("--no-hints", help="Ignore the hints that are kept beside films (film.mp4.hints.json).")
     ] = False,
-    tone_down_unsure: Annotated[
-        bool, typer.Option("--tone-down-unsure", help="Less colour where the network is unsure.")
-    ] = False,
-    like: Annotated[
-        Optional[Path], typer.Option(metavar="REF", help="Take over the colours of this photo where the same is seen.")
-    ] = None,
+    tone_down_unsure: ToneDownUnsure = False,
+    like: Like = None,
     start: Annotated[
         Optional[str], typer.Option(metavar="TIME", help="Begin here: seconds, 1:30 or 1:02:03.5.")
     ] = None,
@@ -84,9 +88,9 @@ def video(
     ] = False,
     rate: Annotated[str, typer.Option(metavar="N[/M]", help="Frames a second of numbered pictures.")] = "24",
     model: Model = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write results anew that exist.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Colorize films too that are in colour already.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only list what would be written.")] = False,
+    overwrite: Overwrite = False,
+    force: Force = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,

@@ -45,6 +45,7 @@ def read_photo(
     allow_truncated: bool = False,
     page: int | None = None,
     colors_too: bool = False,
+    keep_color: bool = False,
     admit: Callable[[int], None] | None = None,
 ) -> Photo:
     """Read a photo; without `page`, of several pages or frames the first, with a warning in the log.
@@ -58,6 +59,7 @@ def read_photo(
         allow_truncated: take what can be read of a damaged file, with a warning in the log.
         page: of a TIFF with several photos, 0 .. `Photo.pages` - 1. Smaller copies and masks do not count as photos.
         colors_too: fill `Photo.rgb`.
+        keep_color: fill it where the photo is in colour.
         admit: called with width times height before pixels are allocated; it may wait until there is memory.
 
     Raises:
@@ -69,7 +71,7 @@ def read_photo(
     path = None if isinstance(source, bytes) else Path(source)
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else _open(Path(source)) as stream:
-            photo = _read(stream, limits, allow_truncated, page, colors_too, admit)
+            photo = _read(stream, limits, allow_truncated, page, colors_too, keep_color, admit)
     except MemoryError:
         raise TooLargeError("does not fit in memory", path=path) from None
     except ColorizeGANError as error:
@@ -114,6 +116,7 @@ def _read(
     allow_truncated: bool,
     page: int | None,
     colors_too: bool,
+    keep_color: bool,
     admit: Callable[[int], None] | None,
 ) -> Photo:
     size = stream.seek(0, io.SEEK_END)
@@ -140,7 +143,7 @@ def _read(
         if admit is not None:
             admit(claimed.pixels)
 
-    def decode(fail_on: str) -> tuple[pyvips.Image, Light, list[str]]:
+    def decode(fail_on: str, colors_too: bool = colors_too) -> tuple[pyvips.Image, Light, list[str]]:
         pixels.seek(0)
         with complaints() if format == "tiff" else nullcontext() as heard:
             image = open_image(pixels, format, check, fail_on, this)
@@ -157,9 +160,9 @@ def _read(
 
     remarks: list[str] = []
     # In JPEG libvips counts missing and wrong pixels as warnings; in other formats those are about metadata.
-    strict = "warning" if format == "jpeg" else "error"
+    fail_on = "warning" if format == "jpeg" else "error"
     try:
-        image, light, _ = decode(strict)
+        image, light, _ = decode(fail_on)
     except (TooLargeError, MemoryError):
         raise
     except Exception as error:
@@ -168,9 +171,11 @@ def _read(
                 f"its compression ({this.compression_name}) is not read", remedy="save it with LZW, Deflate or none"
             ) from None
         if format == "jpeg" and isinstance(error, pyvips.Error) and is_harmless(error):
-            image, light, _ = decode("error")
+            fail_on = "error"
+            image, light, _ = decode(fail_on)
         elif allow_truncated:
-            image, light, _ = decode("none")
+            fail_on = "none"
+            image, light, _ = decode(fail_on)
             why = error.reason if isinstance(error, ColorizeGANError) else words_of(error)
             if light.gray.min() == light.gray.max():
                 raise DecodeError(f"is damaged so that nothing can be read of it ({why})") from None
@@ -180,6 +185,8 @@ def _read(
 
     metadata, orientation = read_metadata(image, stream, format, pages, page)
     tone = Tone(False, 0.0) if light.sample is None else judge_tone(light.sample)
+    if keep_color and tone.is_color and light.rgb is None:  # seldom, so that others do without three times the memory
+        light = decode(fail_on, colors_too=True)[1]
     if light.useless_profile:
         remarks.append("its ICC profile is damaged or does not fit it: taken as sRGB")
     if tone.tinted:

@@ -50,6 +50,7 @@ class Request:
     allow_truncated: bool
     page: int
     colors_too: bool
+    keep_color: bool
 
 
 def send(stream: BinaryIO, header: dict[str, Any], blocks: Sequence[Any] = ()) -> None:
@@ -126,6 +127,7 @@ def answer(header: dict[str, Any], requests: BinaryIO, answers: BinaryIO) -> Non
             allow_truncated=request.allow_truncated,
             page=request.page,
             colors_too=request.colors_too,
+            keep_color=request.keep_color,
             admit=admit,
         )
     except ColorizeGANError as error:

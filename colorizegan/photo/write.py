@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -53,56 +53,78 @@ def encode_photo(
         OutputError: the format cannot hold the photo.
     """
     file = io.BytesIO()
-    alone = replace(photo, pages=1)
-    for loss in encode_pages(file, [(rgb, alone)], format=format, quality=quality, strip=strip, note=note):
-        log.warning("the photo: %s", loss)
+    _write_alone(file, rgb, photo, format, quality, strip=strip, note=note)
     return file.getvalue()
 
 
-def encode_pages(
-    file: BinaryIO,
-    pages: Iterable[tuple[NDArray[Any], Photo]],
-    *,
-    format: str | None = None,
-    quality: int = 95,
-    strip: bool = False,
-    note: Mapping[str, object] | None = None,
-) -> list[str]:
-    """Write the colorized photo, or all of a TIFF's, into a file; what the format cannot hold is returned in words.
+class PageWriter:
+    """Writes a colorized photo, or one page after the other of a TIFF, into a file.
 
     Args:
         file: empty, open for reading and writing.
-        pages: (rgb, original) of each page; they are taken one after the other, and only the first where the format
-            holds no more.
-        format, quality, strip, note: as for `encode_photo`.
+        format: a name in `colorizegan.photo.formats.WRITABLE`; only TIFF takes more than one page.
+        quality, strip, note: as for `encode_photo`.
 
     Raises:
-        OutputError: the format cannot hold the photo.
-        OSError: the file cannot be written.
+        OutputError: the format is not written.
     """
-    lost: list[str] = []
-    writer: TiffWriter | None = None
-    for rgb, photo in pages:
-        format = format or NEAREST.get(photo.format, photo.format)
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        format: str,
+        quality: int = 95,
+        *,
+        strip: bool = False,
+        note: Mapping[str, object] | None = None,
+    ) -> None:
         if format not in WRITABLE:
             raise OutputError(f"{format!r} cannot be written", remedy=f"use one of {', '.join(WRITABLE)}")
+        self.file, self.format, self.quality, self.strip, self.note = file, format, quality, strip, note
+        self.tiff: TiffWriter | None = None
+        self.lost: list[str] = []
+        """What the format cannot hold, in words."""
+
+    def add(self, rgb: NDArray[Any], photo: Photo) -> None:
+        """Write a page, (H, W, 3), of an original.
+
+        Raises:
+            OutputError: the format cannot hold it.
+            OSError: the file cannot be written.
+        """
         height, width = rgb.shape[:2]
-        kept = photo.metadata.stripped() if strip else photo.metadata
-        xmp = xmp_with_note(kept.xmp, note) if note is not None else kept.xmp
-        if format == "tiff" and writer is None:
+        kept = photo.metadata.stripped() if self.strip else photo.metadata
+        xmp = xmp_with_note(kept.xmp, self.note) if self.note is not None else kept.xmp
+        if self.format == "tiff" and self.tiff is None:
             count = photo.pages if photo.format == "tiff" else 1
             size = (3 + (photo.alpha is not None)) * rgb.dtype.itemsize * height * width * count
-            writer = TiffWriter(file, count, big=kept.big or size > CLASSIC_TIFF)
+            self.tiff = TiffWriter(self.file, count, big=kept.big or size > CLASSIC_TIFF)
+        page = Page(rgb, photo.alpha, kept, xmp)
         try:
-            encode(Page(rgb, photo.alpha, kept, xmp), format, quality, file, tiff=writer, lost=lost)
+            encode(page, self.format, self.quality, self.file, tiff=self.tiff, lost=self.lost)
         except pyvips.Error as error:
-            what = f"{width} x {height} px cannot be written as {format} ({words_of(error)})"
+            what = f"{width} x {height} px cannot be written as {self.format} ({words_of(error)})"
             raise OutputError(what, remedy="use --format png or tiff") from None
-        if photo.pages > 1 and (format != "tiff" or photo.format != "tiff"):
+        if photo.pages > 1 and not photo.format == self.format == "tiff":
             what = "pages" if photo.format == "tiff" else "frames"
-            lost.append(f"it has {photo.pages} {what}, of which {format} gets the first")
-            break
-    return lost
+            self.lost.append(f"it has {photo.pages} {what}, of which {self.format} gets the first")
+
+
+def _write_alone(
+    file: BinaryIO,
+    rgb: NDArray[Any],
+    photo: Photo,
+    format: str | None,
+    quality: int,
+    *,
+    strip: bool,
+    note: Mapping[str, object] | None,
+) -> None:
+    """Write one page, whatever the original holds beside it; what is lost goes into the log."""
+    writer = PageWriter(file, format or NEAREST.get(photo.format, photo.format), quality, strip=strip, note=note)
+    writer.add(rgb, replace(photo, pages=1))
+    for loss in writer.lost:
+        log.warning("the photo: %s", loss)
 
 
 def write_photo(
@@ -126,10 +148,7 @@ def write_photo(
     format = format or format_of_name(target.suffix)
     try:
         with atomic_file(target) as file:
-            alone = replace(photo, pages=1)
-            lost = encode_pages(file, [(rgb, alone)], format=format, quality=quality, strip=strip, note=note)
-        for loss in lost:
-            log.warning("%s: %s", target, loss)
+            _write_alone(file, rgb, photo, format, quality, strip=strip, note=note)
     except OutputError as error:
         error.path = str(target)
         raise

@@ -16,10 +16,11 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from colorizegan import __version__
-from colorizegan.colorize_file import OnePhoto
+from colorizegan.colorize_file import colorize_file
 from colorizegan.errors import ColorizeGANError
 from colorizegan.machine import Cancelled
-from colorizegan.photo.formats import MEDIA_TYPES, NEAREST
+from colorizegan.photo.formats import MEDIA_TYPES, NEAREST, sniff
+from colorizegan.photo.read import HEAD
 from colorizegan.serve.metrics import Metrics
 from colorizegan.serve.middleware import LOCAL, Gate
 from colorizegan.serve.options import Options, best_format, preference, read_options, schema_of_request
@@ -177,26 +178,27 @@ async def client_gone(request: Request) -> None:
 def colorize_upload(turn: Turn, upload: Upload, options: Options, accept: str) -> tuple[BinaryIO, str, list[str]]:
     """Colorize an upload: (open file without a name, its format, what the client should know)."""
     service = turn.service
-    turn.allow_truncated = options.allow_truncated
-    settings = options.settings(turn.palette(upload.like))
-    photo = OnePhoto(upload.path, service.colorizer, turn, settings, options.format, turn.place.admit)
-    opened = photo.open()
-    assert photo.first is not None
-    own = photo.first.format
-    format = options.format or (best_format(accept, NEAREST.get(own, own)) if opened else own)
+    with upload.path.open("rb") as file:
+        own = sniff(file.read(HEAD))
+    format = options.format or best_format(accept, NEAREST.get(own, own))
+    asked = options.for_file(format, turn.palette(upload.like))
     result = tempfile.TemporaryFile(dir=service.path)  # noqa: SIM115 (the answer closes it)
     try:
-        if not opened:
-            if format != own or preference(accept, own) <= 0:
-                what = f"the photo is in colour already, and stays the {own} that it is"
-                raise NotAcceptableError(what, remedy="ask for its own format, or for the option force")
-            with upload.path.open("rb") as file:
-                shutil.copyfileobj(file, result)
-            return result, own, [COLORED]
-        photo.format = format
-        photo.write(result)
+        report = colorize_file(
+            upload.path, lambda: result, service.colorizer, service.reader, asked,
+            budget=service.budget, stop=turn.stop,
+        )  # fmt: skip
         turn.check()
-        return result, format, list(photo.remarks)
+        if not report.left_alone:
+            return result, format, report.remarks
+        if options.format not in (None, own) or preference(accept, own) <= 0:
+            what = f"the photo is in colour already, and stays the {own} that it is"
+            raise NotAcceptableError(what, remedy="ask for its own format, or for the option force")
+        result.seek(0)
+        result.truncate()
+        with upload.path.open("rb") as file:
+            shutil.copyfileobj(file, result)
+        return result, own, [COLORED]
     except BaseException:
         result.close()
         raise

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from colorizegan.colorize_file import Draw, Settings
+from colorizegan.colorize_file import FileOptions, ProposalChoice
 from colorizegan.errors import UsageError
 from colorizegan.photo.formats import MEDIA_TYPES, WRITABLE
 from colorizegan.serve.limits import ServiceLimits
@@ -84,13 +84,13 @@ class Options(BaseModel):
             warmth=self.warmth,
         )
 
-    def settings(self, like: Palette | None = None) -> Settings:
+    def for_file(self, format: str, like: Palette | None = None) -> FileOptions:
         """As the command line has them."""
         drawn = self.proposals is not None and self.pick is not None
-        return Settings(
+        return FileOptions(
             look=self.look(like),
-            proposal=Draw(self.proposals or 0, self.seed, self.pick or 0) if drawn else None,
-            format=self.format,
+            proposal=ProposalChoice(self.proposals or 0, self.seed, self.pick or 0) if drawn else None,
+            format=format,
             quality=self.quality,
             force=self.force,
             allow_truncated=self.allow_truncated,

@@ -29,40 +29,36 @@ def describe_upload(turn: Turn, upload: Upload, options: Options) -> dict[str, A
         whoever paints them multiplies and adds, `confidence` (None where the model knows none), `proposals` and
         `preview` where they are asked for.
     """
-    turn.allow_truncated = options.allow_truncated
-    colorizer = turn.service.colorizer
     look = replace(options.look(turn.palette(upload.like)), saturation=1.0, warmth=0.0)
-    photo = turn.read(upload.path)
-    prediction = colorizer.colors(photo.gray, look)
-    told = colorizer.network.card.has_distribution
-    turn.check()
-    found: dict[str, Any] = {
-        "width": photo.gray.shape[1],
-        "height": photo.gray.shape[0],
-        "is_color": photo.is_color,
-        "format": photo.format,
-        "model": f"{colorizer.network.card.name} {colorizer.network.digest}",
-        "remarks": list(photo.remarks),
-        "ab": colors_as_text(prediction.ab),
-        "confidence": confidence_as_text(prediction) if told else None,
-        "proposals": [],
-        "preview": None,
-    }
-    if options.proposals is not None:
-        proposals = colorizer.propose(photo, look, count=options.proposals, seed=options.seed)
-        found["proposals"] = [
-            {
-                "likelihood": round(one.likelihood, 4),
-                "hints": list(map(vars, one.hints)),
-                "ab": colors_as_text(one.ab),
-            }
-            for one in proposals
-        ]
+    shown_as_it_is = options.preview is not None and not options.force  # where it is in colour
+    with turn.photo(upload.path, keep_color=shown_as_it_is, allow_truncated=options.allow_truncated) as photo:
+        colorizer = turn.service.colorizer
+        prediction = colorizer.colors(photo.gray, look)
+        told = colorizer.network.card.has_distribution
         turn.check()
-    if options.preview is not None:
-        if photo.is_color and not options.force:  # shown as it stays
-            photo = turn.read(upload.path, colors_too=True)
-        found["preview"] = preview(photo, options.preview)
+        found: dict[str, Any] = {
+            "width": photo.gray.shape[1],
+            "height": photo.gray.shape[0],
+            "is_color": photo.is_color,
+            "format": photo.format,
+            "model": f"{colorizer.network.card.name} {colorizer.network.digest}",
+            "remarks": list(photo.remarks),
+            "ab": colors_as_text(prediction.ab),
+            "confidence": confidence_as_text(prediction) if told else None,
+            "proposals": [],
+            "preview": None if options.preview is None else preview(photo, options.preview),
+        }
+        if options.proposals is not None:
+            proposals = colorizer.propose(photo, look, count=options.proposals, seed=options.seed)
+            found["proposals"] = [
+                {
+                    "likelihood": round(one.likelihood, 4),
+                    "hints": list(map(vars, one.hints)),
+                    "ab": colors_as_text(one.ab),
+                }
+                for one in proposals
+            ]
+        turn.check()
     return found
 
 

@@ -12,15 +12,16 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import UsageError
-from colorizegan.machine import Cancelled, MemoryBudget, Place, give_back_memory
+from colorizegan.machine import Cancelled, MemoryBudget, give_back_memory
 from colorizegan.model.batching import BatchingNetwork
 from colorizegan.photo.reader import Reader
 from colorizegan.serve.limits import ServiceLimits
@@ -34,7 +35,6 @@ log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-POLL = 0.1  # seconds between two looks at whether a client is still there
 FEW_SECONDS = (1, 60)  # bounds of what Retry-After says
 REMEMBERED = 50  # photos whose time tells how fast the queue moves
 
@@ -58,8 +58,7 @@ class Service:
         self.network = BatchingNetwork(colorizer.network, self.limits.batch, note_batch)
         self.colorizer = Colorizer.of(self.network)
         self.folder = tempfile.TemporaryDirectory(prefix="colorizegan-serve-")  # mode 0700
-        self.reader = Reader(limits=self.limits.photo, ready=self.limits.decoders)
-        self.decoding = threading.Semaphore(self.limits.decoders)
+        self.reader = Reader(limits=self.limits.photo, ready=self.limits.decoders, most=self.limits.decoders)
         self.budget = MemoryBudget(self.limits.pixels)
         self.pool = ThreadPoolExecutor(self.limits.batch, thread_name_prefix="photo")
         self.lock = threading.Lock()
@@ -147,7 +146,6 @@ class Service:
                 self.check_room()
             return work(turn)
         finally:
-            turn.end()
             with self.lock:
                 self.working -= 1
                 idle = not self.working and not self.waiting
@@ -173,59 +171,34 @@ class Service:
 
 @dataclass
 class Turn:
-    """A client's turn: what it takes up, and whether anybody waits for it. A reader of photos for `OnePhoto`."""
+    """A client's turn, and whether anybody waits for it."""
 
     service: Service
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when nobody waits for the answer any more."""
-    allow_truncated: bool = False
-    """Take what can be read of a damaged file."""
-
-    def __post_init__(self) -> None:
-        self.place = Place(self.service.budget, self.stop)
 
     def check(self) -> None:
         """Cancelled where nobody waits for the answer any more."""
         if self.stop.is_set() or self.service.closed:
             raise Cancelled
 
-    def read(
-        self,
-        source: Path | bytes,
-        *,
-        page: int = 0,
-        colors_too: bool = False,
-        admit: Callable[[int], None] | None = None,
-    ) -> Photo:
-        """As `Reader.read`, when a decoder is free."""
-        while not self.service.decoding.acquire(timeout=POLL):
+    @contextmanager
+    def photo(self, path: Path, **how: bool) -> Iterator[Photo]:
+        """An upload in memory, which is given back at the end of the block; `how`: see `Reader.open`."""
+        service = self.service
+        with (
+            service.reader.open(path, stop=self.stop, **how) as opened,
+            service.budget.reserve(opened.pixels, self.stop),
+        ):
+            photo = opened.decode()
             self.check()
-        try:
-            photo = self.service.reader.read(
-                source,
-                page=page,
-                colors_too=colors_too,
-                admit=admit or self.place.admit,
-                allow_truncated=self.allow_truncated,
-                stop=self.stop,
-            )
-        finally:
-            self.service.decoding.release()
-            self.check()
-        return photo
+            yield photo
 
     def palette(self, path: Path | None) -> Palette | None:
-        """The colours of an upload that others take over; None where there is none. Its memory is free afterwards."""
+        """The colours of an upload that others take over; None where there is none."""
         if path is None:
             return None
-        try:
-            photo = self.read(path, colors_too=True)
+        with self.photo(path, colors_too=True) as photo:
             if photo.rgb is None:
                 raise UsageError("the photo that was sent as 'like' has no colours", remedy="send a colour photo")
             return self.service.colorizer.palette(photo.rgb)
-        finally:
-            self.end()
-
-    def end(self) -> None:
-        """Give back what it took up."""
-        self.place.leave()

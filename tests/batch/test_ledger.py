@@ -15,7 +15,7 @@ from PIL import Image
 from colorizegan.batch.ledger import Entry, Ledger, as_entry
 from colorizegan.batch.plan import make_plan
 from colorizegan.batch.run import run_jobs
-from colorizegan.colorize_file import Settings
+from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import OutputError
 
@@ -68,7 +68,7 @@ def test_a_name_of_any_length_is_colorized(tmp_path: Path, tiny_bundle: Path) ->
     folder = album(tmp_path / "album", *names)
     for output in (None, str(tmp_path / "out")):
         plan = make_plan([str(folder)], output)
-        results = list(run_jobs(plan.jobs, Colorizer(tiny_bundle), Settings()))
+        results = list(run_jobs(plan.jobs, Colorizer(tiny_bundle), FileOptions()))
         assert [result.status for result in results] == ["done"] * 3, [result.reason for result in results]
         assert all(result.job.target.is_file() for result in results)
         again = make_plan([str(folder)], output)
@@ -93,7 +93,7 @@ def test_a_run_that_is_left_early_ends_with_the_photos_under_way(tmp_path: Path,
     """Photos that never began are not waited for: the end comes long before the seconds that those under way get."""
     folder = album(tmp_path / "album", *(f"{number}.png" for number in range(60)))
     plan = make_plan([str(folder)], str(tmp_path / "out"))
-    results = run_jobs(plan.jobs, Colorizer(tiny_bundle), Settings(), workers=1)
+    results = run_jobs(plan.jobs, Colorizer(tiny_bundle), FileOptions(), workers=1)
     next(results)
     start = time.monotonic()
     assert isinstance(results, Generator)

@@ -26,10 +26,11 @@ from colorizegan.batch.job import Result
 from colorizegan.batch.ledger import Ledger
 from colorizegan.batch.plan import make_plan, parse_shard
 from colorizegan.batch.run import run_jobs, workers_for
-from colorizegan.colorize_file import Settings
+from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import OutputError, UsageError
 from colorizegan.files import atomic_file, sha256_of_file
+from colorizegan.machine import MemoryBudget
 from colorizegan.steer.look import Look
 
 
@@ -68,10 +69,11 @@ def process(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
 
 
 def run(
-    colorizer: Colorizer, album: Path, out: Path, settings: Settings | None = None, workers: int = 2
+    colorizer: Colorizer, album: Path, out: Path, options: FileOptions | None = None, workers: int = 2, **more: Any
 ) -> list[Result]:
     plan = make_plan([str(album)], str(out))
-    return list(run_jobs(plan.jobs, colorizer, settings or Settings(), ledger=Ledger(out), workers=workers))
+    options = options or FileOptions()
+    return list(run_jobs(plan.jobs, colorizer, options, ledger=Ledger(out), workers=workers, **more))
 
 
 # --- the ledger ---
@@ -83,7 +85,7 @@ def test_a_line_for_each_photo_tells_what_was_made_of_what(tmp_path: Path, color
     second.write_text("no photo")
     y, x = np.mgrid[0:40, 0:50]
     Image.fromarray(np.dstack((x * 5, y * 6, 255 - x * 5)).astype(np.uint8)).save(third)
-    results = run(colorizer, album, out, Settings(Look(saturation=1.5)))
+    results = run(colorizer, album, out, FileOptions(Look(saturation=1.5)))
     assert [result.status for result in results] == ["done", "skipped", "failed"]  # by name: a/000, a/002, b/001
     found = {line["output"]: line for line in lines(out / "colorizegan.jsonl") if line["status"] != "writing"}
     done = found["a/000.png"]
@@ -111,10 +113,10 @@ def test_what_is_done_is_skipped_and_what_has_changed_is_told(tmp_path: Path, co
     assert "has changed since" in reasons["002.png"]
     assert reasons["003.png"] == ""
     assert tree(out) == before
-    reasons = {result.job.target.name: result.reason for result in run(colorizer, album, out, Settings(quality=80))}
+    reasons = {result.job.target.name: result.reason for result in run(colorizer, album, out, FileOptions(quality=80))}
     assert "other settings" in reasons["001.png"]
     assert tree(out) == before
-    run(colorizer, album, out, Settings(overwrite=True))
+    run(colorizer, album, out, overwrite=True)
     assert tree(out)["a/002.png"] != before["a/002.png"]
     assert "done already;" in {result.reason.split(" --")[0] for result in run(colorizer, album, out)}
 
@@ -132,9 +134,9 @@ def test_photos_known_to_be_in_colour_are_not_read_again(
         raise AssertionError("read again")
 
     with monkeypatch.context() as patch:
-        patch.setattr("colorizegan.photo.reader.Reader.read", read)
+        patch.setattr("colorizegan.photo.reader.Reader.open", read)
         assert "in colour already" in run(colorizer, album, out)[0].reason
-    assert run(colorizer, album, out, Settings(force=True))[0].status == "done"
+    assert run(colorizer, album, out, FileOptions(force=True))[0].status == "done"
 
 
 def test_a_torn_or_foreign_ledger_does_no_harm(tmp_path: Path, colorizer: Colorizer) -> None:
@@ -384,7 +386,7 @@ def test_bad_files_among_many_cost_only_themselves(tmp_path: Path, colorizer: Co
     plan = make_plan([str(album)], str(out))
     paths[20].unlink()  # vanishes between search and reading
     before = tree(album)
-    results = list(run_jobs(plan.jobs, colorizer, Settings(), ledger=Ledger(out), workers=3))
+    results = list(run_jobs(plan.jobs, colorizer, FileOptions(), ledger=Ledger(out), workers=3))
     failed = {str(result.job.source): result.code for result in results if result.status == "failed"}
     assert failed == {str(paths[3]): "E_DECODE", str(paths[8]): "E_DECODE", str(paths[20]): "E_INPUT"}
     assert len(tree(out)) == 37
@@ -394,8 +396,7 @@ def test_bad_files_among_many_cost_only_themselves(tmp_path: Path, colorizer: Co
 def test_large_photos_wait_for_room(tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
     album, out = tmp_path / "album", tmp_path / "out"
     put_photos(album, 10, 200, 300)
-    monkeypatch.setattr("colorizegan.machine.memory_bytes", lambda: 8_000_000)  # a photo and a half
-    monkeypatch.setattr("colorizegan.machine.MEMORY_SHARE", 0)
+    budget = MemoryBudget(90_000)  # a photo and a half
     under_way, most = 0, 0
     real = Colorizer.paint
 
@@ -410,7 +411,7 @@ def test_large_photos_wait_for_room(tmp_path: Path, colorizer: Colorizer, monkey
             under_way -= 1
 
     monkeypatch.setattr(Colorizer, "paint", paint)
-    assert [result.status for result in run(colorizer, album, out, workers=4)] == ["done"] * 10
+    assert [result.status for result in run(colorizer, album, out, workers=4, budget=budget)] == ["done"] * 10
     assert most == 1
 
 
@@ -423,7 +424,9 @@ def test_memory_stays_flat(tmp_path: Path, colorizer: Colorizer) -> None:
         os.link(first, first.with_name(f"{i:03}.jpg"))
     plan = make_plan([str(album)], str(tmp_path / "out"))
     peaks = []
-    for i, result in enumerate(run_jobs(plan.jobs, colorizer, Settings(), ledger=Ledger(tmp_path / "out"), workers=2)):
+    for i, result in enumerate(
+        run_jobs(plan.jobs, colorizer, FileOptions(), ledger=Ledger(tmp_path / "out"), workers=2)
+    ):
         assert result.status == "done"
         result.job.target.unlink()
         if i in (99, 399):

@@ -446,7 +446,7 @@ def test_traceback_only_with_debug(folder: Path, monkeypatch: pytest.MonkeyPatch
         raise RuntimeError("two\nlines")
 
     put_photo("good.jpg")
-    monkeypatch.setattr("colorizegan.photo.reader.Reader.read", explode)
+    monkeypatch.setattr("colorizegan.photo.reader.Reader.open", explode)
     done = cli("colorize", "good.jpg")
     assert (done.status, len(done.lines)) == (1, 1)
     assert "good.jpg: unexpected RuntimeError: two lines; please report" in done.err

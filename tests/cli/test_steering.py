@@ -136,7 +136,7 @@ def test_neither_confidence_nor_a_choice_costs_a_second_way_through(
         monkeypatch.setattr(owner, method, counted)
 
     count(Predictor, "predict_batch", "network")
-    count(Decoder, "read", "decode")
+    count(Decoder, "finish", "decode")
     count(Colorizer, "paint", "paint")
     assert call(tiny_bundle, photo, *options).exit_code == 0
     assert counts["network"] <= most

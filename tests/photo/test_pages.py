@@ -15,7 +15,7 @@ from PIL import Image, TiffImagePlugin
 from colorizegan.batch.job import Result
 from colorizegan.batch.plan import make_plan
 from colorizegan.batch.run import run_jobs
-from colorizegan.colorize_file import Settings
+from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
 
 
@@ -38,7 +38,7 @@ def save_pages(path: Path, pages: list[np.ndarray[Any, Any]], **options: Any) ->
 
 def run(source: Path, out: Path, bundle: Path, **settings: Any) -> Result:
     plan = make_plan([str(source)], str(out))
-    (result,) = run_jobs(plan.jobs, Colorizer(bundle), Settings(**settings))
+    (result,) = run_jobs(plan.jobs, Colorizer(bundle), FileOptions(**settings))
     return result
 
 
@@ -99,7 +99,7 @@ def test_smaller_copies_and_masks_are_left_out(tmp_path: Path, tiny_bundle: Path
 def test_another_format_gets_the_first_page_with_a_remark(tmp_path: Path, tiny_bundle: Path) -> None:
     source = save_pages(tmp_path / "two.tif", [scene(40, 60, 0), scene(30, 30, 1)])
     plan = make_plan([str(source)], str(tmp_path / "out"), format="png")
-    (result,) = run_jobs(plan.jobs, Colorizer(tiny_bundle), Settings(format="png"))
+    (result,) = run_jobs(plan.jobs, Colorizer(tiny_bundle), FileOptions(format="png"))
     assert result.status == "done"
     assert any("page" in remark for remark in result.remarks)
     with Image.open(tmp_path / "out" / "two.png") as image:

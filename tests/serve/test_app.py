@@ -32,7 +32,7 @@ pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 
 from colorizegan import errors
-from colorizegan.colorize_file import Settings, provenance
+from colorizegan.colorize_file import FileOptions, provenance
 from colorizegan.colorizer import Colorizer
 from colorizegan.photo.read import read_photo
 from colorizegan.photo.write import encode_photo
@@ -90,9 +90,9 @@ def is_at_rest(client: Client, seconds: float = 20) -> bool:
     return False
 
 
-def expected(raw: bytes, bundle: Path, settings: Settings | None = None, format: str | None = None) -> bytes:
+def expected(raw: bytes, bundle: Path, settings: FileOptions | None = None, format: str | None = None) -> bytes:
     """What the library makes of a photo."""
-    settings = settings or Settings()
+    settings = settings or FileOptions()
     colorizer = Colorizer(bundle)
     photo = read_photo(raw)
     rgb = colorizer.colorize(photo, settings.look)
@@ -118,7 +118,7 @@ def test_a_photo_comes_back_in_its_own_format_as_the_library_makes_it(
 
 def test_options_come_in_the_query_in_a_form_or_as_json(client: Client, tiny_bundle: Path):
     raw = picture()
-    wanted = expected(raw, tiny_bundle, Settings(Look(saturation=1.5, size=64), quality=80, strip=True))
+    wanted = expected(raw, tiny_bundle, FileOptions(Look(saturation=1.5, size=64), quality=80, strip=True))
     query = "?saturation=1.5&quality=80&size=64&strip=true"
     assert client.colorize(raw, query).body == wanted
     fields = [("saturation", None, b"1.5"), ("quality", None, b"80"), ("size", None, b"64"), ("strip", None, b"1")]
@@ -185,7 +185,7 @@ def test_prediction(client: Client, tiny_bundle: Path):
 def test_hints_and_proposals(client: Client, tiny_bundle: Path):
     raw = picture("PNG")
     hint = {"x": 40, "y": 30, "color": "#c02020"}
-    wanted = expected(raw, tiny_bundle, Settings(Look(hints=(Hint(**hint),))))
+    wanted = expected(raw, tiny_bundle, FileOptions(Look(hints=(Hint(**hint),))))
     assert client.colorize(raw).body != wanted
     for query in ("hints=40,30,%23c02020", "hints=" + quote(json.dumps([hint]))):
         assert client.colorize(raw, f"?{query}").body == wanted
@@ -220,7 +220,7 @@ def test_the_colours_of_another_photo(client: Client, tiny_bundle: Path, tmp_pat
     rgb = read_photo(like, colors_too=True).rgb
     assert rgb is not None
     palette = Colorizer(tiny_bundle).palette(rgb)
-    wanted = expected(raw, tiny_bundle, Settings(Look(like=palette)))
+    wanted = expected(raw, tiny_bundle, FileOptions(Look(like=palette)))
     reply = client.form([("like", "l", like), ("photo", "p", raw)])
     assert reply.body == wanted
     assert not np.array_equal(pixels(wanted), pixels(client.colorize(raw).body))
@@ -237,7 +237,7 @@ def test_warmth(client: Client, tiny_bundle: Path):
     assert (warm - plain)[..., 2].mean() < -3 > (plain - cool)[..., 2].mean()
     gray = pixels(client.colorize(raw, "?warmth=1&saturation=0").body)
     assert np.ptp(gray, axis=2).max() == 0
-    assert client.colorize(raw, "?warmth=0.5").body == expected(raw, tiny_bundle, Settings(Look(warmth=0.5)))
+    assert client.colorize(raw, "?warmth=0.5").body == expected(raw, tiny_bundle, FileOptions(Look(warmth=0.5)))
 
 
 def test_a_prediction_is_all_that_painting_needs(client: Client, tiny_bundle: Path):
