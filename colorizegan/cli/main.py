@@ -33,6 +33,7 @@ EXTRAS = {  # command -> the extra of pyproject.toml that it needs
     "serve": "serve",
     "train": "train",
     "export": "train",
+    "convert": "train",
     "data": "train",
     "finetune": "train,bench",
     "evaluate": "bench",
@@ -127,6 +128,7 @@ def doctor(model: Model = None, as_json: Json = False, debug: Debug = False) -> 
 
 app.command()(cli_training.train)
 app.command()(cli_training.export)
+app.command()(cli_training.convert)
 app.command()(cli_evaluate.evaluate)
 app.command()(cli_training.finetune)
 app.add_typer(cli_training.data, name="data")

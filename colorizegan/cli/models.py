@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -34,10 +35,17 @@ models = typer.Typer(help="List models; add, fetch and remove others.", invoke_w
 
 
 @models.callback()
-def start(context: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+def start(
+    context: typer.Context,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Run each, and say what it takes on this machine.")
+    ] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
     """List the models that --model takes by name; add, fetch and remove others."""
     if context.invoked_subcommand is None:
-        show(as_json)
+        show(as_json, measure)
 
 
 @models.command()
@@ -57,8 +65,6 @@ def add(
     debug: Debug = False,
 ) -> None:
     """Copy a model into your data folder, and call it by a name from then on."""
-    from dataclasses import replace
-
     from colorizegan.model.spec import try_model
     from colorizegan.model.store import check_new_name, entry_of_files, keep
 
@@ -145,54 +151,71 @@ def agree(name: str, licence: str, source: str, yes: bool) -> None:
         raise UsageError("the licence was not agreed to")
 
 
-def show(as_json: bool) -> None:
+def show(as_json: bool, measured: bool) -> None:
     """List the models of this installation, then those that were added."""
     from colorizegan.model.bundle import list_bundles, open_bundle
+    from colorizegan.model.cost import measure
     from colorizegan.model.store import list_entries
 
     names, entries = list_bundles(), list_entries()
-    for name in names:
-        show_bundle(name, open_bundle(name), as_json)
-    for entry in entries:
-        entry.check()
-        if entry.is_foreign:
-            show_foreign(entry, as_json)
+    for name, entry in [(name, None) for name in names] + [(entry.name, entry) for entry in entries]:
+        if entry is not None:
+            entry.check()
+        if entry is not None and entry.is_foreign:
+            facts, lines = foreign_facts(entry)
         else:
-            show_bundle(entry.name, open_bundle(entry.path), as_json, entry)
+            facts, lines = bundle_facts(name, open_bundle(name if entry is None else entry.path), entry)
+        if measured:
+            cost = measure(name)
+            facts["measured"] = asdict(cost)
+            took = f"opens in {cost.open_seconds:.1f} s, {cost.photo_seconds:.2f} s a photo on {cost.threads} threads"
+            lines.insert(-1, f"  {took}, {cost.peak_bytes / 1e6:.0f} MB at most")
+        if as_json:
+            put(json.dumps(facts))
+        else:
+            for line in lines:
+                put(line)
     if not names and not entries:
         say("no models in this installation; name a bundle with --model")
 
 
-def show_bundle(name: str, bundle: Bundle, as_json: bool, entry: Entry | None = None) -> None:
-    """A bundle, in some lines or as one of JSON."""
+def bundle_facts(name: str, bundle: Bundle, entry: Entry | None) -> tuple[dict[str, Any], list[str]]:
+    """A bundle, as JSON and in some lines."""
     card = bundle.card
-    if as_json:
-        text = json.loads((bundle.onnx.parent / "card.json").read_text("utf-8"))
-        facts: dict[str, Any] = {"bundle": name, "path": str(bundle.path), "digest": bundle.digest, "card": text}
-        put(json.dumps(facts | ({"source": entry.source, "added": entry.added} if entry else {})))
-        return
-    put(f"{name}  {card.name} {card.version} of {card.created}, {entry.licence if entry else card.licence}")
-    put(f"  {card.network.generator}, {card.network.parameters / 1e6:.1f} M parameters, {card.working_size} px")
-    if entry is not None and entry.source:
-        put(f"  from {entry.source}, added on {entry.added}")
+    text = json.loads((bundle.onnx.parent / "card.json").read_text("utf-8"))
+    weights = sum((bundle.onnx.parent / file).stat().st_size for file in card.weights)
+    memory = 4 * card.network.parameters  # half precision on the disk, single precision in memory
+    facts: dict[str, Any] = {"bundle": name, "path": str(bundle.path), "digest": bundle.digest, "card": text}
+    facts |= {"weights_bytes": weights, "memory_bytes": memory}
+    lines = [f"{name}  {card.name} {card.version} of {card.created}, {entry.licence if entry else card.licence}"]
+    lines.append(
+        f"  {card.network.generator}, {card.network.parameters / 1e6:.1f} M parameters, {card.working_size} px"
+    )
+    many = f" in {len(card.weights)} files, loaded when they are needed" if len(card.weights) > 1 else ""
+    lines.append(f"  weights {weights / 1e6:.1f} MB{many}; {memory / 1e6:.0f} MB of memory")
+    if entry is not None:
+        facts |= {"source": entry.source, "added": entry.added}
+        lines.append(f"  from {entry.source or 'these files'}, added on {entry.added}")
     sources = ", ".join(f"{source.get('name')} ({source.get('count')})" for source in card.data)
-    put(f"  trained on {sources or 'nothing that the card names'}")
+    lines.append(f"  trained on {sources or 'nothing that the card names'}")
     scores = [f"{key} {value:g}" for key, value in card.metrics.items() if isinstance(value, int | float)]
-    put(f"  scores: {', '.join(scores[:8]) or 'none'}")
-    put(f"  sha256 {bundle.digest}")
+    lines.append(f"  scores: {', '.join(scores[:8]) or 'none'}")
+    return facts, [*lines, f"  sha256 {bundle.digest}"]
 
 
-def show_foreign(entry: Entry, as_json: bool) -> None:
-    """Another project's ONNX file, in some lines or as one of JSON."""
+def foreign_facts(entry: Entry) -> tuple[dict[str, Any], list[str]]:
+    """Another project's ONNX file, as JSON and in some lines."""
     from colorizegan.model.facts import facts_of
 
-    facts = facts_of(entry.path, entry.facts)
-    weight = sum((entry.path.parent / name).stat().st_size for name in entry.files) / 1e6
-    if as_json:
-        told = {"layout": facts.layout, "size": facts.size, "licence": entry.licence, "source": entry.source}
-        put(json.dumps({"onnx": entry.name, "path": str(entry.path), "files": dict(entry.files)} | told))
-        return
-    put(f"{entry.name}  {entry.file} of another project, {entry.licence}")
-    put(f"  layout {facts.layout or 'told by its shapes'}, {facts.size} px, {weight:.1f} MB")
-    put(f"  from {entry.source or 'these files'}, added on {entry.added}")
-    put(f"  sha256 {entry.files[entry.file]}")
+    known = facts_of(entry.path, entry.facts)
+    weights = sum((entry.path.parent / name).stat().st_size for name in entry.files)
+    facts: dict[str, Any] = {"onnx": entry.name, "path": str(entry.path), "files": dict(entry.files)}
+    facts |= {"layout": known.layout, "size": known.size, "licence": entry.licence, "source": entry.source}
+    facts |= {"added": entry.added, "weights_bytes": weights}
+    return facts, [
+        f"{entry.name}  {entry.file} of another project, {entry.licence}",
+        f"  layout {known.layout or 'told by its shapes'}, {known.size} px",
+        f"  weights {weights / 1e6:.1f} MB",
+        f"  from {entry.source or 'these files'}, added on {entry.added}",
+        f"  sha256 {entry.files[entry.file]}",
+    ]

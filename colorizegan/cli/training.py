@@ -1,4 +1,4 @@
-"""The commands of training: `train`, `export`, `finetune`, `data inspect`, `data pack`. Thin shells, as cli.py."""
+"""The commands of training: train, export, convert, finetune, data inspect, data pack. Thin shells, as main.py."""
 
 from __future__ import annotations
 
@@ -112,6 +112,23 @@ def export(
             file_mib=file_mib,
         )
     say(f"{checkpoint} -> {output}")
+
+
+def convert(
+    weights: Annotated[Path, typer.Argument(metavar="FILE.pth", help="Published weights: Zhang 2016, 2017, pix2pix.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="BUNDLE", help="The bundle's new folder.")],
+    name: Annotated[str, typer.Option(help="The model's name in its card. [default: the file's]")] = "",
+    card: Annotated[
+        Optional[Path], typer.Option(metavar="FILE.json", help="More entries for the card: licence, data, metrics.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Make a model bundle of another project's PyTorch weights."""
+    from colorizegan.training.export.convert import convert as convert_weights
+
+    with log_lines():
+        convert_weights(weights, output, name=name, card_extra=card)
+    say(f"{weights} -> {output}")
 
 
 def finetune(

@@ -12,6 +12,7 @@ foreign        another project's ONNX file as a network
 joined         several networks as one: the mean of their colours
 network        what every network takes and gives: Network, NetworkInput, Prediction
 predictor      a bundle in ONNX Runtime: the only file that knows ONNX Runtime
+cost           what a model takes here: seconds, memory
 batching       a network that many threads may ask: one thread runs it
 network_input  a photo's brightness -> the small lightness that the network sees
 """

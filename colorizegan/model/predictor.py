@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ class Predictor(Network):
     On one machine the same input gives the same bytes, whatever the thread count.
 
     Args:
-        bundle: a verified bundle.
+        bundle: a verified bundle. A large one, whose weights lie in several files, is loaded when it is first asked.
         threads: CPU threads; default as many as this process may use.
         device: "cpu" or "cuda" (with the onnxruntime-gpu package).
         shrink_arena: give the memory that a large photo took back to the system after it, for programs that run long.
@@ -46,9 +47,22 @@ class Predictor(Network):
         self.card, self.digest = bundle.card, bundle.digest
         self.threads = checked_threads(threads)
         self.bins = np.asarray(bundle.card.ab_bins, dtype=np.float32)
-        self.session = open_session(bundle.onnx, self.threads, device, shown=bundle.path / bundle.onnx.name)
-        check_ports(self.session, bundle)
+        self.device = checked_device(device)
         self.run_options = open_run_options(shrink_arena)
+        self.loading = threading.Lock()
+        self.loaded: onnxruntime.InferenceSession | None = None
+        if len(bundle.card.weights) == 1:
+            self.session()  # at once, so that what is wrong with it is told before any photo
+
+    def session(self) -> onnxruntime.InferenceSession:
+        """The graph in memory. ModelError where it cannot be loaded or does not have the ports of a bundle."""
+        with self.loading:
+            if self.loaded is None:
+                onnx = self.bundle.onnx
+                loaded = open_session(onnx, self.threads, self.device, shown=self.bundle.path / onnx.name)
+                check_ports(loaded, self.bundle)
+                self.loaded = loaded
+            return self.loaded
 
     def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
         """As `Network.predict_batch`."""
@@ -81,7 +95,7 @@ class Predictor(Network):
 
     def run(self, feeds: dict[str, NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Run the graph on padded inputs (N, C, H', W'): ab (N, 2, H'/2, W'/2), logits (N, Q, H'/4, W'/4)."""
-        ab, logits = run_session(self.session, ["ab", "logits"], feeds, self.run_options, self.bundle.path)
+        ab, logits = run_session(self.session(), ["ab", "logits"], feeds, self.run_options, self.bundle.path)
         count, _, height, width = feeds["L"].shape
         for name, array, channels, step in (("ab", ab, 2, 2), ("logits", logits, len(self.bins), 4)):
             if array.shape != (count, channels, height // step, width // step):
@@ -95,10 +109,7 @@ class Predictor(Network):
 
 def open_session(onnx: Path, threads: int, device: str, *, shown: Path | None = None) -> onnxruntime.InferenceSession:
     """Load a graph; ModelError in one line, naming `shown`, where that fails."""
-    if device not in PROVIDERS:
-        raise UsageError(f"unknown device {device!r}", remedy=f"use one of {', '.join(PROVIDERS)}")
-    if device not in available_devices():
-        raise UsageError(f"device {device!r} is not available here", remedy="use cpu, or install onnxruntime-gpu")
+    checked_device(device)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = QUIET
     options.intra_op_num_threads = threads
@@ -158,6 +169,15 @@ def checked_threads(threads: int | None) -> int:
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}", remedy="use 1 or more, or leave it out")
     return threads or cpu_threads()
+
+
+def checked_device(device: str) -> str:
+    """The device itself; UsageError for one that is unknown, or not here."""
+    if device not in PROVIDERS:
+        raise UsageError(f"unknown device {device!r}", remedy=f"use one of {', '.join(PROVIDERS)}")
+    if device not in available_devices():
+        raise UsageError(f"device {device!r} is not available here", remedy="use cpu, or install onnxruntime-gpu")
+    return device
 
 
 def available_devices() -> list[str]:

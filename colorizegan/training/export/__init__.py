@@ -2,6 +2,8 @@
 
 bundle   a run's checkpoint -> a bundle with its card: whole, and checked against torch
 graph    what a bundle's graph computes of a network
+convert  published .pth weights of other projects -> a bundle
+pickled  a .pth file -> its tensors, read in a process of its own
 weights  graph -> model.onnx, with its weights in safetensors files beside it
 """
 

@@ -27,14 +27,18 @@ from colorizegan.training.config import Config, to_dict
 from colorizegan.training.configure import from_dict
 from colorizegan.training.export.graph import BothHeadsGraph, PlainGraph
 from colorizegan.training.export.weights import write_graph
-from colorizegan.training.networks.bins import ab_bin_centres
 from colorizegan.training.networks.pix2pix import Pix2PixUNet
 from colorizegan.training.networks.units import count_parameters
 from colorizegan.training.networks.zhang16 import Zhang16
 
 logger = logging.getLogger("colorizegan.training")
 
-WORKING_SIZES = {"unet": 192, "pix2pix": 256, "zhang16": 176}  # px; what the card says unless the caller's card does
+WORKING_SIZES = {
+    "unet": 192,
+    "pix2pix": 256,
+    "zhang16": 176,
+    "zhang17": 256,
+}  # px; what the card says unless the caller's card does
 
 
 def export_bundle(
@@ -184,7 +188,7 @@ def card_of_run(name: str, graph: BothHeadsGraph | PlainGraph, config: Config, f
 def card_of(name: str, graph: BothHeadsGraph | PlainGraph, generator: str) -> dict[str, Any]:
     """The card of a graph: what follows from the network alone, as nobody has stated a licence."""
     net: Any = graph.net
-    bins = [[0.0, 0.0]] if isinstance(net, Pix2PixUNet) else ab_bin_centres().tolist()
+    bins = [[0.0, 0.0]] if generator in ("pix2pix", "zhang17") else net.centres.tolist()
     card = {
         "schema": 1,
         "name": name,

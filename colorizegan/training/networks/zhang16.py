@@ -26,12 +26,13 @@ class Zhang16(nn.Module):
     Args:
         width: channels of the first block; 64 as published.
         temperature: T of the annealed mean (eq. 5).
+        centres: other bins, (Q, 2) in Lab units.
     """
 
     multiple = 8
     TEMPERATURE = 0.38
 
-    def __init__(self, width: int = 64, temperature: float = TEMPERATURE) -> None:
+    def __init__(self, width: int = 64, temperature: float = TEMPERATURE, centres: Tensor | None = None) -> None:
         super().__init__()
         self.temperature = temperature
         blocks: list[nn.Module] = []
@@ -51,7 +52,7 @@ class Zhang16(nn.Module):
             nn.Conv2d(outputs, outputs, 3, padding=1), nn.ReLU(),
             nn.Conv2d(outputs, outputs, 3, padding=1), nn.ReLU(),
         )  # fmt: skip
-        centres = torch.from_numpy(ab_bin_centres())  # (Q, 2)
+        centres = torch.from_numpy(ab_bin_centres()) if centres is None else centres  # (Q, 2)
         self.centres: Tensor
         self.register_buffer("centres", centres, persistent=False)
         self.head = nn.Conv2d(outputs, len(centres), 1)
