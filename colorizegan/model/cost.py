@@ -44,9 +44,10 @@ def measure(model: str | PathLike[str]) -> Cost:
         done = subprocess.run(  # noqa: S603 (our own program)
             [sys.executable, "-I", "-c", code, str(model)], capture_output=True, timeout=SECONDS, check=False
         )
-        return Cost(**json.loads(done.stdout))
     except subprocess.TimeoutExpired:
         raise ModelError(f"took more than {SECONDS} s", path=model) from None
+    try:
+        return Cost(**json.loads(done.stdout))
     except ValueError:
         why = (done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"status {done.returncode}"])[-1]
         raise ModelError(f"cannot be measured ({why[:300]})", path=model) from None

@@ -69,7 +69,7 @@ def network_of(weights: dict[str, Tensor], path: Path) -> Converted:
         given = {name: tensor for name, tensor in given.items() if not name.startswith("model_class.")}
         return Converted(loaded(Zhang17(), given, path), "zhang17", data=(IMAGENET,), **ZHANG)
     if "model.model.0.weight" in given:
-        return Converted(loaded(Pix2PixUNet(), as_ours(given, pix2pix_names(), path), path), "pix2pix")
+        return Converted(pix2pix(given, path), "pix2pix")
     names = ", ".join(list(weights)[:3])
     what = f"holds the weights of a network that is not known here ({len(weights)} tensors: {names} ...)"
     remedy = "known are Zhang 2016 and 2017 and pix2pix's U-Net 256; make an ONNX file of others, see docs/models.md"
@@ -96,6 +96,15 @@ def zhang16_names(net: Zhang16) -> dict[str, str]:
         block, place = (block + 1, 0) if isinstance(part, nn.BatchNorm2d) else (block, place + 1)
     names |= {f"model8.{number}": f"conv8.{number}" for number in range(6)}
     return names | {"model8.6": "head"}
+
+
+def pix2pix(given: dict[str, Tensor], path: Path) -> Pix2PixUNet:
+    """`latest_net_G`: our Pix2PixUNet, but that in theirs the shortcut comes before what it is joined with."""
+    weights = as_ours(given, pix2pix_names(), path)
+    for name, tensor in weights.items():
+        if name == "head.1.weight" or (name.startswith("up.") and name.endswith(".1.weight") and name[3] != "0"):
+            weights[name] = tensor.roll(len(tensor) // 2, 0)  # (in, out, 4, 4)
+    return loaded(Pix2PixUNet(), weights, path)
 
 
 def pix2pix_names() -> dict[str, str]:

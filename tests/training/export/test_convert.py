@@ -13,9 +13,10 @@ import torch
 from torch.nn import functional as F
 from typer.testing import CliRunner, Result
 
-from colorizegan import Colorizer, Hint, Look
+from colorizegan import Colorizer, Hint, Look, ModelError
 from colorizegan.cli.main import app
 from colorizegan.model.bundle import open_bundle
+from colorizegan.training.export.convert import network_of
 
 KINDS = ("eccv16", "siggraph17", "pix2pix")
 SOURCE = "https://github.com/richzhang/colorization"
@@ -102,6 +103,7 @@ class Harmful:
         return (Path.touch, (self.path,))
 
 
+@pytest.mark.slow
 def test_what_else_a_pth_may_hold(tmp_path: Path) -> None:
     path = tmp_path / "x.pth"
 
@@ -114,28 +116,30 @@ def test_what_else_a_pth_may_hold(tmp_path: Path) -> None:
         assert not (tmp_path / "out").exists()
 
     refused("no such file")
-    path.write_bytes(pickle.dumps({"a": Harmful(tmp_path / "ran")}))
-    refused("is no file of weights alone")
     torch.save({"a": Harmful(tmp_path / "ran")}, path)
     refused("is no file of weights alone")
-    assert not (tmp_path / "ran").exists(), "nothing of it has run"
-    path.write_bytes(b"")
+    path.write_bytes(pickle.dumps({"a": Harmful(tmp_path / "ran")}))
     refused("is no file of weights alone")
+    assert not (tmp_path / "ran").exists(), "nothing of it has run"
     path.write_bytes(b"PK\x03\x04" + bytes(200))
     refused("is no file of weights alone")
-    torch.save([1, 2], path)
-    refused("holds no table of weights")
     torch.save({"a": 1}, path)
     refused("holds 'a', which is no tensor")
-    torch.save({"layer.weight": torch.zeros(2)}, path)
-    refused("a network that is not known here (1 tensors: layer.weight ...); known are Zhang 2016")
+
+
+def test_weights_of_another_network(tmp_path: Path) -> None:
+    def refused(weights: published.Weights, words: str) -> None:
+        with pytest.raises(ModelError) as caught:
+            network_of(weights, tmp_path / "x.pth")
+        assert words in str(caught.value)
+
+    refused({"layer.weight": torch.zeros(2)}, "is not known here (1 tensors: layer.weight ...); known are Zhang 2016")
     other = published.siggraph17_weights()
-    torch.save(other | {"model_out.0.weight": torch.zeros(2, 64, 1, 1)}, path)
-    refused("its model_out.0.weight has shape (2, 64, 1, 1), not (2, 128, 1, 1)")
-    torch.save({name: tensor for name, tensor in other.items() if name != "model4.0.bias"}, path)
-    refused("lacks model4.0.bias")
-    torch.save(other | {"model4.0.bias": torch.full((512,), float("nan"))}, path)
-    refused("its model4.0.bias is not finite")
-    weights = {"model.model.0.weight": torch.zeros(64, 3, 4, 4)}
-    torch.save(weights, path)
-    refused("unlike the network that it seems to be")
+    short = torch.zeros(2, 64, 1, 1)
+    refused(other | {"model_out.0.weight": short}, "its model_out.0.weight has shape (2, 64, 1, 1), not (2, 128, 1, 1)")
+    refused({k: v for k, v in other.items() if k != "model4.0.bias"}, "lacks model4.0.bias")
+    refused(other | {"model11.0.weight": short}, "holds model11.0.weight")
+    refused(other | {"model4.0.bias": torch.full((512,), float("nan"))}, "its model4.0.bias is not finite")
+    refused({"model.model.0.weight": torch.zeros(64, 3, 4, 4)}, "unlike the network that it seems to be")
+    refused({"model_out.weight": short, "model8.6.weight": short, "x.weight": short}, "holds x.weight, which")
+    refused({"model_out.weight": torch.zeros(3, 313, 1, 1), "model8.6.weight": short}, "not (2, Q, 1, 1)")
