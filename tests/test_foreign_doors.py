@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from films import FFmpeg
 from foreign_models import ddcolor
 from http_client import running
 from PIL import Image
@@ -86,6 +87,16 @@ def test_over_http(model: Path, album: Path) -> None:
         refused = client.colorize(raw, "?temperature=0.5")
         assert refused.status == 400
         assert json.loads(refused.body)["code"] == "E_USAGE"
+
+
+def test_a_film(model: Path, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    film = ffmpeg.moving(tmp_path / "film.mp4")
+    found = call("video", film, "-o", tmp_path / "colour.mp4", "--model", model)
+    assert found.exit_code == 0, found.output
+    frames = ffmpeg.decoded(tmp_path / "colour.mp4", "rgb24")
+    assert len(frames) == len(ffmpeg.decoded(film, "gray")) == 12
+    rgb = frames[5].reshape(-1, 3).astype(int)
+    assert np.ptp(rgb, axis=1).mean() > 5
 
 
 def test_bench_and_runtime_give_the_same_picture(model: Path, tmp_path: Path) -> None:
