@@ -2,13 +2,15 @@
 
     python benchmarks/recipes.py train RECIPE --data PHOTOS... -o runs/recipes [--minutes 30] [--encoder WEIGHTS]
     python benchmarks/recipes.py score --photos TEST --pictures KODAK -o runs/recipes [--count 500]
+    python benchmarks/recipes.py show BUNDLE... -o sheet.jpg
 
 RECIPE is default, pix2pix, zhang16 or gan: the presets of colorizegan/training/config.py. Each run takes one core, and
 the time counted is that of the processor, so that other programs on the machine do not change what a recipe gets. A
 recipe with several stages is shortened so that all of them fit; one whose rate is constant is cut off.
 
 Scores are of the centre squares of TEST at 256 px, as the run's own validation counts them; intervals are 95 %, by
-bootstrap over photos. `sheet.jpg` shows squares of KODAK: gray, the recipes, the truth.
+bootstrap over photos. `sheet.jpg` shows squares of KODAK: gray, the recipes, the truth. `show` colorizes the photos of
+examples/photos/gray, at full size and by the whole of the product, with exported models: gray, each model, the truth.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from colorizegan.colorizer import Colorizer
 from colorizegan.data.photoset import PhotoSet
 from colorizegan.training.build import build_generator
 from colorizegan.training.checkpoint import load_newest
@@ -127,6 +130,27 @@ def score(photos: PhotoSet, pictures: PhotoSet, out: Path, count: int) -> None:
     Image.fromarray((sheet * 255).round().byte().permute(1, 2, 0).numpy()).save(out / "sheet.jpg", quality=88)
 
 
+def show(models: list[str], out: Path) -> None:
+    """Write a sheet of the example photos: a row a photo, gray, what each model makes of it, and the original."""
+    folder = Path(__file__).resolve().parent.parent / "examples" / "photos"
+    colorizers = [Colorizer(model) for model in models]
+    rows: list[list[Image.Image]] = []
+    for path in sorted((folder / "gray").glob("*.jpg")):
+        with Image.open(path) as gray, Image.open(folder / "original" / path.name) as original:
+            made = [colorizer.colorize(path) for colorizer in colorizers]
+            rows.append([gray.convert("RGB"), *made, original.convert("RGB")])
+    width = max(sum(picture.width for picture in row) for row in rows)
+    sheet = Image.new("RGB", (width, sum(row[0].height for row in rows)), "white")
+    top = 0
+    for row in rows:
+        left = 0
+        for picture in row:
+            sheet.paste(picture, (left, top))
+            left += picture.width
+        top += row[0].height
+    sheet.save(out, quality=82)
+
+
 def picture(L: Tensor, ab: Tensor) -> Tensor:
     """(N, 1, S, S) and (N, 2, S/2, S/2) -> sRGB (N, 3, S, S) 0..1."""
     up = torch.nn.functional.interpolate(ab, L.shape[2:], mode="bilinear", align_corners=False)
@@ -159,7 +183,13 @@ def main() -> None:
     scorer.add_argument("--pictures", type=Path, required=True)
     scorer.add_argument("--count", type=int, default=500)
     scorer.add_argument("-o", "--out", type=Path, required=True)
+    shower = commands.add_parser("show")
+    shower.add_argument("models", nargs="+")
+    shower.add_argument("-o", "--out", type=Path, required=True)
     given = parser.parse_args()
+    if given.command == "show":
+        show(given.models, given.out)
+        return
     if given.command == "score":
         score(PhotoSet(given.photos), PhotoSet(given.pictures), given.out, given.count)
         return
