@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -18,7 +19,7 @@ from typing import Any
 import platformdirs
 
 from colorizegan.errors import InputError, ModelError, OutputError, UsageError
-from colorizegan.files import sha256_of_file
+from colorizegan.files import ABANDONED, sha256_of_file
 from colorizegan.model.bundle import PICKLES, list_bundles, open_bundle
 from colorizegan.model.card import CARD, is_plain_name
 from colorizegan.model.facts import facts_of
@@ -182,6 +183,9 @@ def keep(entry: Entry, files: Sequence[Path]) -> Entry:
     root = store_folder()
     try:
         root.mkdir(parents=True, exist_ok=True)
+        for left in root.glob(".*"):  # of a call that was killed
+            if time.time() - left.stat().st_mtime > ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=".", dir=root))
         try:
             for file in files:
@@ -207,7 +211,8 @@ def remove(name: str) -> None:
     """
     folder = store_folder() / name
     if not is_name(name) or not (folder / ENTRY).is_file():
-        names = ", ".join(path.parent.name for path in sorted(store_folder().glob(f"*/{ENTRY}"))) or "none"
+        known = [path.parent.name for path in sorted(store_folder().glob(f"*/{ENTRY}"))]
+        names = ", ".join(filter(is_name, known)) or "none"
         raise UsageError(f"there is no added model {name!r}", remedy=f"added are: {names}")
     try:
         (folder / ENTRY).unlink()  # first: what is half deleted is no model any more

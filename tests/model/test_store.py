@@ -10,6 +10,7 @@ import pty
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,18 @@ def test_nothing_is_replaced_and_nothing_unknown_removed(tmp_path: Path) -> None
     for name in ("y", "..", "default", str(tmp_path)):
         assert "added are: x" in refused("models", "remove", name)
     assert find_entry("x") is not None
+
+
+def test_what_a_killed_call_left_is_swept_and_never_listed(tmp_path: Path) -> None:
+    for name, age in ((".old", 7200), (".new", 0)):
+        folder = store_folder() / name
+        folder.mkdir(parents=True)
+        (folder / "entry.json").write_text("{}")
+        os.utime(folder, (time.time() - age,) * 2)
+    assert call("models").exit_code == 0
+    assert "added are: none" in refused("models", "remove", "x")
+    assert call("models", "add", "x", ddcolor(tmp_path, 64), "-y").exit_code == 0
+    assert {folder.name for folder in store_folder().iterdir()} == {".new", "x"}  # somebody may be writing that one
 
 
 def test_a_licence_that_nobody_stated_is_asked_for(tmp_path: Path) -> None:
