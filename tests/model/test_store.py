@@ -194,7 +194,8 @@ def test_what_a_killed_call_left_is_swept_and_never_listed(tmp_path: Path) -> No
         folder = store_folder() / name
         folder.mkdir(parents=True)
         (folder / "entry.json").write_text("{}")
-        os.utime(folder, (time.time() - age,) * 2)
+        then = time.time() - age
+        os.utime(folder, (then, then))
     assert call("models").exit_code == 0
     assert "added are: none" in refused("models", "remove", "x")
     assert call("models", "add", "x", ddcolor(tmp_path, 64), "-y").exit_code == 0
