@@ -126,7 +126,8 @@ def fetch(offer: Offer, *, name: str = "", facts: Mapping[str, str | int] | None
 def pretrained(address: str, revision: str | None = None) -> str:
     """What a model is opened by: a path or name as it is, a model of the Hub fetched if it is not here yet."""
     if not address.startswith("hf:"):
-        if find_entry(address) or address in list_bundles() or Path(address).exists() or "/" not in address:
+        there = address in list_bundles() or find_entry(address) or Path(address.partition("?")[0]).exists()
+        if there or ADDRESS.fullmatch(f"hf:{address}") is None:
             return address
         address = f"hf:{address}"
     if revision is not None:

@@ -15,9 +15,9 @@ from foreign_models import ddcolor
 from hub_server import Hub, hub
 from tiny_bundle import make_tiny_bundle
 
-from colorizegan import UsageError
+from colorizegan import Colorizer, ModelError, UsageError
 from colorizegan.model.bundle import open_bundle
-from colorizegan.model.hub import look_up
+from colorizegan.model.hub import look_up, pretrained
 from colorizegan.model.model_page import write_page
 from colorizegan.model.store import find_entry, list_entries, store_folder
 
@@ -140,6 +140,19 @@ def test_what_is_not_there_is_one_line(user: User, tmp_path: Path) -> None:
 def test_addresses(address: str) -> None:
     with pytest.raises(UsageError, match=r"hf:OWNER/NAME"):
         look_up(address)
+
+
+def test_what_is_here_is_not_asked_for_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "owner" / "name"
+    make_tiny_bundle(folder)
+    model = ddcolor(tmp_path / "owner", 64)
+    for given in ("owner/name", str(folder), "owner/ddcolor.onnx?layout=rgb-ab", str(model), "default+owner/name"):
+        assert pretrained(given) == given
+    for missing in ("none", "/none", "./none", "a+b/c"):
+        assert pretrained(missing) == missing  # and what opens it says that there is none
+    with pytest.raises(ModelError, match="no such model bundle"):
+        Colorizer.from_pretrained("./none")
 
 
 def test_a_damaged_bundle_is_not_kept(user: User, tmp_path: Path) -> None:
