@@ -91,16 +91,16 @@ def locate(model: str | PathLike[str] | None) -> Path:
             return path
         if not path.is_file():  # also keeps FIFOs and devices from being opened
             known = ", ".join(bundled) or "none here"
-            raise ModelError(
-                "no such model bundle", path=path, remedy=f"give a folder, a zip or a bundled name ({known})"
-            )
+            remedy = f"give a folder, a zip or a name that `colorizegan models` lists ({known})"
+            raise ModelError("no such model bundle", path=path, remedy=remedy)
         if path.suffix.lower() not in PICKLES and zipfile.is_zipfile(path):
             return path
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise ModelError(f"cannot be read ({error})", path=path) from None
     pickled = path.suffix.lower() in PICKLES
     what = "pickled weights, which are never loaded" if pickled else "not a model bundle: neither a folder nor a zip"
-    raise ModelError(what, path=path, remedy="make a bundle with `colorizegan export`")
+    maker = "convert" if pickled else "export"
+    raise ModelError(what, path=path, remedy=f"make a bundle with `colorizegan {maker}`")
 
 
 def read_folder(folder: Path, *, shown: Path) -> Bundle:
