@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         ColorizeGANError,
         DecodeError,
         InputError,
-        MissingExtraError,
         ModelError,
         OutputError,
         TooLargeError,
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
     from colorizegan.steer.look import Look
     from colorizegan.steer.palette import Palette
     from colorizegan.steer.proposals import Proposal
-    from colorizegan.video.colorize_video import FilmReport, colorize_video
-    from colorizegan.video.options import FilmHint, FilmOptions
+    from colorizegan.video.colorize_video import colorize_video
 
 __version__ = "0.1.0"
 
@@ -40,13 +38,9 @@ __all__ = [
     "ColorizeGANError",
     "Colorizer",
     "DecodeError",
-    "FilmHint",
-    "FilmOptions",
-    "FilmReport",
     "Hint",
     "InputError",
     "Look",
-    "MissingExtraError",
     "ModelError",
     "OutputError",
     "Palette",
@@ -65,9 +59,6 @@ __all__ = [
 
 HOMES = {
     "Colorizer": "colorizer",
-    "FilmHint": "video.options",
-    "FilmOptions": "video.options",
-    "FilmReport": "video.colorize_video",
     "Hint": "steer.hints",
     "Look": "steer.look",
     "Palette": "steer.palette",

@@ -43,18 +43,18 @@ class Plan:
     """Folders and patterns, as given, in which there was no photo."""
     problems: list[InputError] = field(default_factory=list[InputError])
     """Folders that could not be searched."""
-    home: Path | None = None
+    output_root: Path | None = None
     """The folder that the whole run is about, where its ledger goes; None where single files are named."""
     left_out: Counter[str] = field(default_factory=Counter[str])
     """Endings of pictures in the searched folders whose formats are not read, and how many there are of each."""
-    elsewhere: int = 0
+    other_shards: int = 0
     """Photos that are left to other shards."""
     known: Collection[str] = field(default_factory=lambda: PHOTO_SUFFIXES)
     """Endings of what is looked for."""
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPhoto:
     """One photo that an input names."""
 
     source: Path
@@ -115,7 +115,7 @@ def make_plan(
     base = Path(os.path.commonpath([photo.root for photo in photos])) if photos else Path()
     between = suffix if suffix is not None else SUFFIX if output is None else ""
     folders = [name for name in (*inputs, *listed) if is_dir(Path(name))]
-    plan.home = Path(output) if output is not None else Path(folders[0]) if len(folders) == 1 else None
+    plan.output_root = Path(output) if output is not None else Path(folders[0]) if len(folders) == 1 else None
     taken: set[Path] = set()
     for photo in photos:
         folder = photo.source.parent if output is None else Path(output) / photo.place.parent.relative_to(base)
@@ -129,7 +129,7 @@ def make_plan(
         if shard is None or part_of(photo.place.relative_to(base), shard[1]) == shard[0]:
             plan.jobs.append(Job(photo.source, target))
         else:
-            plan.elsewhere += 1
+            plan.other_shards += 1
     return plan
 
 
@@ -158,9 +158,9 @@ def file_target(output: str, format: str | None, written: Mapping[str, str] = RE
     return Path(output)
 
 
-def find_photos(inputs: Sequence[tuple[str, bool]], suffix: str | None, plan: Plan) -> list[Found]:
+def find_photos(inputs: Sequence[tuple[str, bool]], suffix: str | None, plan: Plan) -> list[FoundPhoto]:
     """All photos that the inputs (name, may be a pattern) mean, each once; what went wrong goes into the plan."""
-    photos: dict[Path, Found] = {}
+    photos: dict[Path, FoundPhoto] = {}
     for name, pattern in inputs:
         before = len(plan.problems)
         found = list(find(name, suffix or SUFFIX, pattern, plan))
@@ -171,7 +171,7 @@ def find_photos(inputs: Sequence[tuple[str, bool]], suffix: str | None, plan: Pl
     return list(photos.values())
 
 
-def find(name: str, earlier: str, pattern: bool, plan: Plan) -> Iterator[Found]:
+def find(name: str, earlier: str, pattern: bool, plan: Plan) -> Iterator[FoundPhoto]:
     """The photos that one input names; a missing file too, so that it fails by its name."""
     path = Path(name)
     if is_dir(path):
@@ -185,13 +185,13 @@ def find(name: str, earlier: str, pattern: bool, plan: Plan) -> Iterator[Found]:
                 if "**" not in path.parts:
                     yield from search(match, root, earlier, plan)
             elif is_input(match.name, earlier, plan.known):
-                yield Found(match, match.parent.resolve() / match.name, root)
+                yield FoundPhoto(match, match.parent.resolve() / match.name, root)
     else:
         parent = path.parent.resolve() if "\0" not in name else path.parent
-        yield Found(path, parent / path.name, parent)
+        yield FoundPhoto(path, parent / path.name, parent)
 
 
-def search(folder: Path, root: Path, earlier: str, plan: Plan) -> Iterator[Found]:
+def search(folder: Path, root: Path, earlier: str, plan: Plan) -> Iterator[FoundPhoto]:
     """The photos in a folder and below, in the order of their names."""
 
     def note(error: OSError) -> None:
@@ -203,7 +203,7 @@ def search(folder: Path, root: Path, earlier: str, plan: Plan) -> Iterator[Found
         place = here.resolve()
         for name in sorted(files):
             if is_input(name, earlier, plan.known):
-                yield Found(here / name, place / name, root)
+                yield FoundPhoto(here / name, place / name, root)
             elif (ending := Path(name).suffix.lower()) in UNREAD_SUFFIXES and not name.startswith("."):
                 plan.left_out[ending] += 1
 

@@ -48,14 +48,14 @@ def run_plan(
     At the end of the block photos under way are ended.
 
     Args:
-        plan: its `home` gets the ledger.
+        plan: its `output_root` gets the ledger.
         model: as for `Colorizer`.
         options: for all photos.
         like: a photo whose colours they take over.
         overwrite: write results anew that exist.
         shard: names the ledger.
     """
-    jobs, ledger = plan.jobs, None if plan.home is None else Ledger(plan.home, shard)
+    jobs, ledger = plan.jobs, None if plan.output_root is None else Ledger(plan.output_root, shard)
     workers, threads = workers_for(len(jobs))
     if like is None and not overwrite and all(os.path.lexists(job.target) for job in jobs):
         yield run_jobs(jobs, None, options, ledger=ledger)

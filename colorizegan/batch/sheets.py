@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from colorizegan.color.lab import to_8_bit
 from colorizegan.colorizer import Colorizer
+from colorizegan.contact_sheet import contact_sheet
 from colorizegan.errors import OutputError
 from colorizegan.files import fitting_name, open_regular, write_atomic
 from colorizegan.photo.photo import Photo
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 SIDE = 420  # px, the longer side of a picture on the sheet
 GAP = 12
-CAPTION = 28
 MADE_BY = "ColorizeGAN, a picture to look at"
 HEAD = 4096  # bytes that hold the mark
 
@@ -44,21 +44,10 @@ def confidence_paths(target: Path) -> tuple[Path, Path]:
 def proposal_sheet(colorizer: Colorizer, photo: Photo, proposals: list[Proposal], saturation: float) -> Image.Image:
     """The gray photo and its proposals side by side, each with its number and log-likelihood."""
     gray = small(photo.gray)
-    pictures = [("the photo", np.repeat(gray[..., None], 3, axis=2))]
-    for number, proposal in enumerate(proposals, 1):
-        text = f"{number}   log-likelihood {proposal.likelihood:.2f}"
-        pictures.append((text, colorizer.paint(gray, proposal.ab, saturation)))
-    columns = min(3, len(pictures))
-    rows = -(-len(pictures) // columns)
-    step = (gray.shape[0] + CAPTION + GAP, gray.shape[1] + GAP)
-    sheet = Image.new("RGB", (columns * step[1] + GAP, rows * step[0] + GAP), "white")
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(20)
-    for at, (text, picture) in enumerate(pictures):
-        left, top = GAP + at % columns * step[1], GAP + at // columns * step[0]
-        sheet.paste(Image.fromarray(picture), (left, top))
-        draw.text((left, top + gray.shape[0] + 2), text, fill="black", font=font)
-    return sheet
+    pictures = [np.repeat(gray[..., None], 3, axis=2)]
+    pictures += [colorizer.paint(gray, proposal.ab, saturation) for proposal in proposals]
+    likelihoods = [f"{i}   log-likelihood {proposal.likelihood:.2f}" for i, proposal in enumerate(proposals, 1)]
+    return contact_sheet(pictures, 3, captions=["the photo", *likelihoods], gap=GAP)
 
 
 def small(gray: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:

@@ -126,7 +126,7 @@ def colorize(
     jobs = plan.jobs
     for problem in plan.problems:
         say(f"error: {problem}")
-    if not jobs and not plan.problems and not plan.elsewhere:
+    if not jobs and not plan.problems and not plan.other_shards:
         what = " ".join([*plan.empty, *([from_file] if from_file else [])])[:300] or None
         say(f"error: {InputError('no photos found', path=what)}")
         if plan.left_out:

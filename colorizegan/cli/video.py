@@ -165,7 +165,7 @@ def run(plan: Plan, colorizer: Colorizer, options: FilmOptions, voice: Voice, *,
     from colorizegan.batch.ledger import Ledger
 
     summary, begin = Summary(), time.perf_counter()
-    ledger = None if plan.home is None or preview else Ledger(plan.home)
+    ledger = None if plan.output_root is None or preview else Ledger(plan.output_root)
     try:
         for job in plan.jobs:
             facts: dict[str, Any] = {"input": str(job.source), "output": str(job.target)}

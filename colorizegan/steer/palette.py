@@ -17,7 +17,7 @@ from PIL import Image
 
 from colorizegan.color.lab import rgb_to_lab
 from colorizegan.model.network import Network
-from colorizegan.steer.spread import cells_of, likeness
+from colorizegan.steer.spread import bin_features, cells_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +36,7 @@ class Palette:
     """What is taken from a reference photo."""
 
     seen: Plane
-    """(Q, N): what the network sees at each of N places, see `spread.likeness`."""
+    """(Q, N): what the network sees at each of N places, see `spread.bin_features`."""
     light: Plane
     """(N,): their brightness, L 0..100."""
     ab: Plane
@@ -47,7 +47,7 @@ class Palette:
     """SHA-256, hex, of the reference's colours."""
 
 
-def places(seen: Plane, L: Plane, ab: Plane | None = None) -> tuple[Plane, Plane, Plane | None]:
+def pooled_cells(seen: Plane, L: Plane, ab: Plane | None = None) -> tuple[Plane, Plane, Plane | None]:
     """seen (Q, N), light (N,) and ab (2, N) of a photo's places, from cells (Q, h, w), L (H, W) and ab (2, h, w)."""
     height, width = seen.shape[1:]
     light = cells_of(L, height, width)
@@ -63,10 +63,10 @@ def places(seen: Plane, L: Plane, ab: Plane | None = None) -> tuple[Plane, Plane
     return together, pooled(light), None if ab is None else pooled(ab)
 
 
-def matched(palette: Palette, seen: Plane, L: Plane) -> tuple[Plane, Plane]:
+def matched_colors(palette: Palette, seen: Plane, L: Plane) -> tuple[Plane, Plane]:
     """The colour that the reference has for what is seen in a photo: (ab (2, h, w), how far it counts (h, w) 0..1).
 
-    seen: (Q, h, w) of the photo, from `likeness`; L: (H, W) 0..100.
+    seen: (Q, h, w) of the photo, from `bin_features`; L: (H, W) 0..100.
     """
     count, height, width = seen.shape
     light = cells_of(L, height, width).ravel()
@@ -91,7 +91,7 @@ def palette_of(network: Network, rgb: NDArray[Any], small: NDArray[np.float32], 
     logits = network.predict(small).logits
     shape = (logits.shape[2], logits.shape[1])
     ab = np.stack([np.asarray(Image.fromarray(lab[..., i]).resize(shape, Image.Resampling.BOX)) for i in (1, 2)])
-    seen, light, colors = places(likeness(logits), small, ab)
+    seen, light, colors = pooled_cells(bin_features(logits), small, ab)
     assert colors is not None
     digest = hashlib.sha256(rgb.tobytes()).hexdigest()
     return Palette(seen, light, colors.astype(np.float32), name, digest)

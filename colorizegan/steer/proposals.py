@@ -19,7 +19,7 @@ from colorizegan.model.network import Network, Prediction
 from colorizegan.steer.colors import hinted_input, steer, unhinted
 from colorizegan.steer.hints import Hint, Point, points_of
 from colorizegan.steer.look import Look
-from colorizegan.steer.spread import CELL, cells_of, likeness, reach
+from colorizegan.steer.spread import CELL, bin_features, cells_of, geodesic
 
 Plane = NDArray[np.float32]
 
@@ -106,9 +106,9 @@ def _draw(
     All go on by one place at a time, so that the network is asked for several at once.
     """
     size = (L.shape[0], L.shape[1])
-    seen, light = likeness(base[1].logits), cells_of(L, *plain.logits.shape[1:])
+    seen, light = bin_features(base[1].logits), cells_of(L, *plain.logits.shape[1:])
     known = points_of(look.points, photo, size)
-    free = reach(known, L, seen).min(axis=0) > SETTLES if known else np.ones(light.shape, bool)
+    free = geodesic(known, L, seen).min(axis=0) > SETTLES if known else np.ones(light.shape, bool)
     rngs = [np.random.default_rng([seed, number]) for number in range(count)]
     candidates = [_Candidate(look.points, plain, free.copy(), rng) for rng in rngs]
     open_ones = candidates
@@ -125,7 +125,7 @@ def _draw(
             a, b = _around(one.prediction.bins, bins, int(one.rng.choice(len(bins), p=bins)))
             x, y = _photo_place(row, column, size, photo)
             one.hints = (*one.hints, Hint(x, y, _hex(float(light[row, column]), float(a), float(b))))
-            one.free &= reach([_point(row, column)], L, seen)[0] > SETTLES
+            one.free &= geodesic([_point(row, column)], L, seen)[0] > SETTLES
             going.append(one)
         for at in range(0, len(going), TOGETHER):
             part = going[at : at + TOGETHER]

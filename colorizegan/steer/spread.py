@@ -34,7 +34,7 @@ LEVEL = 8.0  # L: what is so much brighter may be the same thing, where brightne
 CELL = 4  # px of the network's input in a cell of its distribution
 
 
-def likeness(logits: Plane) -> Plane:
+def bin_features(logits: Plane) -> Plane:
     """Square roots of the probabilities, (Q, h, w); of two places their dot product says how alike they are, 0..1.
 
     The dot product is the Bhattacharyya coefficient of the two distributions.
@@ -43,8 +43,8 @@ def likeness(logits: Plane) -> Plane:
     return (odds / np.sqrt(np.square(odds).sum(axis=0))).astype(np.float32)
 
 
-def likeness_of_light(L: Plane, height: int, width: int) -> Plane:
-    """As `likeness` where no network tells what is seen: places of like brightness are alike, (levels, height, width).
+def light_features(L: Plane, height: int, width: int) -> Plane:
+    """As `bin_features` where no network tells what is seen, (levels, height, width): like brightness is likeness.
 
     L: (H, W) 0..100 at the network's size. Two places d apart are alike by exp(-d^2 / (8 LEVEL^2)).
     """
@@ -53,15 +53,15 @@ def likeness_of_light(L: Plane, height: int, width: int) -> Plane:
     return (odds / np.sqrt(np.square(odds).sum(axis=0))).astype(np.float32)
 
 
-def reach(points: Sequence[Point], L: Plane, seen: Plane) -> Plane:
+def geodesic(points: Sequence[Point], L: Plane, seen: Plane) -> Plane:
     """How far every cell is from each point, (P, h, w), 0 at the point itself.
 
-    L: (H, W) 0..100 at the network's size; seen: (Q, h, w) from `likeness`, a cell for 4 x 4 pixels.
+    L: (H, W) 0..100 at the network's size; seen: (Q, h, w) from `bin_features`, a cell for 4 x 4 pixels.
     """
     height, width = seen.shape[1:]
     light = cells_of(L, height, width)
-    across = _steps(light, seen, axis=1)  # (h, w - 1)
-    down = _steps(light, seen, axis=0)  # (h - 1, w)
+    across = step_lengths(light, seen, axis=1)  # (h, w - 1)
+    down = step_lengths(light, seen, axis=0)  # (h - 1, w)
     along = np.concatenate((np.zeros((height, 1), np.float32), np.cumsum(across, 1)), 1)
     below = np.concatenate((np.zeros((1, width), np.float32), np.cumsum(down, 0)), 0)
     far: Plane = np.full((len(points), height, width), 1e6, np.float32)
@@ -79,7 +79,7 @@ def reach(points: Sequence[Point], L: Plane, seen: Plane) -> Plane:
     return np.maximum(far, 0) + np.float32(OTHER) * np.clip(own, 0, 1)
 
 
-def contrast(points: Sequence[Point], ab: Plane, height: int, width: int) -> Plane:
+def color_conflict(points: Sequence[Point], ab: Plane, height: int, width: int) -> Plane:
     """What to add to distances where the network gives another colour than at the point.
 
     ab: (2, h, w) Lab units, of 2 x 2 in a cell -> (P, height, width).
@@ -93,7 +93,7 @@ def contrast(points: Sequence[Point], ab: Plane, height: int, width: int) -> Pla
     return (np.square(apart).sum(axis=1) / CONTRARY**2).astype(np.float32)
 
 
-def hold(far: Plane) -> Plane:
+def falloff(far: Plane) -> Plane:
     """How much a point has to say at a distance, 1 .. 0: a plain for its thing, and a slope behind it."""
     return np.exp(-np.square(np.square(far / np.float32(FAR)))).astype(np.float32)
 
@@ -107,7 +107,7 @@ def spread(colors: NDArray[np.floating], far: Plane) -> tuple[Plane, Plane]:
     say = np.exp(-np.square(far)) / np.square(far + np.float32(NEAR))
     total = np.maximum(say.sum(axis=0), 1e-12)
     mean = np.einsum("phw,pc->chw", say, colors.astype(np.float32)) / total
-    return mean.astype(np.float32), hold(far).max(axis=0)
+    return mean.astype(np.float32), falloff(far).max(axis=0)
 
 
 def cells_of(L: Plane, height: int, width: int) -> Plane:
@@ -116,7 +116,7 @@ def cells_of(L: Plane, height: int, width: int) -> Plane:
     return padded.reshape(height, CELL, width, CELL).mean(axis=(1, 3), dtype=np.float32)
 
 
-def double(x: Plane, height: int, width: int) -> Plane:
+def upsample2(x: Plane, height: int, width: int) -> Plane:
     """(C, h, w) -> twice the size, linear, cut to (C, height, width)."""
     for axis in (1, 2):
         before = np.concatenate((x.take([0], axis), x.take(range(x.shape[axis] - 1), axis)), axis)
@@ -128,7 +128,7 @@ def double(x: Plane, height: int, width: int) -> Plane:
     return np.ascontiguousarray(x[:, :height, :width], np.float32)
 
 
-def _steps(light: Plane, seen: Plane, axis: int) -> Plane:
+def step_lengths(light: Plane, seen: Plane, axis: int) -> Plane:
     """The length of the step between each two neighbours along an axis."""
     first = (slice(None), slice(0, -1)) if axis else (slice(0, -1), slice(None))
     second = (slice(None), slice(1, None)) if axis else (slice(1, None), slice(None))

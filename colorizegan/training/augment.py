@@ -101,12 +101,12 @@ def _film(linear: Tensor, chance: Chance, noise: Chance) -> Tensor:
     # Half of them softer, as an old lens draws, half sharpened, as scanners and labs do: up to twice the fine contrast.
     sharpen = torch.where(chance(count, 1, 1, 1) < 0.5, 1.0, -1.0)
     L = torch.lerp(L, soft, sharpen * chance(count, 1, 1, 1) ** 2)
-    L = (L + _grain(size, count, chance, noise) * 8 * chance(count, 1, 1, 1) ** 2).clamp(0, 100)
+    L = (L + grain_noise(size, count, chance, noise) * 8 * chance(count, 1, 1, 1) ** 2).clamp(0, 100)
     # Half of them come as scans that were saved as JPEG.
-    return torch.where(chance(count, 1, 1, 1) < 0.5, _jpeg(L, 30 + 65 * chance(count)), L)
+    return torch.where(chance(count, 1, 1, 1) < 0.5, jpeg_blocks(L, 30 + 65 * chance(count)), L)
 
 
-def _grain(size: int, count: int, chance: Chance, noise: Chance) -> Tensor:
+def grain_noise(size: int, count: int, chance: Chance, noise: Chance) -> Tensor:
     """Grain of variance 1, (B, 1, S, S): as fine as a pixel, or coarser, as in a scan that was enlarged."""
     fine = noise(count, 1, size, size)
     coarse = F.interpolate(noise(count, 1, size * 2 // 3, size * 2 // 3), (size, size), mode="bicubic")
@@ -114,7 +114,7 @@ def _grain(size: int, count: int, chance: Chance, noise: Chance) -> Tensor:
     return torch.where(chance(count, 1, 1, 1) < 0.5, fine, coarse)
 
 
-def _jpeg(L: Tensor, quality: Tensor) -> Tensor:
+def jpeg_blocks(L: Tensor, quality: Tensor) -> Tensor:
     """L (B, 1, S, S) as JPEG keeps it at a quality (B,) of 1..100: cosines of 8 x 8 px, rounded (ITU-T T.81, A.3)."""
     count, _, height, width = L.shape
     padded = F.pad(L * 2.55 - 128, (0, -width % 8, 0, -height % 8), mode="replicate")

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from colorizegan.color.lab import to_8_bit
 from colorizegan.colorizer import Colorizer
+from colorizegan.contact_sheet import contact_sheet
 from colorizegan.errors import OutputError
 from colorizegan.files import atomic_file
 from colorizegan.video.colorize_video import Progress, frames_in_colors
@@ -43,22 +45,14 @@ def preview_steps(
                 first = colors.shot.first
                 gray = np.rot90(film.pixels.gray(luma_of(frame, film.pixels)), film.turns)
                 size = WIDTH, max(1, round(WIDTH * gray.shape[0] / gray.shape[1]))
-                small = np.asarray(Image.fromarray(eight_bits(gray)).resize(size, Image.Resampling.BOX))
+                small = np.asarray(Image.fromarray(to_8_bit(gray)).resize(size, Image.Resampling.BOX))
                 picture = guesses.paint(small, colors.ab)
                 shown = [*shown, picture] if opens else [*shown[:-1], picture]
             yield Progress(colors.number + 1, max(total, colors.number + 1))
-    height = shown[0].shape[0]
-    sheet = Image.new("RGB", (min(ACROSS, len(shown)) * WIDTH, -(-len(shown) // ACROSS) * height))
-    for i, picture in enumerate(shown):
-        sheet.paste(Image.fromarray(picture), (i % ACROSS * WIDTH, i // ACROSS * height))
+    sheet = contact_sheet(shown, ACROSS)
     try:
         with atomic_file(target) as file:
             sheet.save(file, "PNG" if target.suffix.lower() == ".png" else "JPEG", quality=92)
     except OSError as error:
         raise OutputError(f"cannot be written ({error.strerror or error})", path=target) from error
     return len(shown)
-
-
-def eight_bits(gray: NDArray[Any]) -> NDArray[np.uint8]:
-    """uint16 as uint8, rounded."""
-    return gray if gray.dtype == np.uint8 else ((gray.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)

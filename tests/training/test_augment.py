@@ -9,7 +9,7 @@ from PIL import Image
 
 from colorizegan.color.lab import lab_to_rgb as numpy_lab_to_rgb
 from colorizegan.color.lab import rgb_to_lab
-from colorizegan.training.augment import _grain, _jpeg, make_batch, plain_batch
+from colorizegan.training.augment import grain_noise, jpeg_blocks, make_batch, plain_batch
 from colorizegan.training.config import AugmentConfig
 from colorizegan.training.lab import lab_to_rgb, linear_to_lab, srgb_to_linear
 
@@ -71,7 +71,7 @@ def test_jpeg_is_that_of_an_encoder(quality: int) -> None:
     Image.fromarray(codes).save(file, "JPEG", quality=quality)
     expected = np.asarray(Image.open(file), np.float32)
     L = torch.from_numpy(codes.astype(np.float32))[None, None] / 2.55
-    got = _jpeg(L, torch.tensor([float(quality)]))[0, 0].numpy() * 2.55
+    got = jpeg_blocks(L, torch.tensor([float(quality)]))[0, 0].numpy() * 2.55
     error = np.abs(got - expected)
     assert error.mean() < 0.5  # the encoder rounds to whole codes
     assert np.abs(codes - expected).mean() > 10 * error.mean()
@@ -79,14 +79,14 @@ def test_jpeg_is_that_of_an_encoder(quality: int) -> None:
 
 def test_any_size_of_crop_may_be_saved_as_jpeg() -> None:
     L = torch.rand(2, 1, 50, 46, generator=seeded()) * 100
-    saved = _jpeg(L, torch.tensor([10.0, 100.0]))
+    saved = jpeg_blocks(L, torch.tensor([10.0, 100.0]))
     assert saved.shape == L.shape
     assert (saved - L)[1].abs().mean() < 0.5 < (saved - L)[0].abs().mean()
 
 
 def test_grain_is_fine_or_coarse_of_the_same_strength() -> None:
     chance = seeded()
-    grain = _grain(
+    grain = grain_noise(
         60,
         64,
         lambda *shape: torch.rand(shape, generator=chance),

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from colorizegan.errors import DataError, InputError, MissingExtraError, UsageError
 
 _BLOCK = 4000  # pictures per block of the kernel distance: bounds its memory
-_POOLED_AFTER = (-1, 2, 6)  # max pooling after conv1 (-1) and after these fire modules
 
 
 def open_networks(squeezenet: Path | None, inception: Path | None) -> dict[str, Network]:
@@ -28,7 +27,7 @@ def open_networks(squeezenet: Path | None, inception: Path | None) -> dict[str, 
         found["fid"] = Inception(inception)
     if found:
         # The bench has several photos under way at once, and digits must not hang on the machine's cores.
-        _torch()[0].set_num_threads(1)
+        _torch().set_num_threads(1)
     return found
 
 
@@ -54,52 +53,30 @@ def _to_length(features: NDArray[np.floating], length: float) -> NDArray[np.floa
 class SqueezeNet:
     """Feature extractor: the mean over the picture of the last fire module, 512 numbers. Thread-safe.
 
-    SqueezeNet 1.0 (Iandola 2016) trained on ImageNet; the file has tensors conv1.weight|bias and
-    fires.<0..7>.s1|e1|e3.weight|bias. It may not judge a generator that was trained against it or started from it.
-
     Raises InputError, DataError for a missing file or another layout, MissingExtraError without torch.
     """
 
     name = "SqueezeNet 1.0, last fire module, mean"
 
     def __init__(self, path: Path) -> None:
-        if not Path(path).is_file():
-            raise InputError("no such file of SqueezeNet weights", path=path)
-        self.torch, safetensors = _torch()
-        try:
-            self.weights = {name: tensor.float() for name, tensor in safetensors.load_file(str(path)).items()}
-        except Exception as error:  # safetensors' own exception derives from Exception only
-            raise DataError(f"not a safetensors file ({str(error).splitlines()[0]})", path=path) from None
-        layers = ["conv1", *(f"fires.{i}.{part}" for i in range(8) for part in ("s1", "e1", "e3"))]
-        missing = [
-            n for n in (f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")) if n not in self.weights
-        ]
-        if missing:
-            raise DataError(f"not SqueezeNet 1.0: it has no {missing[0]}", path=path)
-        for name, tensor in self.weights.items():
-            if tensor.ndim == 4:  # channels last: half the time on a CPU
-                self.weights[name] = tensor.contiguous(memory_format=self.torch.channels_last)
+        self.torch = _torch()
+        from colorizegan.bench.measures import squeezenet
+
+        self.net = squeezenet
+        self.weights = {
+            # channels last: half the time on a CPU
+            name: tensor.contiguous(memory_format=self.torch.channels_last) if tensor.ndim == 4 else tensor
+            for name, tensor in squeezenet.read_weights(path).items()
+        }
 
     def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(H, W, 3) uint8 sRGB -> (512,) float32. No resize: the picture goes in as it is."""
-        torch, weights = self.torch, self.weights
-        relu, conv = torch.nn.functional.relu_, torch.nn.functional.conv2d
-
-        def layer(x: Any, name: str, **where: int) -> Any:
-            return relu(conv(x, weights[f"{name}.weight"], weights[f"{name}.bias"], **where))
-
-        with torch.inference_mode():
-            bgr = rgb[..., ::-1].astype(np.float32) - np.array([104, 117, 123], np.float32)
-            x = torch.from_numpy(np.ascontiguousarray(bgr))[None].permute(0, 3, 1, 2)  # (1, 3, H, W), channels last
-            x = layer(x, "conv1", stride=2)
-            for index in range(-1, 8):
-                if index >= 0:
-                    squeezed = layer(x, f"fires.{index}.s1")
-                    wide = layer(squeezed, f"fires.{index}.e3", padding=1)
-                    x = torch.cat([layer(squeezed, f"fires.{index}.e1"), wide], dim=1)
-                if index in _POOLED_AFTER:
-                    x = torch.nn.functional.max_pool2d(x, 3, 2, ceil_mode=True)
-            return x.mean((2, 3))[0].numpy()
+        bgr = rgb[..., ::-1].astype(np.float32) - np.array(self.net.MEAN_BGR, np.float32)
+        with self.torch.inference_mode():
+            x = self.torch.from_numpy(np.ascontiguousarray(bgr))[None].permute(
+                0, 3, 1, 2
+            )  # (1, 3, H, W), channels last
+            return self.net.feature_maps(self.weights, x)[-1].mean((2, 3))[0].numpy()
 
 
 def frechet_distance(features: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
@@ -160,7 +137,7 @@ class Inception:
     def __init__(self, path: Path) -> None:
         if not Path(path).is_file():
             raise InputError("no such file of Inception weights", path=path)
-        self.torch, _ = _torch()
+        self.torch = _torch()
         try:
             import torch_fidelity  # noqa: F401  # pyright: ignore[reportMissingImports]
             from torchmetrics.image.fid import FrechetInceptionDistance
@@ -180,13 +157,13 @@ class Inception:
             return self.network(x)[0].numpy().astype(np.float32)
 
 
-def _torch() -> tuple[Any, Any]:
+def _torch() -> Any:
     try:
-        import safetensors.torch
+        import safetensors.torch  # noqa: F401
         import torch
     except ImportError:
         raise MissingExtraError("a feature distance needs torch", extra="train") from None
-    return torch, safetensors.torch
+    return torch
 
 
 Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from colorizegan.bench.measures.squeezenet import FIRES as SQUEEZENET_FIRES
 from colorizegan.training.networks.bins import ab_bin_centres
 from colorizegan.training.networks.efficientnet import WIDTHS as RECOGNIZER_WIDTHS
 from colorizegan.training.networks.efficientnet import Recognizer
@@ -16,10 +17,6 @@ from colorizegan.training.networks.units import AB_SCALE, L_CENTRE, L_SCALE, Col
 
 RECOGNIZER_SCALE = 5.0  # about one standard deviation of the recognizer's features
 # Input, squeeze and expand channels of SqueezeNet 1.0's fire modules (Iandola et al. 2016, table 1).
-SQUEEZENET_FIRES = (
-    (96, 16, 64), (128, 16, 64), (128, 32, 128), (256, 32, 128),
-    (256, 48, 192), (384, 48, 192), (384, 64, 256), (512, 64, 256),
-)  # fmt: skip
 
 
 def conv_norm(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:

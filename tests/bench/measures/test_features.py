@@ -19,16 +19,13 @@ def two_sets(n: int = 300, d: int = 12) -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(n, d)) @ mix, rng.normal(0.4, 1.3, size=(n, d)) @ mix
 
 
-def test_frechet_distance_equals_scipy_and_torchmetrics():
+def test_frechet_distance_equals_scipy():
     from scipy.linalg import sqrtm
-    from torchmetrics.image.fid import _compute_fid
 
     x, y = two_sets()
     cov_x, cov_y = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
     expected = ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(cov_x + cov_y - 2 * np.real(sqrtm(cov_x @ cov_y)))
     assert frechet_distance(x, y) == pytest.approx(expected, rel=1e-9)
-    other = _compute_fid(*(torch.tensor(v) for v in (x.mean(0), cov_x, y.mean(0), cov_y)))
-    assert frechet_distance(x, y) == pytest.approx(float(other), rel=1e-6)
     assert frechet_distance(x, x) == pytest.approx(0, abs=1e-6)
 
 
@@ -122,10 +119,10 @@ def test_wrong_weight_files_are_one_line(tmp_path: Path):
     with pytest.raises(InputError, match="no such file of SqueezeNet weights"):
         SqueezeNet(tmp_path / "none")
     (tmp_path / "text").write_text("no tensors")
-    with pytest.raises(DataError, match="not a safetensors file"):
+    with pytest.raises(DataError, match="not a readable safetensors file"):
         SqueezeNet(tmp_path / "text")
     save_file({"a": torch.zeros(1)}, str(tmp_path / "a.safetensors"))
-    with pytest.raises(DataError, match=r"not SqueezeNet 1.0: it has no conv1.weight"):
+    with pytest.raises(DataError, match=r"holds no SqueezeNet 1.0 .conv1.weight"):
         SqueezeNet(tmp_path / "a.safetensors")
     with pytest.raises(InputError, match="no such file of Inception weights"):
         Inception(tmp_path / "none")
