@@ -18,7 +18,6 @@ from colorizegan.color.lab import rgb_to_gray
 from colorizegan.color.merge import merge
 from colorizegan.errors import ColorizeGANError, UsageError
 from colorizegan.model.network import Network, Prediction
-from colorizegan.model.network_input import working_lightness
 from colorizegan.model.predictor import Predictor
 from colorizegan.model.spec import open_network
 from colorizegan.photo.formats import NEAREST
@@ -26,6 +25,7 @@ from colorizegan.photo.photo import Photo
 from colorizegan.photo.read import read_photo
 from colorizegan.photo.write import PageWriter
 from colorizegan.steer.colors import steer
+from colorizegan.steer.eye import Eye, see
 from colorizegan.steer.look import Look
 from colorizegan.steer.palette import Palette, palette_of
 from colorizegan.steer.proposals import Proposal, propose
@@ -179,7 +179,13 @@ class Colorizer:
         """
         refuse_old(old)
         gray = gray_of(x)
-        return propose(self.network, self._lightness(gray, look), look, gray.shape, count=count, seed=seed)
+        eye = see(gray, look.points)
+        if eye.text:  # neutral, which leaves no choice
+            self.network.card.need_distribution("propose several colourings")
+            return [Proposal((), 0.0, self.colors(gray, look, eye).ab)]
+        L = self._lightness(gray, look, eye)
+        found = propose(self.network, L, eye.inside(look), eye.photo, count=count, seed=seed)
+        return [eye.whole_proposal(one) for one in found]
 
     def palette(self, reference: ImageSource | Pixels) -> Palette:
         """The colours of a photo, for others to take over (`Look(like=...)`).
@@ -200,23 +206,30 @@ class Colorizer:
         if int(np.ptp(rgb, axis=2).max()) <= GRAYEST * int(np.iinfo(rgb.dtype).max):
             what = f"the reference {name} has no colours"
             raise UsageError(what, remedy="give a colour photo, or a colouring that you have accepted")
-        return palette_of(self.network, rgb, self._lightness(rgb_to_gray(rgb), AS_IT_IS), name)
+        gray = rgb_to_gray(rgb)
+        eye = see(gray)
+        return palette_of(self.network, eye.window.of(rgb), self._lightness(gray, AS_IT_IS, eye), name)
 
-    def colors(self, gray: Pixels, look: Look = AS_IT_IS) -> Prediction:
+    def colors(self, gray: Pixels, look: Look = AS_IT_IS, eye: Eye | None = None) -> Prediction:
         """The small colours of a photo as asked, but for the saturation, and how sure they are.
 
-        gray: (H, W) uint8 or uint16, sRGB-encoded luminance.
+        Args:
+            gray: (H, W) uint8 or uint16, sRGB-encoded luminance.
+            look: what is asked.
+            eye: what the network sees of it; default the photo inside of a border or mount, with its tones stretched
+                where it is faded. `Eye.open_wide(gray.shape)` is the whole as it is.
         """
-        return steer(self.network, self._lightness(gray, look), look, gray.shape)
+        eye = eye or see(gray, look.points)
+        return eye.whole(steer(self.network, self._lightness(gray, look, eye), eye.inside(look), eye.photo))
 
     def paint(self, gray: Pixels, ab: NDArray[np.float32], saturation: float = 1.0) -> Pixels:
         """The photo `gray` (H, W) with the small colours `ab` (2, h, w): rgb (H, W, 3), same dtype."""
         return merge(gray, ab, saturation=saturation, threads=self.network.threads)
 
-    def _lightness(self, gray: Pixels, look: Look) -> NDArray[np.float32]:
+    def _lightness(self, gray: Pixels, look: Look, eye: Eye) -> NDArray[np.float32]:
         """What the network sees of a photo (H, W): L (h, w) float32, 0..100."""
         card = self.network.card
-        return working_lightness(gray, look.size or card.working_size, card.detail)
+        return eye.lightness(gray, look.size or card.working_size, card.detail)
 
     def _painted(self, gray: Pixels, look: Look) -> Pixels:
         return self.paint(gray, self.colors(gray, look).ab, look.saturation)

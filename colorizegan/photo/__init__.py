@@ -6,6 +6,9 @@ formats         formats by the endings of names and by the first bytes
 decode, encode  the one decoder that may read a file; one encoder a format
 luminance       decoded pixels -> brightness
 tone            neutral, toned, partly tinted, or in colour
+window          where in a scan the photo lies: inside a border, a mount, a bed, beside a colour target
+tones           what is black and white in a faded photo
+text_page       a page of text
 metadata        what a photo carries beside its pixels
 xmp, xmp_edits  XMP packets and sidecars; what of them the result makes untrue
 exif, tiff, tiff_writer, containers, comments  where files keep it: EXIF, the pages of TIFF, JPEG, PNG, WebP, GIF

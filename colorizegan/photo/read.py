@@ -27,8 +27,10 @@ from colorizegan.photo.luminance import Light, read_luminance
 from colorizegan.photo.metadata import read_metadata
 from colorizegan.photo.photo import Limits, Photo
 from colorizegan.photo.size import Size, check_size
+from colorizegan.photo.text_page import is_text_page
 from colorizegan.photo.tiff import TiffPage, find_pages
 from colorizegan.photo.tone import Tone, judge_tone
+from colorizegan.photo.window import find_window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -184,13 +186,20 @@ def _read(
             raise
 
     metadata, orientation = read_metadata(image, stream, format, pages, page)
+    window = find_window(light.gray)
     tone = Tone(False, 0.0) if light.sample is None else judge_tone(light.sample)
+    if tone.is_color and light.sample is not None and window is not None:
+        tone = judge_tone(window.scaled(light.gray.shape, light.sample.shape).of(light.sample))
+        if not tone.is_color:
+            remarks.append("its colours lie in the border, beside the photo")
     if keep_color and tone.is_color and light.rgb is None:  # seldom, so that others do without three times the memory
         light = decode(fail_on, colors_too=True)[1]
     if light.useless_profile:
         remarks.append("its ICC profile is damaged or does not fit it: taken as sRGB")
     if tone.tinted:
         remarks.append(f"{tone.tinted:.0%} of it has a tint of its own (by hand, or stains), which is replaced")
+    if is_text_page(light.gray if window is None else window.of(light.gray)):
+        remarks.append("looks like a page of text, which stays gray; where a hint is given it is taken for a photo")
     if this is not None and this.extra:
         what = "a channel" if this.extra == 1 else f"{this.extra} channels"
         remarks.append(f"it has {what} beside colour and opacity (infrared, spot colours), left out")

@@ -123,6 +123,13 @@ def read_hints(path: Path) -> tuple[Hint, ...]:
     return tuple(hints)
 
 
+def check_places(hints: Sequence[Hint], photo: tuple[int, int]) -> None:
+    """UsageError where a hint lies outside a photo (H, W)."""
+    for hint in hints:
+        if hint.y >= photo[0] or hint.x >= photo[1]:
+            raise UsageError(f"the hint {hint} lies outside the photo", remedy=f"it has {photo[1]} x {photo[0]} pixels")
+
+
 def points_of(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, int]) -> list[Point]:
     """Hints of a photo (H, W) at the network's size (h, w); of two on one spot the later one counts.
 
@@ -132,9 +139,8 @@ def points_of(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, i
     if len(hints) > MOST:
         raise UsageError(f"{len(hints)} hints are too many", remedy=f"give at most {MOST}")
     points: dict[tuple[int, int], Point] = {}
+    check_places(hints, photo)
     for hint in hints:
-        if hint.y >= photo[0] or hint.x >= photo[1]:
-            raise UsageError(f"the hint {hint} lies outside the photo", remedy=f"it has {photo[1]} x {photo[0]} pixels")
         row = min(int((hint.y + 0.5) * small[0] / photo[0]), small[0] - 1)
         column = min(int((hint.x + 0.5) * small[1] / photo[1]), small[1] - 1)
         points.pop((row // 2, column // 2), None)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import UsageError
 from colorizegan.model.network_input import working_lightness
+from colorizegan.steer.eye import Eye
 from colorizegan.steer.hints import Hint
 from colorizegan.steer.look import Look
 from colorizegan.video.consistency import Guess
@@ -59,7 +60,9 @@ class Guesses:
 
     def guess(self, number: int, gray: NDArray[Any]) -> Guess:
         """The colours of frame `number`."""
-        found = self.colorizer.colors(gray, replace(self.look, hints=self.hints.get(number, ())))
+        look = replace(self.look, hints=self.hints.get(number, ()))
+        # The whole frame as it is: what is found anew in each frame, a border or faded tones, would make it flicker.
+        found = self.colorizer.colors(gray, look, Eye.open_wide(gray.shape))
         if len(found.bins) > 1:
             return Guess(found.ab, found.confidence(), found.known)
         return Guess(found.ab, np.full(found.ab.shape[1:], EVENLY, np.float32), found.known)  # a model of colours alone

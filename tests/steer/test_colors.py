@@ -17,6 +17,7 @@ from colorizegan.model.network import Prediction
 from colorizegan.model.predictor import Predictor
 from colorizegan.steer.colors import annealed_mean
 from colorizegan.steer.confidence import confidence_map, overlay
+from colorizegan.steer.eye import Eye
 from colorizegan.steer.film import FILMS, Emulsion, as_the_eye_sees
 from colorizegan.steer.look import Look
 
@@ -46,11 +47,11 @@ def colorizer(tiny_bundle: Path) -> Colorizer:
 
 
 def scene() -> Array:
-    """A dark disc on light ground, with some grain, (240, 320)."""
+    """A dark disc before a light wall, over a gray floor, with some grain, (240, 320)."""
     y, x = np.mgrid[0:240, 0:320]
     disc = (y - 120) ** 2 + (x - 100) ** 2 < 60**2
     noise = np.random.default_rng(0).normal(0, 2, (240, 320))
-    return np.clip(np.where(disc, 90, 190) + noise, 0, 255).astype(np.uint8)
+    return np.clip(np.where(disc, 90, np.where(y < 205, 190, 150)) + noise, 0, 255).astype(np.uint8)
 
 
 def lab(rgb: Array) -> Array:
@@ -119,7 +120,9 @@ def test_temperature_is_zhangs_annealed_mean(colorizer: Colorizer) -> None:
 
 def test_unsure_places_are_toned_down_and_hinted_ones_are_not(colorizer: Colorizer) -> None:
     gray, hint = np.pad(scene(), ((0, 0), (0, 640)), mode="edge"), Hint(100, 120, "#c02020")
-    full, toned = (colorizer.colorize(gray, Look(hints=[hint], tone_down_unsure=t)) for t in (False, True))
+    looks = (Look(hints=[hint], tone_down_unsure=toned) for toned in (False, True))
+    wide = Eye.open_wide((gray.shape[0], gray.shape[1]))  # the even wall is no mount here
+    full, toned = (colorizer.paint(gray, colorizer.colors(gray, look, wide).ab) for look in looks)
     chroma = [np.hypot(*np.moveaxis(lab(rgb)[..., 1:], -1, 0)) for rgb in (full, toned)]
     assert (chroma[1] <= chroma[0] + 1.5).all()
     far = (slice(0, 40), slice(890, 960))

@@ -1,0 +1,118 @@
+"""What the network sees of a scan, and how its colours come back into the whole: read top to bottom, `see` first.
+
+The network learned from photos that fill their frame and their tones. A mount around one it takes for a wall, and
+paints it; a faded one it takes for fog. So it is shown the photo alone, from its black to its white. Outside of the
+photo the result is neutral, and its brightness is everywhere that of the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from colorizegan.model.network import Prediction
+from colorizegan.model.network_input import working_lightness
+from colorizegan.photo.text_page import is_text_page
+from colorizegan.photo.tones import Tones, faded_tones
+from colorizegan.photo.window import Window, find_window, glance
+from colorizegan.steer.hints import Hint, check_places
+from colorizegan.steer.look import Look
+from colorizegan.steer.proposals import Proposal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LOOKED_AT = 384  # px, longer side of what the tones are taken from
+
+
+@dataclass(frozen=True)
+class Eye:
+    """What is shown to the network of one picture (H, W)."""
+
+    shape: tuple[int, int]
+    """Height and width of the picture, px."""
+    window: Window
+    """Where the photo is."""
+    tones: Tones | None = None
+    """What is black and white in it, where it is faded."""
+    text: bool = False
+    """It is a page of text, which has no colours."""
+
+    @classmethod
+    def open_wide(cls, shape: tuple[int, int]) -> Eye:
+        """One that sees the whole picture as it is."""
+        return cls(shape, Window(0, shape[0], 0, shape[1]))
+
+    @property
+    def photo(self) -> tuple[int, int]:
+        """Height and width of the photo, px."""
+        return self.window.bottom - self.window.top, self.window.right - self.window.left
+
+    def lightness(self, gray: NDArray[Any], size: int, detail: float) -> NDArray[np.float32]:
+        """What the network is to see of the picture (H, W): L (h, w) 0..100; as `working_lightness`."""
+        L = working_lightness(np.ascontiguousarray(self.window.of(gray)), size, detail)
+        return L if self.tones is None else self.tones.stretched(L)
+
+    def inside(self, look: Look) -> Look:
+        """What is asked of the photo alone: its hints, from its own corner."""
+        if not look.hints:
+            return look
+        top, left = self.window.top, self.window.left
+        return replace(look, hints=tuple(replace(hint, x=hint.x - left, y=hint.y - top) for hint in look.points))
+
+    def whole(self, found: Prediction) -> Prediction:
+        """What was found for the photo, for the whole picture: the border is neutral, and that is sure."""
+        if self.text:
+            found = replace(found, ab=np.zeros_like(found.ab), known=np.ones(found.logits.shape[1:], np.float32))
+        if self.photo == self.shape:
+            return found
+        known = np.zeros(found.logits.shape[1:], np.float32) if found.known is None else found.known
+        ab = self._framed(found.ab, 2, 0)
+        logits = self._framed(found.logits, 1, 0)
+        return replace(found, ab=ab, logits=logits, known=self._framed(known[None], 1, 1)[0])
+
+    def whole_proposal(self, one: Proposal) -> Proposal:
+        """A proposal for the photo, for the whole picture."""
+        top, left = self.window.top, self.window.left
+        hints = tuple(replace(hint, x=hint.x + left, y=hint.y + top) for hint in one.hints)
+        ab = one.ab if self.photo == self.shape else self._framed(one.ab, 2, 0)
+        return replace(one, hints=hints, ab=ab)
+
+    def _framed(self, planes: NDArray[np.float32], multiple: int, border: float) -> NDArray[np.float32]:
+        """Planes (C, h, w) of the photo in such of the whole picture, in cells of about the same size.
+
+        A cell that holds any of the photo has its colour: a trace of colour on the mount is better than a gray rim.
+        """
+        spans = ((self.window.top, self.window.bottom), (self.window.left, self.window.right))
+        holds: list[NDArray[np.bool_]] = []
+        for axis, (first, last), side in zip((1, 2), spans, self.shape, strict=True):
+            count = planes.shape[axis]
+            cells = multiple * max(1, round(side * count / (last - first) / multiple))
+            middles = (np.arange(cells) + 0.5) * (side / cells)
+            half = side / cells / 2
+            holds.append((middles + half > first) & (middles - half < last))
+            at = np.clip((middles - first) * (count / (last - first)) - 0.5, 0, count - 1)
+            before = np.minimum(at.astype(np.intp), max(count - 2, 0))
+            after = np.minimum(before + 1, count - 1)
+            share = (at - before).astype(np.float32).reshape((1, -1, 1) if axis == 1 else (1, 1, -1))
+            planes = planes.take(before, axis) * (1 - share) + planes.take(after, axis) * share
+        inside = holds[0][:, None] & holds[1]
+        return np.where(inside, planes, border).astype(np.float32)
+
+
+def see(gray: NDArray[Any], hints: tuple[Hint, ...] = ()) -> Eye:
+    """Find the photo in a picture (H, W), uint8 or uint16, and the tones that it has.
+
+    hints: of the picture. Where one lies in what looks like a border, that belongs to the photo; and whoever gives any
+        takes the picture for a photo, not for a page of text.
+    """
+    shape = (gray.shape[0], gray.shape[1])
+    check_places(hints, shape)
+    whole = Window(0, shape[0], 0, shape[1])
+    window = find_window(gray) or whole
+    if not all(window.holds(hint.y, hint.x) for hint in hints):
+        window = whole
+    photo = window.of(gray)
+    return Eye(shape, window, faded_tones(glance(photo, LOOKED_AT)), not hints and is_text_page(photo))
