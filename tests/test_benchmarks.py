@@ -79,3 +79,11 @@ def test_kill_batch(repository: Path, tiny_bundle: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[0] == "killed: 2"
     assert done.stdout.count("True") == 3
+
+
+def test_network_eye(repository: Path, photos: Path, tiny_bundle: Path) -> None:
+    rows = benchmark(repository, "network_eye.py", photos, "--kinds", "gray,lifted blacks", "--model", tiny_bundle)
+    assert [row[0] for row in rows] == ["gray", "lifted blacks"]
+    mount, _ = rows
+    assert float(mount[2]) < float(mount[1])
+    assert float(mount[5]) < 0.2 * float(mount[4])
