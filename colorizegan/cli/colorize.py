@@ -55,7 +55,7 @@ def colorize(
     format: Annotated[
         Optional[Format], typer.Option(help="Format to write. [default: that of OUT, or the photo's own]")
     ] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")] = 95,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = 95,
     saturation: Saturation = 1.0,
     size: Size = None,
     temperature: Temperature = None,
@@ -84,7 +84,7 @@ def colorize(
     allow_truncated: Annotated[
         bool, typer.Option("--allow-truncated", help="Colorize what is left of files that end too early.")
     ] = False,
-    strip: Annotated[bool, typer.Option("--strip", help="Leave private metadata out.")] = False,
+    strip: Annotated[bool, typer.Option("--strip", help="Leave EXIF, XMP, IPTC and comments out.")] = False,
     from_file: Annotated[
         Optional[str],
         typer.Option("--from-file", metavar="LIST", help="Read names from a file, one a line; - is standard input."),

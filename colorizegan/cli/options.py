@@ -24,19 +24,22 @@ Model = Annotated[
     ),
 ]
 Emulsion = Annotated[
-    Literal["auto", "panchromatic", "orthochromatic", "blue"], typer.Option(help="The film that it was taken on.")
+    Literal["auto", "panchromatic", "orthochromatic", "blue"],
+    typer.Option(help="The film: panchromatic or, blind to red, orthochromatic (to about 1930) or blue."),
 ]
 Like = Annotated[
     Optional[Path], typer.Option(metavar="REF", help="Take over the colours of this photo where the same is seen.")
 ]
-Saturation = Annotated[float, typer.Option(min=0, max=4, help="Strength of the colours; 0 is gray.")]
+Saturation = Annotated[float, typer.Option(min=0, max=4, help="Strength of the colours, 0 (gray) to 4.")]
 Size = Annotated[
     Optional[int],
-    typer.Option(min=16, max=4096, help="Shorter side of the network's input, px. [default: the model's own]"),
+    typer.Option(
+        min=16, max=4096, help="Shorter side of the network's input, 16 to 4096 px. [default: the model's own]"
+    ),
 ]
 Temperature = Annotated[
     Optional[float],
-    typer.Option(min=0.05, max=2, help="Low: the likeliest colours, vivid; high: dull. [default: the model's own]"),
+    typer.Option(min=0.05, max=2, help="0.05 (the likeliest colours, vivid) to 2 (dull). [default: the model's own]"),
 ]
 ToneDownUnsure = Annotated[bool, typer.Option("--tone-down-unsure", help="Less colour where the network is unsure.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only list what would be written.")]
