@@ -5,7 +5,7 @@ FROM python:3.12-slim AS build
 WORKDIR /build
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY colorizegan colorizegan
-COPY examples/photos/gray examples/photos/gray
+COPY examples/photos examples/photos
 RUN python -m venv /srv/colorizegan \
     && /srv/colorizegan/bin/pip install --no-cache-dir --no-compile -c constraints.txt ".[serve]"
 

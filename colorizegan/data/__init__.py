@@ -8,4 +8,5 @@ shards      photos into tar shards, from files or a Hugging Face dataset
 survey      what is in a set of photos: sizes, kinds, gray and broken ones
 duplicates  near-duplicates, and splits that keep them together
 remote      shards by URL or pipe
+examples    the small photos that come with the package
 """

@@ -272,3 +272,12 @@ def test_training_needs_no_terminal_and_no_home(photos: Path, tmp_path: Path) ->
     environment = {k: v for k, v in os.environ.items() if k != "HOME"}
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert "tiny" in result.stdout
+
+
+def test_export_says_what_it_checked_and_nothing_of_the_exporter(run: Path, tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "colorizegan", "export", str(run), "-o", str(tmp_path / "bundle")]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=240, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    *checks, last = done.stderr.splitlines()
+    assert all(line.startswith("parity at ") for line in checks)
+    assert last.endswith(f"-> {tmp_path / 'bundle'}")

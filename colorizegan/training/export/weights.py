@@ -6,7 +6,9 @@ So they are stored once, and can be read back for fine-tuning under their names 
 from __future__ import annotations
 
 import json
+import logging
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +38,11 @@ def write_graph(graph: nn.Module, folder: Path, multiple: int, file_bytes: int |
     example = (torch.rand(2, 1, height, width) * 100, *(torch.zeros(2, n, height, width) for n in (2, 1)))
     batch, rows, columns = torch.export.Dim("N"), torch.export.Dim("h", min=1), torch.export.Dim("w", min=1)
     size = {0: batch, 2: multiple * rows, 3: multiple * columns}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), ExitStack() as after:
         warnings.simplefilter("ignore")  # the exporter warns of its own internals
+        talker = logging.getLogger("torch.onnx")  # and of packages that it could use
+        after.callback(talker.setLevel, talker.level)
+        talker.setLevel(logging.ERROR)
         program = torch.onnx.export(
             graph,
             example,
