@@ -2,6 +2,7 @@
 
 main      the program, and the small command doctor
 colorize, video, serve, models, training, evaluate  a command group each (training: train, finetune, export, data)
+help      how the help looks, and how wrong arguments are told
 options   options that several commands share
 console   what the commands say: lines and JSON lines
 doctor    versions, limits, devices, and a test picture colorized

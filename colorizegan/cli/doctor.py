@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+import shutil
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from typing import Any
 
 import numpy as np
+from packaging.requirements import Requirement
 
 from colorizegan import __version__
 from colorizegan.color.lab import rgb_to_lab
@@ -21,6 +23,7 @@ from colorizegan.photo.photo import Limits
 from colorizegan.serve.limits import ServiceLimits
 
 PACKAGES = ("numpy", "onnxruntime", "pillow", "pyvips", "pyvips-binary", "torch")
+ABSENT = "not installed"
 MEAN_BOUND, LARGE_BOUND, LARGE_SHARE = 0.5, 2.0, 0.001
 
 
@@ -38,7 +41,8 @@ def examine(model: str | None = None) -> Checkup:
     """Look at the installation and colorize a synthetic picture with the model (None = the default)."""
     facts: dict[str, dict[str, Any]] = {
         "versions": {"colorizegan": __version__, "python": platform.python_version(), "system": platform.platform()},
-        "machine": {"threads": cpu_threads(), "devices": ", ".join(available_devices())},
+        "machine": {"threads": cpu_threads(), "devices": ", ".join(available_devices()), "cuda": cuda()},
+        "extras": extras(),
         "limits": {field.name: getattr(Limits(), field.name) for field in dataclasses.fields(Limits)},
         "limits of serve": dataclasses.asdict(ServiceLimits()),
         "models": {"bundled": ", ".join(list_bundles()) or "none"},
@@ -90,8 +94,32 @@ def synthetic_picture() -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
+def extras() -> dict[str, str]:
+    """Each extra of the package: installed, or what is missing and the command that installs it."""
+    facts = metadata("colorizegan")
+    needed = [Requirement(text) for text in requires("colorizegan") or []]
+    found: dict[str, str] = {}
+    for extra in sorted(facts.get_all("Provides-Extra") or []):
+        wanted = [one.name for one in needed if one.marker is not None and one.marker.evaluate({"extra": extra})]
+        missing = [name for name in wanted if installed(name) == ABSENT]
+        said = f'lacks {", ".join(missing)}; in the folder of ColorizeGAN: pip install ".[{extra}]"'
+        found[extra] = said if missing else "installed"
+    return found
+
+
+def cuda() -> str:
+    """Whether the network can run on a GPU here, or what that takes. Training is PyTorch's business, and needs less."""
+    if "cuda" in available_devices():
+        return "available"
+    driver = "an NVIDIA driver (nvidia-smi is not found here), " if shutil.which("nvidia-smi") is None else ""
+    return (
+        f"not available: --device cuda needs {driver}CUDA with cuDNN, and onnxruntime-gpu in place of onnxruntime "
+        "(pip uninstall onnxruntime, then pip install onnxruntime-gpu)"
+    )
+
+
 def installed(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        return ABSENT

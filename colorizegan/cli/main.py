@@ -6,12 +6,14 @@ The commands with many options have files of their own. Heavy imports stand insi
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -25,8 +27,10 @@ from colorizegan.cli import serve as cli_serve
 from colorizegan.cli import training as cli_training
 from colorizegan.cli import video as cli_video
 from colorizegan.cli.console import put, say
+from colorizegan.cli.help import WIDEST, Command, plain
 from colorizegan.cli.options import FAILED, Debug, Json, Model
 from colorizegan.errors import ColorizeGANError, ConfigError, MissingExtraError, UsageError
+from colorizegan.photo.formats import PHOTO_SUFFIXES
 
 USAGE, INTERRUPTED, TERMINATED = 2, 130, 143  # 130 is Typer's own
 EXTRAS = {  # command -> the extra of pyproject.toml that it needs
@@ -58,6 +62,8 @@ class Commands(TyperGroup):
         if given[:1] == ["--version"]:  # no option of Typer's: with one, it loads its type library even for --help
             put(__version__)
             sys.exit(0)
+        if given and given[0] not in self.commands and names_photos(given[0]):
+            given.insert(0, "colorize")
         try:
             status = super().main(given, prog_name or "colorizegan", complete_var, standalone_mode=False, **extra)
         except Exception as error:
@@ -65,6 +71,13 @@ class Commands(TyperGroup):
                 traceback.print_exception(error)
             status = report(error, given[0] if given else "")
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def names_photos(text: str) -> bool:
+    """Whether an argument in place of a command means photos: `colorizegan PHOTO` is `colorizegan colorize PHOTO`."""
+    if text.startswith("-"):
+        return text == "-"
+    return os.path.lexists(text) or glob.has_magic(text) or Path(text).suffix.lower() in PHOTO_SUFFIXES
 
 
 def report(error: Exception, command: str) -> int:
@@ -75,7 +88,7 @@ def report(error: Exception, command: str) -> int:
         what = f"this command needs {error.name}, which is not installed"
         folded = MissingExtraError(what, extra=EXTRAS.get(command, ""))
     elif message := getattr(error, "format_message", None):  # what Typer says of wrong arguments, in any version
-        folded = UsageError(str(message()).rstrip("."), remedy="see --help")
+        folded = UsageError(plain(str(message())), remedy="see --help")
     else:
         what = f"unexpected {type(error).__name__}: {str(error)[:300]}"
         folded = ColorizeGANError(what, remedy="please report this, with the output of --debug")
@@ -85,14 +98,16 @@ def report(error: Exception, command: str) -> int:
 
 app = typer.Typer(
     cls=Commands,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
 )
 
 
-@app.callback(invoke_without_command=True, epilog="colorizegan --version prints the version.")
+@app.callback(
+    invoke_without_command=True,
+    epilog="colorizegan PHOTO is short for colorizegan colorize PHOTO. colorizegan --version prints the version.",
+)
 def start(context: typer.Context) -> None:
     """ColorizeGAN: colour for black-and-white photographs."""
     if context.invoked_subcommand is None:
@@ -100,15 +115,15 @@ def start(context: typer.Context) -> None:
         raise typer.Exit(USAGE)
 
 
-app.command()(cli_colorize.colorize)
-app.command()(cli_video.video)
-app.command()(cli_serve.serve)
+app.command(cls=Command, epilog="Example: colorizegan colorize album/ -o album-in-colour/ --saturation 1.2")(cli_colorize.colorize)
+app.command(cls=Command, epilog="Example: colorizegan video film.mp4 -o film-in-colour.mp4")(cli_video.video)
+app.command(cls=Command, epilog="Example: colorizegan serve --host 0.0.0.0 --port 8000")(cli_serve.serve)
 
 
 app.add_typer(cli_models.models, name="models")
 
 
-@app.command()
+@app.command(cls=Command)
 def doctor(model: Model = None, as_json: Json = False, debug: Debug = False) -> None:
     """Print versions, limits and devices, and colorize a test picture; status 1 where that fails."""
     from colorizegan.cli.doctor import examine
@@ -126,11 +141,11 @@ def doctor(model: Model = None, as_json: Json = False, debug: Debug = False) -> 
         raise typer.Exit(FAILED)
 
 
-app.command()(cli_training.train)
-app.command()(cli_training.export)
-app.command()(cli_training.convert)
-app.command()(cli_evaluate.evaluate)
-app.command()(cli_training.finetune)
+app.command(cls=Command, epilog="Example: colorizegan train --data PHOTOS/ -o runs/first")(cli_training.train)
+app.command(cls=Command, epilog="Example: colorizegan export runs/first -o my-model")(cli_training.export)
+app.command(cls=Command, epilog="Example: colorizegan evaluate --data TEST/ --entrant mine=my-model -o report/")(cli_evaluate.evaluate)
+app.command(cls=Command, epilog="Example: colorizegan finetune ALBUM/ -o my-model --minutes 20")(cli_training.finetune)
+app.command(cls=Command)(cli_training.convert)
 app.add_typer(cli_training.data, name="data")
 
 

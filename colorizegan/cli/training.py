@@ -31,7 +31,7 @@ Sources = Annotated[
     ),
 ]
 
-data = typer.Typer(help="Look at training photos, and pack them into shards.", no_args_is_help=True)
+data = typer.Typer(help="Look at training photos, and pack them into shards.")
 
 
 def train(
@@ -147,6 +147,7 @@ def finetune(
     lr: Annotated[float, typer.Option(help="Learning rate.")] = 5e-4,
     batch: Annotated[int, typer.Option(min=1, help="Crops a step.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn at random.")] = 0,
+    always: Annotated[bool, typer.Option("--always", help="Write the bundle also where nothing was gained.")] = False,
     debug: Debug = False,
 ) -> None:
     """Tune a model to your own colour photos (50 or more), and measure what that was worth."""
@@ -156,10 +157,14 @@ def finetune(
     with log_lines():
         tuned = tune(
             tuple(photos), output, model=model, minutes=minutes, steps=steps, report=report, lr=lr, batch=batch,
-            seed=seed, command=command,
+            seed=seed, always=always, command=command,
         )  # fmt: skip
     say(f"{tuned.verdict}")
-    say(f"-> {tuned.bundle}; report: {tuned.report / 'report.html'}")
+    page = tuned.report / "report.html"
+    if tuned.bundle is None:
+        say(f"nothing was gained, so no bundle is written; --always writes it. Report: {page}")
+    else:
+        say(f"-> {tuned.bundle}; report: {page}")
 
 
 def foretell(config: Config) -> None:
@@ -168,7 +173,9 @@ def foretell(config: Config) -> None:
 
     with listed(list(config.data.sources)) as photos:
         put(f"{len(photos):,} photos, {sum(photo.size for photo in photos) / 2**20:,.1f} MiB encoded")
-    for line in estimate(config).lines():
+    with progress_bar("timing the stages", len(config.stages)) as tick:
+        found = estimate(config, progress=tick)
+    for line in found.lines():
         put(line)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres
 from colorizegan.training.networks.units import count_parameters
 from colorizegan.training.precision import autocast, best_precision
 from colorizegan.training.step import Objective, discriminator_step, generate, generator_step, judged_heads
+
+FEW = 2  # crops of the step that is counted
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,14 @@ class Estimate:
         return [head, *rows, f"all stages {sum(stage.hours for stage in self.stages):.2f} h, uncompiled"]
 
 
-def estimate(config: Config, timed: int = 2) -> Estimate:
-    """Run one step of each stage to count, and `timed` more to time it; nothing is written, no photo is read."""
+def estimate(config: Config, seconds: float = 40.0, progress: Callable[[int], None] = lambda done: None) -> Estimate:
+    """Run a few steps of each stage, to count and to time them; nothing is written, no photo is read.
+
+    Args:
+        config: the settings of the run.
+        seconds: about how long it may take. Where whole steps would take longer, it is told from smaller batches.
+        progress: called with the number of stages that are through.
+    """
     torch.manual_seed(config.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = best_precision(config.precision)
@@ -78,7 +87,10 @@ def estimate(config: Config, timed: int = 2) -> Estimate:
         build_discriminator(config).to(device).train(),
     )
     every = sum(p.numel() for p in generator.parameters())
-    stages = [_stage(config, stage, generator, discriminator, device, timed) for stage in config.stages]
+    stages: list[StageEstimate] = []
+    for number, stage in enumerate(config.stages):
+        stages.append(_stage(config, stage, generator, discriminator, device, seconds / len(config.stages)))
+        progress(number + 1)
     judge = count_parameters(discriminator)
     return Estimate(every, judge, count_parameters(generator), precision, device.type, stages)
 
@@ -89,7 +101,7 @@ def _stage(
     generator: nn.Module,
     discriminator: nn.Module,
     device: torch.device,
-    timed: int,
+    room: float,
 ) -> StageEstimate:
     objective = Objective(
         stage,
@@ -101,15 +113,17 @@ def _stage(
     )
     optimizers = Optimizers(generator, discriminator, stage, config)
     chance = torch.Generator().manual_seed(0)
-    kept: dict[int, int] = {}  # storage -> bytes, of what the backward pass needs
+    kept: dict[int, int] = {}  # storage -> bytes, of what the backward pass needs beside the weights
+    weights_at = {p.untyped_storage().data_ptr() for net in (generator, discriminator) for p in net.parameters()}
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
+        if storage.data_ptr() not in weights_at:
+            kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    def step() -> None:
-        rgb = torch.randint(0, 256, (stage.batch, 3, stage.size, stage.size), dtype=torch.uint8, generator=chance)
+    def step(crops: int) -> None:
+        rgb = torch.randint(0, 256, (crops, 3, stage.size, stage.size), dtype=torch.uint8, generator=chance)
         batch = make_batch(rgb.to(device), config.augment, chance)
         if stage.kind == "pretrain_discriminator":
             with torch.no_grad():
@@ -121,16 +135,24 @@ def _stage(
             discriminator_step(discriminator, optimizers.discriminator, outputs, objective)
 
     with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
-        step()
+        step(few := min(stage.batch, FEW))
+    step(few)  # what a first step sets up is there now
     begun = time.perf_counter()
-    for _ in range(timed):
-        step()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    seconds = (time.perf_counter() - begun) / max(1, timed)
+    step(few)
+    small = time.perf_counter() - begun
+    # On a GPU a step takes as long with few crops as with some more, so the whole batch is timed if there is time.
+    crops = max(few, min(stage.batch, int(few * room / (3 * small))))
+    seconds = small
+    for _ in range(2 if crops > few else 0):
+        begun = time.perf_counter()
+        step(crops)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds = time.perf_counter() - begun
     for net in (generator, discriminator):
         net.zero_grad(set_to_none=True)
     weights = sum(4 * p.numel() * (5 if p.requires_grad else 2) for p in generator.parameters())  # with its average
     weights += sum(16 * p.numel() for p in discriminator.parameters())
-    steps = -(-stage.images // stage.batch)
-    return StageEstimate(stage.kind, steps, counter.get_total_flops(), weights + sum(kept.values()), seconds)
+    steps, share = -(-stage.images // stage.batch), stage.batch / few
+    flops, memory = round(counter.get_total_flops() * share), weights + round(sum(kept.values()) * share)
+    return StageEstimate(stage.kind, steps, flops, memory, seconds * stage.batch / crops)

@@ -67,7 +67,8 @@ REBALANCE = 0.75
 class Tuned:
     """What became of it."""
 
-    bundle: Path
+    bundle: Path | None
+    """None where nothing was gained, so that none was written."""
     report: Path
     """Folder with report.html, report.md, report.json and photos.csv."""
     better: bool
@@ -87,6 +88,7 @@ def finetune(
     lr: float = 5e-4,
     batch: int = 16,
     seed: int = 0,
+    always: bool = False,
     command: str = "",
 ) -> Tuned:
     """Tune a bundle's network to photos of one kind.
@@ -101,6 +103,8 @@ def finetune(
         lr: the largest learning rate: it rises for a tenth of the training, and falls to nothing along half a cosine.
         batch: crops a step.
         seed: of crops and augmentation. How many steps fit into minutes differs from run to run, and so do results.
+        always: write the bundle also where nothing was gained: no step was better than the base on the photos that
+            steer, or the tuned network is worse than it on the test photos in both scores.
         command: what the user typed, for the report.
 
     Raises:
@@ -179,7 +183,10 @@ def finetune(
             command=command,
             notes=notes,
         )
-        better, verdict = judge(found)
+        better, gained, verdict = judge(found)
+        if not (always or (gained and facts["state"]["best_step"])):
+            shutil.rmtree(out)
+            return Tuned(None, report, better, verdict)
         return Tuned(out, report, better, verdict)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -302,20 +309,21 @@ def _copy_photos(photos: list[PhotoFile], chosen: NDArray[np.int64], folder: Pat
         (folder / f"{place:06d}-{name.stem[:80]}{suffix}").write_bytes(read_bytes(photo))
 
 
-def judge(report: Report) -> tuple[bool, str]:
-    """Whether "tuned" is better than "base" in a report, and the sentence that says so."""
+def judge(report: Report) -> tuple[bool, bool, str]:
+    """Whether "tuned" is shown to be better than "base" in a report, whether it gained in any score, and the words."""
     texts: list[str] = []
-    gains: list[tuple[float, float]] = []  # low and high end of the interval, turned so that above 0 is better
+    gains: list[tuple[float, float, float]] = []  # mean and 95 % interval, turned so that above 0 is better
     for metric, label, sign in (("auc_rebalanced", "rebalanced AuC", 1), ("ciede2000", "CIEDE2000", -1)):
         d = next(d for d in report.differences if (d.first, d.second, d.metric) == ("base", "tuned", metric))
         low, high = -d.high, -d.low  # differences are first less second: base less tuned
         # + 0.0: no sign before a zero
         value, start, end = (f"{round(v, 2) + 0.0:+.2f}" for v in (-d.value, low, high))
         texts.append(f"{label} {value} [{start}, {end}]")
-        gains.append((sign * low, sign * high) if sign > 0 else (sign * high, sign * low))
+        gains.append((-d.value, low, high) if sign > 0 else (d.value, -high, -low))
     figures = f"{', '.join(texts)} on {len(report.keys)} test photos, tuned less base, with 95 % intervals"
-    if all(low > 0 for low, _ in gains):
-        return True, f"better than the base: {figures}"
-    if any(high < 0 for _, high in gains):
-        return False, f"NOT better than the base, worse in places: {figures}"
-    return False, f"NOT shown to be better than the base: {figures}"
+    gained = any(mean > 0 for mean, _, _ in gains)
+    if all(low > 0 for _, low, _ in gains):
+        return True, gained, f"better than the base: {figures}"
+    if any(high < 0 for _, _, high in gains):
+        return False, gained, f"NOT better than the base, worse in places: {figures}"
+    return False, gained, f"NOT shown to be better than the base: {figures}"

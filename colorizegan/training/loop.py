@@ -40,6 +40,8 @@ from colorizegan.training.validate import holdout_squares, square_side
 
 logger = logging.getLogger("colorizegan.training")
 
+FEW = 4  # steps after which it is said how long a run takes
+
 
 def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None = None) -> Path:
     """Train a colorizer; under torchrun, together with the other processes that it started.
@@ -133,7 +135,8 @@ def fit(run: Run, number: int) -> None:
     photos, seed = run.photos, config.seed + 1000 * number
     crops = Crops(photos.store, photos.training, photos.shares, stage.size, stage.crop, seed)
     batches = Waiting(crop_batches(crops, state.stage_images, stage.images, stage.batch, config.data.workers, share))
-    run.saved_at = run.validated_at = run.logged_at = time.monotonic()
+    run.saved_at = run.validated_at = run.logged_at = begun = time.monotonic()
+    first = run.logged_images = state.images
     with progress_bar(f"{number + 1}/{len(config.stages)} {stage.kind}", stage.images, shown=run.first) as tick:
         for rgb in batches:
             # --- one step; all chance follows from the place in the run, also that inside the networks (dropout) ---
@@ -158,8 +161,13 @@ def fit(run: Run, number: int) -> None:
             found, validates, saves = run.agree(values)
             state.count(stage.batch, found)
             tick(state.stage_images)
-            if state.step % config.log_every == 0:
+            if state.step == 1 or state.step % config.log_every == 0:
                 run.log_step(stage, rate, batches)
+            seen = state.images - first
+            if seen == stage.batch:  # the first step sets up what later ones have
+                begun = time.monotonic()
+            elif seen == FEW * stage.batch and not run.told:
+                run.foretell(begun, seen - stage.batch)
             done = state.stage_images >= stage.images
             if watched and (done or state.stage_images % config.stopping.every < stage.batch):
                 done = finish_stage(run, stage, done)

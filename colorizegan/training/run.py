@@ -64,6 +64,10 @@ class Run:
     """Seconds of the monotonic clock, as the next two."""
     validated_at: float = 0.0
     logged_at: float = 0.0
+    logged_images: int = 0
+    """Crops seen in this process until then."""
+    told: bool = False
+    """Whether it has been said how long the run takes."""
 
     @property
     def first(self) -> bool:
@@ -140,11 +144,25 @@ class Run:
             raise DataError(f"the losses are no longer finite: {means}", remedy="lower the rates")
         now = time.monotonic()
         elapsed = now - self.logged_at
-        images_per_s = round(self.config.log_every * stage.batch / elapsed, 2)
+        images_per_s = round((self.state.images - self.logged_images) / elapsed, 2)
         clock = {"images_per_s": images_per_s, "data_wait": round(batches.seconds / elapsed, 4)}
         self.record("step", means | {"lr": stage.lr * rate} | clock)
         self.state.seconds += elapsed
-        self.logged_at, batches.seconds = now, 0.0
+        self.logged_at, self.logged_images, batches.seconds = now, self.state.images, 0.0
+
+    def foretell(self, begun: float, images: int) -> None:
+        """Say once, after a few steps, how long the run takes.
+
+        Args:
+            begun: when these steps began, seconds of the monotonic clock.
+            images: how many crops they took. A crop of another size takes as much longer as it has more pixels.
+        """
+        stages, number = self.config.stages, self.state.stage
+        left = sum(stage.images * stage.size**2 for stage in stages[number + 1 :])
+        left += max(0, stages[number].images - self.state.stage_images) * stages[number].size ** 2
+        seconds = (time.monotonic() - begun) / images * left / stages[number].size ** 2
+        self.tell("%.1f crops/s at first: about %s to go", images / (time.monotonic() - begun), duration(seconds))
+        self.told = True
 
     def score_holdout(self, stage: Stage) -> None:
         """Score the average on the held-out photos, by the answer that the stage judges; its weights are kept."""
@@ -185,6 +203,13 @@ class Run:
         facts = {"state": self.state.facts(), "data": self.photos.digest, "network": config["network"]}
         facts |= {"config": config, "skipped": self.photos.store.skipped, "photos": len(self.photos.training)}
         return Checkpoint(self.networks.tensors(*networks), facts)
+
+
+def duration(seconds: float) -> str:
+    """In words, to two digits or so."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 90 * 60 else f"{seconds / 3600:.1f} hours"
 
 
 def check_resumable(saved: Checkpoint, config: Config, data: str, out: Path, resume: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,6 +21,10 @@ from colorizegan.training.lab import lab_to_rgb
 from colorizegan.training.networks.unet import ColorUNet
 from colorizegan.training.networks.units import ColorOutput, annealed_mean
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FEW = 20  # values of a curve that get a point each
 SIZE = 128  # px, of the held-out squares; those of a network that takes multiples of more only are as large as that
 _MAX_ERROR = 150  # Lab units, the end of the AuC's range
 
@@ -163,9 +168,14 @@ def write_samples(generator: torch.nn.Module, squares: Tensor, device: torch.dev
 
 def write_curves(log: Path, path: Path) -> None:
     """Plot the losses and held-out scores of a JSONL log over the images seen."""
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines() if line]
+    curves_of(lines).savefig(path, dpi=80)
+
+
+def curves_of(lines: list[dict[str, Any]]) -> Figure:
+    """The curves of the lines of a log; short ones are drawn with their points, so that one value can be seen too."""
     from matplotlib.figure import Figure  # heavy, and only needed here
 
-    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines() if line]
     steps = [line for line in lines if line["event"] == "step"]
     scores = [line for line in lines if line["event"] == "validate"]
     figure = Figure(figsize=(12, 7), layout="constrained")
@@ -180,9 +190,13 @@ def write_curves(log: Path, path: Path) -> None:
         for name in names:
             points = [(row["images"], row[name]) for row in rows if row.get(name) is not None]
             if points:
-                axis.plot(*zip(*points, strict=True), label=name)
+                marker = "o" if len(points) < FEW else ""
+                axis.plot(*zip(*points, strict=True), marker=marker, label=f"{name}  {points[-1][1]:.3g}")
         axis.set_title(title)
         axis.set_xlabel("images seen")
+        axis.set_xlim(left=0)
         if axis.lines:
-            axis.legend()
-    figure.savefig(path, dpi=80)
+            axis.legend(title="and its last value")
+        else:
+            axis.text(0.5, 0.5, "nothing yet", ha="center", va="center", transform=axis.transAxes)
+    return figure

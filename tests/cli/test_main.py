@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import io
 import json
 import os
@@ -614,6 +615,24 @@ def test_doctor(folder: Path) -> None:
     facts = json.loads(cli("doctor", "--json").out)
     assert facts["self-test"]["result"] == "passed"
     assert facts["self-test"]["mean change of lightness"] < 0.5
+
+
+def test_doctor_tells_extras_and_what_cuda_needs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(package: str) -> str:
+        if package in ("fastapi", "uvicorn"):
+            raise importlib.metadata.PackageNotFoundError(package)
+        return "1"
+
+    monkeypatch.setattr("colorizegan.cli.doctor.version", version)
+    facts = json.loads(cli("doctor", "--json").out)
+    assert facts["extras"]["serve"] == (
+        'lacks fastapi, uvicorn; in the folder of ColorizeGAN: pip install ".[serve]"'
+    )
+    assert facts["extras"]["train"] == "installed"
+    assert {"bench", "notebook", "video"} <= facts["extras"].keys()
+    assert "onnxruntime-gpu in place of onnxruntime" in facts["machine"]["cuda"]
+    monkeypatch.setattr("colorizegan.cli.doctor.available_devices", lambda: ["cpu", "cuda"])
+    assert json.loads(cli("doctor", "--json").out)["machine"]["cuda"] == "available"
 
 
 def test_doctor_finds_what_is_wrong(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,13 +10,14 @@ import torch
 from typer.testing import CliRunner
 
 from colorizegan.cli.main import app
+from colorizegan.training import estimate as module
 from colorizegan.training.configure import load_config
 from colorizegan.training.estimate import estimate
 
 
 def test_operations_and_memory_grow_with_the_batch() -> None:
     stage = "stages=[{images=100,size=48,batch=%d},{kind='adversarial',images=9,size=48,batch=%d,adversarial=0.1}]"
-    small, large = (estimate(load_config("tiny", None, [stage % (n, n)]), timed=1) for n in (2, 4))
+    small, large = (estimate(load_config("tiny", None, [stage % (n, n)])) for n in (2, 4))
     assert [s.steps for s in small.stages] == [50, 5]
     for one, two in zip(small.stages, large.stages, strict=True):
         assert two.flops == pytest.approx(2 * one.flops, rel=0.02)
@@ -28,11 +29,26 @@ def test_operations_and_memory_grow_with_the_batch() -> None:
 
 def test_operations_are_those_of_the_convolutions() -> None:
     """One convolution of pix2pix, counted by hand, and the whole of it against the published figure."""
-    found = estimate(load_config("pix2pix", None, ["stages.0.batch=1", "stages.0.images=3"]), timed=0)
+    found = estimate(load_config("pix2pix", None, ["stages.0.batch=1", "stages.0.images=3"]), seconds=0)
     # 54.4 M parameters (Isola et al. 2017: 54 M); a step at 256 px about 86 GFLOP, 50 of it the discriminator's.
     assert found.generator == pytest.approx(54.4e6, rel=0.01)
     assert 70e9 < found.stages[0].flops < 110e9
     assert torch.get_default_dtype() == torch.float32
+
+
+def test_a_large_batch_is_told_from_a_small_one_where_time_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    crops: list[int] = []
+    whole = module.make_batch
+    monkeypatch.setattr(module, "make_batch", lambda rgb, *rest: crops.append(len(rgb)) or whole(rgb, *rest))
+    stage = "stages=[{images=100,size=48,batch=64}]"
+    told: list[int] = []
+    short = estimate(load_config("tiny", None, [stage]), seconds=0, progress=told.append)
+    assert max(crops) == 2
+    assert told == [1]
+    long = estimate(load_config("tiny", None, [stage]), seconds=1e6)
+    assert max(crops) == 64
+    assert short.stages[0].flops == long.stages[0].flops
+    assert short.stages[0].memory == long.stages[0].memory
 
 
 def test_the_command_prints_and_writes_nothing(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,4 +64,4 @@ def test_the_command_prints_and_writes_nothing(photos: Path, tmp_path: Path, mon
     ]  # fmt: skip
     assert "GFLOP" in lines[2]
     assert list(tmp_path.iterdir()) == []
-    json.dumps(estimate(load_config("tiny"), timed=0).facts())
+    json.dumps(estimate(load_config("tiny"), seconds=0).facts())

@@ -155,9 +155,20 @@ def test_a_model_that_did_not_get_better_says_so(
     album = draw_photos(tmp_path / "album", 50, light=light, dark=dark, seed=2)
     # Nothing changes at this rate; the base's weights are those that would be exported.
     monkeypatch.setattr(module, "export_bundle", lambda checkpoint, out, **_: shutil.copytree(exported, out))
-    result = finetune((str(album),), tmp_path / "out", model=str(exported), steps=1, lr=1e-12)
-    assert not result.better
-    assert result.verdict.startswith("NOT shown to be better than the base: rebalanced AuC +0.00")
+    arguments = ["finetune", album, "--model", exported, "--steps", 1, "--lr", 1e-12]
+    said = CliRunner().invoke(app, [*map(str, arguments), "-o", str(tmp_path / "out")])
+    assert said.exit_code == 0, said.output
+    *_, verdict, last = said.stderr.splitlines()
+    assert verdict.startswith("NOT shown to be better than the base: rebalanced AuC +0.00")
+    page = tmp_path / "out-report" / "report.html"
+    assert last == f"nothing was gained, so no bundle is written; --always writes it. Report: {page}"
+    assert page.exists()
+    assert not (tmp_path / "out").exists()
+    asked = finetune((str(album),), tmp_path / "asked", model=str(exported), steps=1, lr=1e-12, always=True)
+    assert not asked.better
+    assert asked.bundle == tmp_path / "asked"
+    assert open_bundle(tmp_path / "asked").digest == open_bundle(exported).digest
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["album", "asked", "asked-report", "out-report"]
 
 
 def test_what_cannot_be_tuned_on_is_one_line(exported: Path, photos: Path, tmp_path: Path) -> None:
