@@ -31,7 +31,7 @@ class Command(TyperCommand):
 
 # What Typer says of a kind of value, in any version -> what people say.
 KINDS = (
-    (r" ?<list\[str\]>", ""),
+    (r" ?<list\[\w+\]>", ""),
     (r"<int(?:eger)?(?: range)?>|\bINTEGER(?: RANGE)?\b", "N"),
     (r"<float(?: range)?>|\bFLOAT(?: RANGE)?\b", "NUMBER"),
     (r"<str>", "TEXT"),

@@ -115,7 +115,9 @@ def start(context: typer.Context) -> None:
         raise typer.Exit(USAGE)
 
 
-app.command(cls=Command, epilog="Example: colorizegan colorize album/ -o album-in-colour/ --saturation 1.2")(cli_colorize.colorize)
+app.command(cls=Command, epilog="Example: colorizegan colorize album/ -o album-in-colour/ --saturation 1.2")(
+    cli_colorize.colorize
+)
 app.command(cls=Command, epilog="Example: colorizegan video film.mp4 -o film-in-colour.mp4")(cli_video.video)
 app.command(cls=Command, epilog="Example: colorizegan serve --host 0.0.0.0 --port 8000")(cli_serve.serve)
 
@@ -143,7 +145,9 @@ def doctor(model: Model = None, as_json: Json = False, debug: Debug = False) -> 
 
 app.command(cls=Command, epilog="Example: colorizegan train --data PHOTOS/ -o runs/first")(cli_training.train)
 app.command(cls=Command, epilog="Example: colorizegan export runs/first -o my-model")(cli_training.export)
-app.command(cls=Command, epilog="Example: colorizegan evaluate --data TEST/ --entrant mine=my-model -o report/")(cli_evaluate.evaluate)
+app.command(cls=Command, epilog="Example: colorizegan evaluate --data TEST/ --entrant mine=my-model -o report/")(
+    cli_evaluate.evaluate
+)
 app.command(cls=Command, epilog="Example: colorizegan finetune ALBUM/ -o my-model --minutes 20")(cli_training.finetune)
 app.command(cls=Command)(cli_training.convert)
 app.add_typer(cli_training.data, name="data")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from colorizegan.cli.console import put, say
+from colorizegan.cli.help import Command
 from colorizegan.cli.options import Debug, Json, Quiet
 from colorizegan.errors import UsageError
 
@@ -48,7 +49,7 @@ def start(
         show(as_json, measure)
 
 
-@models.command()
+@models.command(cls=Command)
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What --model will call it.")],
     files: Annotated[
@@ -81,7 +82,7 @@ def add(
         say(f"added {name}: colorizegan colorize PHOTO --model {name}")
 
 
-@models.command()
+@models.command(cls=Command)
 def get(
     address: Annotated[str, typer.Argument(metavar="hf:OWNER/NAME[/FILE][@REVISION]", help="On the Hugging Face Hub.")],
     name: Annotated[str, typer.Option(metavar="NAME", help="What --model will call it. [default: NAME there]")] = "",
@@ -117,7 +118,7 @@ def get(
         say(f"fetched {offer.source}: colorizegan colorize PHOTO --model {entry.name}")
 
 
-@models.command("remove")
+@models.command("remove", cls=Command)
 def remove_model(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As `models` lists it.")],
     debug: Debug = False,

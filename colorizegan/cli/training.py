@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from colorizegan.cli.console import log_lines, put, say
+from colorizegan.cli.help import Command
 from colorizegan.cli.options import Debug
 from colorizegan.errors import UsageError
 from colorizegan.progress import progress_bar
@@ -179,7 +180,7 @@ def foretell(config: Config) -> None:
         put(line)
 
 
-@data.command()
+@data.command(cls=Command)
 def inspect(
     photos: Sources,
     sheet: Annotated[
@@ -207,7 +208,7 @@ def inspect(
         result.write_sheet(sheet)
 
 
-@data.command()
+@data.command(cls=Command)
 def pack(
     photos: Sources,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the shards go.")],

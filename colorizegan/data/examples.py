@@ -8,5 +8,5 @@ FOLDERS = (Path(__file__).parent / "examples", Path(__file__).parents[2] / "exam
 
 
 def example_photos() -> list[Path]:
-    """Their files, sorted by name, in an installed package as in the source tree; examples/photos/README.md says whose."""
+    """Their files, sorted by name, in an installed package as in the source tree."""
     return sorted(file for folder in FOLDERS for file in folder.glob("*.jpg"))

@@ -21,6 +21,15 @@ else:
     import tomli as tomllib
 
 RETIRED = ("strategy", "checkpoint_steps")  # settings of earlier versions that checkpoints and cards may hold
+KINDS = {  # of pydantic -> in words
+    "bool": "true or false",
+    "dataclass": "a table",
+    "finite": "a finite number",
+    "float": "a number",
+    "int": "a whole number",
+    "string": "a text",
+    "tuple": "a list",
+}
 _ADAPTER = pydantic.TypeAdapter(Config)
 
 
@@ -116,6 +125,5 @@ def _explained(error: Any) -> ConfigError:
     if error["type"] in ("missing", "too_long"):  # a list of another length
         node, full = (node, full.rpartition(".")[0]) if error["type"] == "missing" else (node[last], full)
         return ConfigError(f"{full} needs {len(node)} values")
-    wanted = {"string": "str", "tuple": "list", "dataclass": "table"}
     kind = error["type"].partition("_")[0]
-    return ConfigError(f"{full} is {error['input']!r}", remedy=f"it must be of type {wanted.get(kind, kind)}")
+    return ConfigError(f"{full} is {error['input']!r}", remedy=f"it must be {KINDS.get(kind, kind)}")

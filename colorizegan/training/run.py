@@ -206,10 +206,11 @@ class Run:
 
 
 def duration(seconds: float) -> str:
-    """In words, to two digits or so."""
-    if seconds < 90:
+    """In words, to two digits."""
+    if seconds < 60:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} minutes" if seconds < 90 * 60 else f"{seconds / 3600:.1f} hours"
+    value, unit = (seconds / 60, "minutes") if seconds < 5400 else (seconds / 3600, "hours")
+    return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
 
 
 def check_resumable(saved: Checkpoint, config: Config, data: str, out: Path, resume: bool) -> None:

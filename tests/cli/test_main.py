@@ -625,9 +625,7 @@ def test_doctor_tells_extras_and_what_cuda_needs(folder: Path, monkeypatch: pyte
 
     monkeypatch.setattr("colorizegan.cli.doctor.version", version)
     facts = json.loads(cli("doctor", "--json").out)
-    assert facts["extras"]["serve"] == (
-        'lacks fastapi, uvicorn; in the folder of ColorizeGAN: pip install ".[serve]"'
-    )
+    assert facts["extras"]["serve"] == ('lacks fastapi, uvicorn; in the folder of ColorizeGAN: pip install ".[serve]"')
     assert facts["extras"]["train"] == "installed"
     assert {"bench", "notebook", "video"} <= facts["extras"].keys()
     assert "onnxruntime-gpu in place of onnxruntime" in facts["machine"]["cuda"]

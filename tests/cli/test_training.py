@@ -81,6 +81,23 @@ def test_the_command_says_what_it_does_and_shares_a_cache(photos: Path, tmp_path
     assert len(list((tmp_path / "cache").glob("*.u8"))) == 1
 
 
+def test_training_tells_its_time_at_its_start_and_logs_from_the_first_step(photos: Path, tmp_path: Path) -> None:
+    stages = "stages=[{images=64,size=48,batch=8},{images=800,size=96,batch=8}]"
+    arguments = command(photos, tmp_path / "run", stages, "--set", "log_every=50", "--set", "stopping.every=0")
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        lines = [next(process.stderr) for _ in range(3)]
+        process.terminate()
+    told = re.fullmatch(r"(\d+\.\d) crops/s at first: about (\d+(\.\d)?) (s|minutes|hours) to go\n", lines[2])
+    assert told, lines
+    first = json.loads((tmp_path / "run/log.jsonl").read_text().splitlines()[0])
+    assert (first["event"], first["step"], first["images"]) == ("step", 1, 8)
+    assert {"l1", "classes", "images_per_s"} <= first.keys()
+    # 4 steps of 8 crops are through; those of the second stage have four times the pixels.
+    seconds = float(told[2]) * {"s": 1, "minutes": 60, "hours": 3600}[told[4]]
+    assert seconds == pytest.approx((32 + 4 * 800) / float(told[1]), rel=0.1, abs=1)
+
+
 def test_discriminator_stage_leaves_the_generator_alone(photos: Path, tmp_path: Path) -> None:
     only = "stages=[{kind='pretrain_discriminator',images=16,size=48,batch=8,lr_discriminator=0.01}]"
     config = load_config("tiny", None, overrides(photos, only))
