@@ -4,7 +4,7 @@
 #   examples/train_tiny.sh [FOLDER [PHOTOS]]
 #
 # FOLDER (default runs/tiny) gets everything; PHOTOS is a folder of colour photos of your own. Without it, 20 small ones are
-# cut from the three example photos. That is enough to see every step work, and far too little to learn colours from.
+# cut from the four example photos. That is enough to see every step work, and far too little to learn colours from.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 folder=${1:-runs/tiny}

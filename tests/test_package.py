@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import json
 import re
 import shutil
 import subprocess
@@ -70,7 +71,14 @@ def test_unknown_public_name_is_an_attribute_error():
 def test_version_agrees_everywhere(project: dict[str, Any], repository: Path):
     assert colorizegan.__version__ == project["version"]
     assert importlib.metadata.version("colorizegan") == project["version"]
-    assert f"## [{project['version']}]" in (repository / "CHANGELOG.md").read_text(encoding="utf-8")
+    log = (repository / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = re.findall(r"^## \[(\d+)\.(\d+)\.(\d+)\] - \d{4}-\d\d-\d\d$", log, re.MULTILINE)
+    assert len(released) >= 2
+    assert released == sorted(released, key=lambda version: tuple(map(int, version)), reverse=True)
+    assert ".".join(released[0]) == project["version"]
+    # A new model is a new minor version of the package: who writes down one knows the other.
+    card = json.loads((repository / "colorizegan/weights/default/card.json").read_text(encoding="utf-8"))
+    assert card["version"].split(".")[:2] == project["version"].split(".")[:2]
 
 
 # Light imports
@@ -116,10 +124,14 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: Path, tracked: list[Pat
         p.relative_to(repository).as_posix() for p in tracked if "colorizegan" in p.relative_to(repository).parts[:1]
     }
     assert "colorizegan/py.typed" in package
+    homes = {"gray": "colorizegan/serve/page/examples", "original": "colorizegan/data/examples"}
     samples = {
-        f"colorizegan/serve/page/examples/{p.name}" for p in tracked if p.parent == repository / "examples/photos/gray"
+        f"{home}/{p.name}"
+        for folder, home in homes.items()
+        for p in tracked
+        if p.parent == repository / "examples/photos" / folder
     }
-    assert len(samples) == 3
+    assert len(samples) == 7
     assert {name for name in names if ".dist-info/" not in name} == package | samples
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 

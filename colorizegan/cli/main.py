@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -115,13 +115,14 @@ def start(context: typer.Context) -> None:
         raise typer.Exit(USAGE)
 
 
-app.command(cls=Command, epilog="Example: colorizegan colorize album/ -o album-in-colour/ --saturation 1.2")(
-    cli_colorize.colorize
-)
-app.command(cls=Command, epilog="Example: colorizegan video film.mp4 -o film-in-colour.mp4")(cli_video.video)
-app.command(cls=Command, epilog="Example: colorizegan serve --host 0.0.0.0 --port 8000")(cli_serve.serve)
+def add(command: Callable[..., None], example: str) -> None:
+    """Make a function a command, with an example below its help."""
+    app.command(cls=Command, epilog=f"Example: colorizegan {example}")(command)
 
 
+add(cli_colorize.colorize, "colorize album/ -o album-in-colour/ --saturation 1.2")
+add(cli_video.video, "video film.mp4 -o film-in-colour.mp4")
+add(cli_serve.serve, "serve --host 0.0.0.0 --port 8000")
 app.add_typer(cli_models.models, name="models")
 
 
@@ -143,13 +144,11 @@ def doctor(model: Model = None, as_json: Json = False, debug: Debug = False) -> 
         raise typer.Exit(FAILED)
 
 
-app.command(cls=Command, epilog="Example: colorizegan train --data PHOTOS/ -o runs/first")(cli_training.train)
-app.command(cls=Command, epilog="Example: colorizegan export runs/first -o my-model")(cli_training.export)
-app.command(cls=Command, epilog="Example: colorizegan evaluate --data TEST/ --entrant mine=my-model -o report/")(
-    cli_evaluate.evaluate
-)
-app.command(cls=Command, epilog="Example: colorizegan finetune ALBUM/ -o my-model --minutes 20")(cli_training.finetune)
-app.command(cls=Command)(cli_training.convert)
+add(cli_training.train, "train --data PHOTOS/ -o runs/first")
+add(cli_training.export, "export runs/first -o my-model")
+add(cli_training.convert, "convert colorization_release_v2.pth -o zhang2016")
+add(cli_evaluate.evaluate, "evaluate --data TEST/ --entrant mine=my-model -o report/")
+add(cli_training.finetune, "finetune ALBUM/ -o my-model --minutes 20")
 app.add_typer(cli_training.data, name="data")
 
 
