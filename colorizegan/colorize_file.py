@@ -192,5 +192,6 @@ def provenance(colorizer: Colorizer, options: FileOptions) -> dict[str, object]:
         "model": f"{colorizer.network.card.name} {colorizer.network.digest}",
         "saturation": options.look.saturation,
         "size": options.look.size or colorizer.network.card.working_size,
+        "quality": options.quality,
     }
     return made | options.look.facts() | (options.proposal.facts() if options.proposal else {})

@@ -6,6 +6,7 @@ import io
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from operator import length_hint
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar, cast, overload
@@ -24,6 +25,7 @@ from colorizegan.photo.formats import NEAREST
 from colorizegan.photo.photo import Photo
 from colorizegan.photo.read import read_photo
 from colorizegan.photo.write import PageWriter
+from colorizegan.progress import progress_bar
 from colorizegan.steer.colors import steer
 from colorizegan.steer.eye import Eye, see
 from colorizegan.steer.look import Look
@@ -279,19 +281,31 @@ def colorize(
 
 
 def colorize_many(
-    photos: Iterable[T], look: Look = AS_IT_IS, *, model: str | PathLike[str] | None = None, device: str = "cpu"
+    photos: Iterable[T],
+    look: Look = AS_IT_IS,
+    *,
+    model: str | PathLike[str] | None = None,
+    device: str = "cpu",
+    progress: bool = False,
 ) -> Iterator[tuple[T, Any]]:
     """Colorize photos one by one as they are asked for: (photo, result), or (photo, the error) of one that fails.
 
-    photos: of any kinds that `Colorizer.colorize` takes.
+    Args:
+        photos: of any kinds that `Colorizer.colorize` takes.
+        look: what is asked of their colours.
+        model: as for `Colorizer`.
+        device: likewise.
+        progress: show a bar with rate and time left, where standard error is a terminal.
     """
     colorizer = Colorizer(model, device=device)
-    for x in photos:
-        try:
-            result = colorizer.colorize(cast(Any, x), look)
-        except ColorizeGANError as error:
-            result = error
-        yield x, result
+    with progress_bar("", length_hint(photos) or None, shown=progress) as tick:
+        for done, x in enumerate(photos, 1):
+            try:
+                result = colorizer.colorize(cast(Any, x), look)
+            except ColorizeGANError as error:
+                result = error
+            tick(done)
+            yield x, result
 
 
 def refuse_old(old: dict[str, object]) -> None:

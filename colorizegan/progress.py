@@ -17,8 +17,11 @@ class Tick(Protocol):
 
 
 @contextmanager
-def progress_bar(label: str, total: int, shown: bool = True) -> Iterator[Tick]:
-    """A bar with rate and time left while the block lasts, on a terminal and if `shown`; nothing elsewhere."""
+def progress_bar(label: str, total: int | None, shown: bool = True) -> Iterator[Tick]:
+    """A bar with rate and time left while the block lasts, on a terminal and if `shown`; nothing elsewhere.
+
+    total: None where it is not known how many there are.
+    """
     if not (shown and sys.stderr.isatty()):
         yield lambda done, skipped=0: None
         return

@@ -8,6 +8,8 @@ import logging
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -342,7 +344,9 @@ def test_old_keywords_say_what_to_write_now(colorizer: Colorizer, tiny_bundle: P
         colorizer.colorize(x, **{"color": 3})  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
-def test_many_photos_with_an_error_for_each_that_fails(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_many_photos_with_an_error_for_each_that_fails(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image = Image.fromarray(picture(40, 56))
     photos = [image, tmp_path / "missing.jpg", np.zeros((8, 8), np.uint8)]
     results = list(colorizegan.colorize_many(photos, Look(saturation=0.5), model=tiny_bundle))
@@ -350,6 +354,19 @@ def test_many_photos_with_an_error_for_each_that_fails(tiny_bundle: Path, tmp_pa
     assert isinstance(results[1][1], InputError)
     assert results[0][1] == colorizegan.colorize(image, Look(saturation=0.5), model=tiny_bundle)
     assert results[2][1].shape == (8, 8, 3)
+    told: list[tuple[int | None, bool, int]] = []
+
+    @contextmanager
+    def bar(label: str, total: int | None, shown: bool) -> Iterator[Callable[[int], None]]:
+        yield lambda done: told.append((total, shown, done))
+
+    monkeypatch.setattr("colorizegan.colorizer.progress_bar", bar)
+    some = colorizegan.colorize_many(photos[:2], model=tiny_bundle, progress=True)
+    assert told == []  # nothing is done before it is asked for
+    next(some)
+    assert told == [(2, True, 1)]
+    list(colorizegan.colorize_many((x for x in photos[:1]), model=tiny_bundle))
+    assert told[-1] == (None, False, 1)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])

@@ -21,7 +21,7 @@ from colorizegan.files import atomic_file, file_identity, sha256_of_file
 from colorizegan.machine import Cancelled, MemoryBudget
 from colorizegan.photo.formats import format_of_name
 from colorizegan.photo.reader import Reader
-from colorizegan.photo.xmp import carry_sidecar
+from colorizegan.photo.xmp import carry_sidecar, same_note
 from colorizegan.steer.hints import hints_path, write_hints
 from colorizegan.steer.look import Look
 from colorizegan.steer.proposals import Proposal
@@ -29,6 +29,7 @@ from colorizegan.steer.proposals import Proposal
 COLORED = "in colour already, left alone; --force colorizes it anyway"
 EXISTS = "done already; --overwrite does it again"
 CHANGED = "done already, but the photo has changed since; --overwrite does it again"
+AGAIN = "the earlier result was made with other options or another model, and is replaced"
 OTHERWISE = "done already, with other settings or another model; --overwrite does it again"
 
 
@@ -78,11 +79,12 @@ def run_job(run: BatchRun, job: Job) -> Result:
         if run.stop.is_set():
             raise Cancelled
         colorizer = run.colorizer
-        if not may_write(job, run.overwrite, run.originals) or colorizer is None:
+        again = colorizer is not None and is_made_otherwise(run, job, colorizer)
+        if not may_write(job, run.overwrite or again, run.originals) or colorizer is None:
             return Result(job, "skipped", earlier_result(run, job))
         if is_known_color(run, job):
             return Result(job, "skipped", COLORED)
-        report = make_result(run, job, colorizer)
+        report = make_result(run, job, colorizer, again)
     except Cancelled:
         raise
     except Exception as error:
@@ -94,7 +96,8 @@ def run_job(run: BatchRun, job: Job) -> Result:
     seconds = time.perf_counter() - start
     if report.left_alone:
         return Result(job, "skipped", COLORED, report.shape, seconds)
-    return Result(job, "done", "", report.shape, seconds, tuple(report.remarks))
+    remarks = [*([AGAIN] if again else []), *report.remarks]
+    return Result(job, "done", "", report.shape, seconds, tuple(remarks))
 
 
 class ResultFile(ExitStack):
@@ -119,7 +122,7 @@ class LeftAlone(Exception):  # noqa: N818 (no error)
     """Every page of a photo turned out to be in colour, after its result was begun."""
 
 
-def make_result(run: BatchRun, job: Job, colorizer: Colorizer) -> FileReport:
+def make_result(run: BatchRun, job: Job, colorizer: Colorizer, again: bool) -> FileReport:
     """Read, colorize, write and note one photo; OutputError where its result or the ledger cannot be written."""
     source, target = job.source, job.target
     options = replace(run.options.with_saved_hints(source), format=format_of_name(target.suffix))
@@ -139,7 +142,8 @@ def make_result(run: BatchRun, job: Job, colorizer: Colorizer) -> FileReport:
                 report.confidence = ()
             if isinstance(source, Path) and not options.strip:
                 made = provenance(colorizer, options)
-                remark = carry_sidecar(source, target, made, overwrite=run.overwrite, orientation=report.turned)
+                renew = run.overwrite or again
+                remark = carry_sidecar(source, target, made, overwrite=renew, orientation=report.turned)
                 report.remarks += [remark] if remark else []
             facts["output_sha256"] = sha256_of_file(result.file)
             note(run, Entry(**facts, status="writing"))
@@ -216,6 +220,15 @@ def earlier_result(run: BatchRun, job: Job) -> str:
         return CHANGED
     other_model = run.colorizer is not None and entry.model != run.colorizer.network.digest
     return OTHERWISE if other_model or entry.settings != run.options.with_saved_hints(job.source).shaping() else EXISTS
+
+
+def is_made_otherwise(run: BatchRun, job: Job, colorizer: Colorizer) -> bool:
+    """Whether a photo that was named by itself has a result of this program, by its note, of other options or model."""
+    if run.ledger is not None or run.overwrite or isinstance(job.source, bytes):
+        return False
+    if job.target.is_symlink() or file_identity(job.target) is None:
+        return False
+    return same_note(job.target, provenance(colorizer, run.options.with_saved_hints(job.source))) is False
 
 
 def is_known_color(run: BatchRun, job: Job) -> bool:

@@ -42,6 +42,8 @@ def run_plan(
     like: Path | None = None,
     overwrite: bool = False,
     shard: tuple[int, int] | None = None,
+    device: str = "cpu",
+    workers: int | None = None,
 ) -> Iterator[Generator[Result, None, None]]:
     """All jobs of a plan: what `run_jobs` yields. Nothing is loaded where all results are there already.
 
@@ -54,13 +56,17 @@ def run_plan(
         like: a photo whose colours they take over.
         overwrite: write results anew that exist.
         shard: names the ledger.
+        device: as for `Colorizer`.
+        workers: photos under way at once; None = by the CPUs.
     """
     jobs, ledger = plan.jobs, None if plan.output_root is None else Ledger(plan.output_root, shard)
-    workers, threads = workers_for(len(jobs))
-    if like is None and not overwrite and all(os.path.lexists(job.target) for job in jobs):
+    workers, threads = workers_for(len(jobs), workers)
+    # Photos that are named one by one are done again where other options are asked for, which takes the model to know.
+    done = ledger is not None and all(os.path.lexists(job.target) for job in jobs)
+    if like is None and not overwrite and done:
         yield run_jobs(jobs, None, options, ledger=ledger)
         return
-    with opened(model, options, like, workers, threads) as (colorizer, reader, options):
+    with opened(model, device, options, like, workers, threads) as (colorizer, reader, options):
         results = run_jobs(jobs, colorizer, options, overwrite=overwrite, ledger=ledger, workers=workers, reader=reader)
         with closing(results):
             yield results
@@ -75,9 +81,10 @@ def run_sheets(
     seed: int,
     like: Path | None = None,
     overwrite: bool = False,
+    device: str = "cpu",
 ) -> Iterator[Result]:
     """Write the sheet of each photo's proposals in place of its result."""
-    with opened(model, options, like, 1, cpu_threads()) as (colorizer, reader, options):
+    with opened(model, device, options, like, 1, cpu_threads()) as (colorizer, reader, options):
         for job in jobs:
             sheet = Job(job.source, sheet_path(job.target))
             try:
@@ -94,11 +101,17 @@ def run_sheets(
 
 
 def colorize_to_stream(
-    source: Path | bytes, stream: BinaryIO, model: str | None, options: FileOptions, *, like: Path | None = None
+    source: Path | bytes,
+    stream: BinaryIO,
+    model: str | None,
+    options: FileOptions,
+    *,
+    like: Path | None = None,
+    device: str = "cpu",
 ) -> list[str]:
     """Colorize one photo to a pipe; what the user should know. One in colour is passed on, so that a photo comes."""
     file = io.BytesIO()
-    with opened(model, options, like, 1, cpu_threads()) as (colorizer, reader, options):
+    with opened(model, device, options, like, 1, cpu_threads()) as (colorizer, reader, options):
         try:
             own = options.with_saved_hints(source)
             report = colorize_file(source, lambda: file, colorizer, reader, own)
@@ -116,14 +129,14 @@ def colorize_to_stream(
 
 @contextmanager
 def opened(
-    model: str | None, options: FileOptions, like: Path | None, workers: int, threads: int
+    model: str | None, device: str, options: FileOptions, like: Path | None, workers: int, threads: int
 ) -> Iterator[tuple[Colorizer, Reader, FileOptions]]:
     """The model, processes that decode, which start at the same time, and the options with the colours of `like`.
 
     What the model cannot do is one error here, and not one a photo.
     """
     with Reader(ready=workers, threads=threads) as reader:
-        colorizer = Colorizer(model, threads=threads)
+        colorizer = Colorizer(model, threads=threads, device=device)
         if like is not None:
             options = replace(options, look=replace(options.look, like=colorizer.palette(like)))
         options.look.check_model(colorizer.network.card)
@@ -132,13 +145,13 @@ def opened(
         yield colorizer, reader, options
 
 
-def workers_for(jobs: int) -> tuple[int, int]:
-    """How many photos should be under way at once, and the threads for the network and the join of each.
+def workers_for(jobs: int, wanted: int | None = None) -> tuple[int, int]:
+    """How many photos should be under way at once, `wanted` if given, and the threads for the network and join of each.
 
     One photo more than cores: while one waits for its bytes to reach the disk, the others keep the cores busy.
     """
     cores = cpu_threads()
-    workers = jobs if jobs <= cores else cores + 1
+    workers = min(jobs, wanted) if wanted else jobs if jobs <= cores else cores + 1
     return max(1, workers), max(1, cores // max(1, workers))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from colorizegan.color.lab import to_8_bit
 from colorizegan.colorizer import Colorizer
 from colorizegan.contact_sheet import contact_sheet
-from colorizegan.errors import OutputError
+from colorizegan.errors import OutputError, UsageError
 from colorizegan.files import fitting_name, open_regular, write_atomic
 from colorizegan.photo.photo import Photo
 from colorizegan.steer.look import Look
@@ -28,6 +30,7 @@ SIDE = 420  # px, the longer side of a picture on the sheet
 GAP = 12
 MADE_BY = "ColorizeGAN, a picture to look at"
 HEAD = 4096  # bytes that hold the mark
+DRAWN = re.compile(rb'tEXtComment\0\{"proposals": (\d{1,3}), "seed": (\d{1,18})\}')
 
 
 def sheet_path(target: Path) -> Path:
@@ -62,7 +65,8 @@ def write_sheet(
 ) -> list[Proposal]:
     """Write the sheet of a photo to `target`, and say what is on it."""
     proposals = colorizer.propose(photo, look, count=count, seed=seed)
-    save(proposal_sheet(colorizer, photo, proposals, look.saturation), target, overwrite=overwrite)
+    drawn = json.dumps({"proposals": count, "seed": seed})
+    save(proposal_sheet(colorizer, photo, proposals, look.saturation), target, overwrite=overwrite, drawn=drawn)
     return proposals
 
 
@@ -77,13 +81,29 @@ def write_confidence(pictures: Sequence[NDArray[np.uint8]], target: Path, *, ove
     return remarks
 
 
-def save(image: Image.Image, target: Path, *, overwrite: bool = False) -> None:
+def drawn_before(targets: Sequence[Path], pick: int) -> tuple[int, int]:
+    """Count and seed of the proposals on the sheets of results. UsageError where there are none, or different ones."""
+    found: set[tuple[int, int]] = set()
+    for path in map(sheet_path, targets):
+        drawn = DRAWN.search(head_of(path)) if is_ours(path) else None
+        if drawn is None:
+            remedy = f"add --proposals {max(pick, 5)}, with the --seed of the sheet if it had one"
+            raise UsageError(f"--pick {pick} is of no sheet: there is no {path.name}", remedy=remedy)
+        found.add((int(drawn[1]), int(drawn[2])))
+    if len(found) != 1:
+        raise UsageError("the sheets of these photos are of different draws", remedy="add --proposals and --seed")
+    return found.pop()
+
+
+def save(image: Image.Image, target: Path, *, overwrite: bool = False, drawn: str = "") -> None:
     """Write a picture; one of that name is replaced only if it is an earlier one of ours, or with `overwrite`."""
     if os.path.lexists(target) and not overwrite and not is_ours(target):
         raise OutputError("is there already", path=target, remedy="name another output; --overwrite replaces it")
     file = io.BytesIO()
     mark = PngInfo()
     mark.add_text("Software", MADE_BY)
+    if drawn:
+        mark.add_text("Comment", drawn)
     image.save(file, "PNG", pnginfo=mark)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -94,9 +114,14 @@ def save(image: Image.Image, target: Path, *, overwrite: bool = False) -> None:
 
 def is_ours(path: Path) -> bool:
     """Whether a file is a picture that `save` wrote."""
+    head = head_of(path)
+    return head.startswith(b"\x89PNG") and b"tEXtSoftware\0" + MADE_BY.encode() in head
+
+
+def head_of(path: Path) -> bytes:
+    """The first bytes of a regular file; b"" where there is none."""
     try:
         with os.fdopen(open_regular(path), "rb") as file:
-            head = file.read(HEAD)
+            return file.read(HEAD)
     except OSError:
-        return False
-    return head.startswith(b"\x89PNG") and b"tEXtSoftware\0" + MADE_BY.encode() in head
+        return b""

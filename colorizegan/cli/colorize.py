@@ -15,8 +15,13 @@ from colorizegan.batch.plan import shown
 from colorizegan.cli.console import Voice, put, say, show_results, words_of_left_out
 from colorizegan.cli.options import (
     FAILED,
+    INPUT,
+    MACHINE,
     NOTHING,
+    RESULTS,
+    STEERING,
     Debug,
+    Device,
     DryRun,
     Emulsion,
     Force,
@@ -29,6 +34,7 @@ from colorizegan.cli.options import (
     Size,
     Temperature,
     ToneDownUnsure,
+    Warmth,
 )
 from colorizegan.errors import InputError, UsageError
 
@@ -38,43 +44,76 @@ if TYPE_CHECKING:
 
 # Optional[...] and not X | None: Typer reads these at run time.
 # ruff: noqa: UP045
-Format = Literal["jpeg", "png", "tiff", "webp", "avif", "bmp", "pnm"]
+Format = Literal["jpeg", "jpg", "png", "tiff", "tif", "webp", "avif", "bmp", "pnm"]
 
 
 def colorize(
     inputs: Annotated[
         Optional[list[str]],
-        typer.Argument(metavar="IN...", help="Photos, folders, quoted patterns, or - for standard input."),
+        typer.Argument(
+            metavar="IN...", help="Photos, folders, quoted patterns, or - for standard input.", rich_help_panel=INPUT
+        ),
     ] = None,
     output: Annotated[
-        Optional[str], typer.Option("--output", "-o", metavar="OUT", help="A folder; for one photo also a file or -.")
+        Optional[str],
+        typer.Option(
+            "--output", "-o", metavar="OUT", help="A folder; for one photo also a file or -.", rich_help_panel=RESULTS
+        ),
     ] = None,
     suffix: Annotated[
-        Optional[str], typer.Option(help="Before the extension. [default: .colorized beside the photo, none in OUT]")
+        Optional[str],
+        typer.Option(
+            help="Before the extension. [default: .colorized beside the photo, none in OUT]", rich_help_panel=RESULTS
+        ),
     ] = None,
     format: Annotated[
-        Optional[Format], typer.Option(help="Format to write. [default: that of OUT, or the photo's own]")
+        Optional[Format],
+        typer.Option(help="Format to write. [default: that of OUT, or the photo's own]", rich_help_panel=RESULTS),
     ] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = 95,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.", rich_help_panel=RESULTS)] = 95,
     saturation: Saturation = 1.0,
     size: Size = None,
+    warmth: Warmth = 0.0,
     temperature: Temperature = None,
     emulsion: Emulsion = "auto",
     hint: Annotated[
         Optional[list[str]],
-        typer.Option("--hint", metavar="X,Y,#RRGGBB", help="The colour of a point; repeat. Kept beside the photo."),
+        typer.Option(
+            "--hint",
+            metavar="X,Y,#RRGGBB",
+            help="The colour of a point; repeat. Kept beside the photo.",
+            rich_help_panel=STEERING,
+        ),
     ] = None,
-    hints: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Hints from a JSON file.")] = None,
+    hints: Annotated[
+        Optional[Path], typer.Option(metavar="FILE", help="Hints from a JSON file.", rich_help_panel=STEERING)
+    ] = None,
     no_hints: Annotated[
-        bool, typer.Option("--no-hints", help="Ignore the hints that are kept beside photos (photo.jpg.hints.json).")
+        bool,
+        typer.Option(
+            "--no-hints",
+            help="Ignore the hints that are kept beside photos (photo.jpg.hints.json).",
+            rich_help_panel=STEERING,
+        ),
     ] = False,
     proposals: Annotated[
-        Optional[int], typer.Option(min=1, max=12, help="Draw so many colourings; without --pick, only show them.")
+        Optional[int],
+        typer.Option(
+            min=1, max=12, help="Draw so many colourings; without --pick, only show them.", rich_help_panel=STEERING
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the proposals.")] = 0,
-    pick: Annotated[Optional[int], typer.Option(min=1, help="Colorize with this proposal, from 1 on.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the proposals.", rich_help_panel=STEERING)] = 0,
+    pick: Annotated[
+        Optional[int],
+        typer.Option(
+            min=1,
+            help="Colorize with this proposal, from 1 on; alone, of the sheet that lies beside the result.",
+            rich_help_panel=STEERING,
+        ),
+    ] = None,
     confidence: Annotated[
-        bool, typer.Option("--confidence", help="Also write pictures of how sure the colours are.")
+        bool,
+        typer.Option("--confidence", help="Also write pictures of how sure the colours are.", rich_help_panel=STEERING),
     ] = False,
     tone_down_unsure: ToneDownUnsure = False,
     like: Like = None,
@@ -82,18 +121,45 @@ def colorize(
     overwrite: Overwrite = False,
     force: Force = False,
     allow_truncated: Annotated[
-        bool, typer.Option("--allow-truncated", help="Colorize what is left of files that end too early.")
+        bool,
+        typer.Option(
+            "--allow-truncated", help="Colorize what is left of files that end too early.", rich_help_panel=INPUT
+        ),
     ] = False,
-    strip: Annotated[bool, typer.Option("--strip", help="Leave EXIF, XMP, IPTC and comments out.")] = False,
+    strip: Annotated[
+        bool, typer.Option("--strip", help="Leave EXIF, XMP, IPTC and comments out.", rich_help_panel=RESULTS)
+    ] = False,
     from_file: Annotated[
         Optional[str],
-        typer.Option("--from-file", metavar="LIST", help="Read names from a file, one a line; - is standard input."),
+        typer.Option(
+            "--from-file",
+            metavar="LIST",
+            help="Read names from a file, one a line; - is standard input.",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     nul: Annotated[
-        bool, typer.Option("-0", help="Names in LIST (or standard input) end with NUL, not a line.")
+        bool,
+        typer.Option("-0", help="Names in LIST (or standard input) end with NUL, not a line.", rich_help_panel=INPUT),
     ] = False,
     shard: Annotated[
-        Optional[str], typer.Option(metavar="I/N", help="Only part I of N, to share the work between N machines.")
+        Optional[str],
+        typer.Option(
+            metavar="I/N", help="Only part I of N, to share the work between N machines.", rich_help_panel=MACHINE
+        ),
+    ] = None,
+    device: Device = "cpu",
+    workers: Annotated[
+        Optional[int],
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            max=512,
+            metavar="N",
+            help="Photos under way at once. [default: by the CPUs]",
+            rich_help_panel=MACHINE,
+        ),
     ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -102,7 +168,9 @@ def colorize(
 ) -> None:
     """Colorize photos. Originals are never touched; results that exist are left as they are."""
     from colorizegan.batch.plan import Job, Plan, file_target, make_plan, parse_shard
+    from colorizegan.photo.formats import full_name
 
+    format = format and full_name(format)
     voice = Voice(as_json, quiet, debug)
     names = inputs or []
     listed = read_list("-" if from_file is None else from_file, nul=nul) if nul or from_file is not None else []
@@ -139,6 +207,7 @@ def colorize(
         raise typer.Exit(FAILED if plan.problems else 0)
 
     from colorizegan.batch.run import colorize_to_stream, run_plan, run_sheets
+    from colorizegan.batch.sheets import drawn_before
     from colorizegan.colorize_file import FileOptions, ProposalChoice
     from colorizegan.steer.hints import parse_hint, read_hints
     from colorizegan.steer.look import Look
@@ -148,12 +217,14 @@ def colorize(
     given = tuple(map(parse_hint, hint or [])) or (read_hints(hints) if hints else ())
     if given and len(jobs) != 1:
         raise UsageError(f"hints are of one photo, not of {len(jobs)}", remedy="name one, or keep them beside each")
+    if pick is not None and proposals is None:  # of those on the sheet that was written before
+        proposals, seed = drawn_before([job.target for job in jobs], pick)
     if pick is not None and (proposals is None or pick > proposals):
         raise UsageError(f"--pick {pick} needs --proposals {pick} or more")
     options = FileOptions(
         Look(
             saturation=saturation, size=size, temperature=temperature, emulsion=emulsion, hints=given,
-            tone_down_unsure=tone_down_unsure,
+            tone_down_unsure=tone_down_unsure, warmth=warmth,
         ),
         format=format, quality=quality, strip=strip, force=force, allow_truncated=allow_truncated,
         use_saved_hints=not no_hints, confidence=confidence,
@@ -165,14 +236,18 @@ def colorize(
             raise UsageError(f"standard output takes one photo, not {len(jobs)}", remedy="give a folder as output")
         if confidence or only_show:
             raise UsageError("standard output carries the photo alone", remedy="give a file as output (-o)")
-        for remark in colorize_to_stream(jobs[0].source, sys.stdout.buffer, model, options, like=like):
+        for remark in colorize_to_stream(jobs[0].source, sys.stdout.buffer, model, options, like=like, device=device):
             voice.note(f"{shown(jobs[0].source)}: {remark}")
         return
     if only_show:
-        sheets = run_sheets(jobs, model, options, count=proposals or 0, seed=seed, like=like, overwrite=overwrite)
+        sheets = run_sheets(
+            jobs, model, options, count=proposals or 0, seed=seed, like=like, overwrite=overwrite, device=device
+        )
         failed = show_sheets(sheets, proposals or 0, voice)
     else:
-        with run_plan(plan, model, options, like=like, overwrite=overwrite, shard=part) as results:
+        with run_plan(
+            plan, model, options, like=like, overwrite=overwrite, shard=part, device=device, workers=workers
+        ) as results:
             failed = show_results(results, len(jobs), voice, plan.left_out).failed
     if failed or plan.problems:
         raise typer.Exit(FAILED)

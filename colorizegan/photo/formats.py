@@ -17,6 +17,8 @@ SUFFIXES = {
 }
 """Formats that are written, and the endings that mean them; the first is the one that results get."""
 WRITABLE = tuple(SUFFIXES)
+SHORT_NAMES = {"jpg": "jpeg", "tif": "tiff"}
+"""Names of formats that people type, too."""
 NEAREST = {"heic": "jpeg", "gif": "png"}
 """What is read but not written -> what is written instead."""
 RESULT_SUFFIXES = {".gif": ".png", ".heic": ".jpg", ".heif": ".jpg", ".pbm": ".ppm", ".pgm": ".ppm"}
@@ -30,6 +32,11 @@ UNREAD_SUFFIXES = {
     ".sgi", ".sr2", ".srf", ".srw", ".svg", ".tga", ".wdp", ".x3f", ".xcf",
 }  # fmt: skip
 """Endings of pictures, documents and raw files that are not read: a run over a folder says how many it left out."""
+
+
+def full_name(format: str) -> str:
+    """The name of a format by which it goes here: jpeg for jpg too."""
+    return SHORT_NAMES.get(format, format)
 
 
 def format_of_name(suffix: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 from collections.abc import Mapping
@@ -118,6 +119,7 @@ def xmp_with_note(xmp: bytes, note: Mapping[str, object]) -> bytes:
 # What the result makes untrue: an older note, another source type, the orientation before the photo was turned. None of
 # these patterns can take more than linear time, whatever the packet holds.
 CHILD = r"\s*<(?:colorizegan|Iptc4xmpExt):[^<>]*>[^<>]*</[^<>]*>"
+NOTED = re.compile(rb"<colorizegan:(\w{1,40})>([^<]{0,100000})</colorizegan:")
 OUTDATED = [
     (rf" ?<rdf:Description [^<>]*xmlns:colorizegan=[^<>]*>(?:{CHILD})*\s*</rdf:Description>\n?", ""),
     (r"<Iptc4xmpExt:DigitalSourceType>[^<]*</Iptc4xmpExt:DigitalSourceType>", ""),
@@ -125,6 +127,30 @@ OUTDATED = [
     (r"<tiff:Orientation>[^<]*</tiff:Orientation>", "<tiff:Orientation>1</tiff:Orientation>"),
     (r"""tiff:Orientation\s*=\s*("[^"]*"|'[^']*')""", 'tiff:Orientation="1"'),
 ]
+
+
+def note_of(path: Path) -> dict[str, str]:
+    """The note on how a result was made, as `xmp_with_note` wrote it; {} where a file holds none or cannot be read.
+
+    Found by its bytes, since no format that is written packs its XMP; nothing is decoded.
+    """
+    try:
+        with os.fdopen(open_regular(path), "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+            return {found[1].decode(): found[2].decode("utf-8", "replace") for found in NOTED.finditer(raw)}
+    except (OSError, ValueError):  # an empty file has no map
+        return {}
+
+
+def same_note(path: Path, note: Mapping[str, object]) -> bool | None:
+    """Whether a file is a result that was made as a note says; None where it holds no note, and so is none of ours.
+
+    The version of the program may be another one.
+    """
+    found = note_of(path)
+    if "tool" not in found:
+        return None
+    wanted = {name: escape(_printable(value)) for name, value in note.items()}
+    return {**found, "tool": ""} == {**wanted, "tool": ""}
 
 
 def _printable(value: object) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from colorizegan.colorize_file import FileOptions, ProposalChoice
 from colorizegan.errors import UsageError
-from colorizegan.photo.formats import MEDIA_TYPES, WRITABLE
+from colorizegan.photo.formats import MEDIA_TYPES, WRITABLE, full_name
 from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.problems import NotAcceptableError
 from colorizegan.steer.film import Emulsion
@@ -29,7 +29,13 @@ class HintOption(BaseModel):
 
     x: int = Field(ge=0, description="Pixels from the left of the upright photo.")
     y: int = Field(ge=0, description="Pixels from its top.")
-    color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$", description="sRGB, #rrggbb.")
+    color: str = Field(max_length=40, description="sRGB: #rrggbb, #rgb or a name of CSS.")
+
+    @field_validator("color")
+    @classmethod
+    def as_hexadecimal(cls, value: str) -> str:
+        """UsageError where it is no colour."""
+        return Hint(0, 0, value).color
 
 
 class Options(BaseModel):
@@ -57,6 +63,12 @@ class Options(BaseModel):
     preview: int | None = Field(
         None, ge=16, le=4096, description="/v1/predict adds a JPEG, its longer side at most so many px."
     )
+
+    @field_validator("format", mode="before")
+    @classmethod
+    def in_full(cls, value: Any) -> Any:
+        """jpg and tif are understood too."""
+        return full_name(value) if isinstance(value, str) else value
 
     @field_validator("hints", mode="before")
     @classmethod

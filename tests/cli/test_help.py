@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -129,4 +130,6 @@ def test_shells_complete() -> None:
 
     typed = {"COMP_WORDS": "colorizegan colorize --sat", "COMP_CWORD": "2"}
     assert ask(_COLORIZEGAN_COMPLETE="complete_bash", **typed).split() == ["--saturation"]
-    assert "_COLORIZEGAN_COMPLETE" in ask("--show-completion", "bash")
+    # It asks which shell it was started from.
+    shown = ["bash", "-c", f"{shlex.quote(sys.executable)} -m colorizegan --show-completion; true"]
+    assert "_COLORIZEGAN_COMPLETE" in subprocess.run(shown, capture_output=True, text=True, check=True).stdout

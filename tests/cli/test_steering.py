@@ -167,7 +167,7 @@ def test_another_photos_colors(tiny_bundle: Path, photo: Path) -> None:
         (["--hint", "999,1,#ffffff"], "lies outside the photo; it has 160 x 120 pixels"),
         (["--hints", "none.json"], "none.json: no such file of hints"),
         (["--hint", "1,1,#ffffff", "--hints", "none.json"], "do not go together"),
-        (["--pick", "2"], "--pick 2 needs --proposals 2"),
+        (["--pick", "2"], "--pick 2 is of no sheet"),
         (["--proposals", "2", "--pick", "3"], "--pick 3 needs --proposals 3"),
         (["--like", "none.jpg"], "none.jpg"),
         (["-o", "-", "--confidence"], "standard output carries the photo alone"),
@@ -188,3 +188,90 @@ def test_hints_are_of_one_photo(tiny_bundle: Path, photo: Path) -> None:
     result = call(tiny_bundle, photo.parent, "--hint", "1,1,#ffffff")
     assert result.exit_code == 2
     assert "hints are of one photo, not of 2" in result.stderr
+
+
+def test_commands_typed_one_after_the_other_work(tiny_bundle: Path, photo: Path) -> None:
+    """As in the README: other options on a photo that is named make its result anew, and nothing is lost by that."""
+    result = photo.with_name("a.colorized.png")
+    assert "replaced" not in call(tiny_bundle, photo).stderr
+    plain = result.read_bytes()
+    same = call(tiny_bundle, photo)
+    assert "done already" in same.stderr
+    assert result.read_bytes() == plain
+    for options in (
+        ["--saturation", 1.3],
+        ["--warmth", 0.5],
+        ["--hint", "80,60,crimson"],
+        ["--no-hints", "--size", 48],
+    ):
+        before = result.read_bytes()
+        done = call(tiny_bundle, photo, *options)
+        assert done.exit_code == 0
+        assert (
+            f"{photo}: the earlier result was made with other options or another model, and is replaced" in done.stderr
+        )
+        assert result.read_bytes() != before
+        assert "done already" in call(tiny_bundle, photo, *options).stderr
+    assert "is replaced" in call(tiny_bundle, photo).stderr  # the hints were kept and are found again
+    assert b"<colorizegan:hints>80,60,#dc143c</colorizegan:hints>" in result.read_bytes()
+    assert call(tiny_bundle, photo, "--no-hints").exit_code == 0
+    assert result.read_bytes() == plain
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".tif", ".webp", ".png"])
+def test_what_is_made_anew_is_known_in_every_format(tiny_bundle: Path, photo: Path, ending: str) -> None:
+    result = photo.with_name(f"out{ending}")
+    for options, words in (([], ""), ([], "done already"), (["--saturation", 0.5], "is replaced")):
+        done = call(tiny_bundle, photo, "-o", result, *options)
+        assert done.exit_code == 0
+        assert words in done.stderr
+
+
+def test_files_of_others_are_not_made_anew(tiny_bundle: Path, photo: Path, tmp_path: Path) -> None:
+    target = photo.with_name("a.colorized.png")
+    others = tmp_path / "others.png"
+    Image.new("RGB", (8, 8)).save(others)
+    target.write_bytes(others.read_bytes())
+    assert "done already" in call(tiny_bundle, photo, "--saturation", 2).stderr
+    assert target.read_bytes() == others.read_bytes()
+    target.unlink()
+    made = tmp_path / "made.png"
+    assert call(tiny_bundle, photo, "-o", made).exit_code == 0
+    before = made.read_bytes()
+    target.symlink_to(made)
+    assert "done already" in call(tiny_bundle, photo, "--saturation", 2).stderr
+    assert made.read_bytes() == before
+
+
+def test_a_proposal_is_picked_from_the_sheet_that_was_shown(tiny_bundle: Path, photo: Path) -> None:
+    alone = call(tiny_bundle, photo, "--pick", 2)
+    assert alone.exit_code == 2
+    assert "there is no a.colorized.proposals.png; add --proposals 5" in alone.stderr
+    assert call(tiny_bundle, photo, "--proposals", 4, "--seed", 7).exit_code == 0
+    assert call(tiny_bundle, photo, "--pick", 2).exit_code == 0
+    picked = photo.with_name("a.colorized.png").read_bytes()
+    whole = photo.with_name("whole.png")
+    assert call(tiny_bundle, photo, "--proposals", 4, "--seed", 7, "--pick", 2, "-o", whole).exit_code == 0
+    assert whole.read_bytes() == picked
+    assert call(tiny_bundle, photo, "--pick", 5).exit_code == 2
+    assert "is replaced" in call(tiny_bundle, photo, "--pick", 1).stderr
+
+
+@pytest.mark.parametrize(("name", "ending"), [("jpg", ".jpg"), ("jpeg", ".jpg"), ("tif", ".tif"), ("tiff", ".tif")])
+def test_formats_go_by_their_short_names_too(tiny_bundle: Path, photo: Path, name: str, ending: str) -> None:
+    assert call(tiny_bundle, photo, "--format", name).exit_code == 0
+    with Image.open(photo.with_name(f"a.colorized{ending}")) as image:
+        assert image.format == {".jpg": "JPEG", ".tif": "TIFF"}[ending]
+
+
+def test_device_and_jobs(tiny_bundle: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (photo.parent / "b.png").write_bytes(photo.read_bytes())
+    done = call(tiny_bundle, photo.parent, "-o", tmp_path / "one", "--jobs", 1)
+    assert done.exit_code == 0
+    assert call(tiny_bundle, photo.parent, "-o", tmp_path / "two", "-j", 2, "--device", "cpu").exit_code == 0
+    for name in ("a.png", "b.png"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    monkeypatch.setattr("colorizegan.model.predictor.available_devices", lambda: ["cpu"])
+    refused = call(tiny_bundle, photo, "--device", "cuda")
+    assert refused.exit_code != 0
+    assert "device 'cuda' is not available here" in refused.stderr

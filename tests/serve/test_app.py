@@ -182,12 +182,25 @@ def test_prediction(client: Client, tiny_bundle: Path):
     assert np.abs(png / 255 - confidence).max() < 0.003
 
 
+def test_names_that_people_type_are_understood(client: Client):
+    raw = picture("PNG")
+    red = client.colorize(raw, "?hints=40,30,%23ff0000").body
+    for hints in ("40,30,red", "40,30,%23f00", quote('[{"x": 40, "y": 30, "color": "red"}]')):
+        assert client.colorize(raw, f"?hints={hints}").body == red
+    wrong = client.colorize(raw, "?hints=" + quote('[{"x": 40, "y": 30, "color": "reddish"}]'))
+    assert wrong.status == 400
+    assert b"the hint's colour 'reddish' is none" in wrong.body
+    for name, kind in (("jpg", "jpeg"), ("jpeg", "jpeg"), ("tif", "tiff"), ("tiff", "tiff")):
+        assert client.colorize(raw, f"?format={name}").headers["content-type"] == f"image/{kind}"
+
+
 def test_hints_and_proposals(client: Client, tiny_bundle: Path):
     raw = picture("PNG")
     hint = {"x": 40, "y": 30, "color": "#c02020"}
     wanted = expected(raw, tiny_bundle, FileOptions(Look(hints=(Hint(**hint),))))
     assert client.colorize(raw).body != wanted
-    for query in ("hints=40,30,%23c02020", "hints=" + quote(json.dumps([hint]))):
+    named = hint | {"color": "#C02020"}
+    for query in ("hints=40,30,%23c02020", *("hints=" + quote(json.dumps([one])) for one in (hint, named))):
         assert client.colorize(raw, f"?{query}").body == wanted
     answer = json.loads(client.send("POST", "/v1/predict?proposals=3&seed=1", raw).body)
     found = Colorizer(tiny_bundle).propose(raw_gray(raw), count=3, seed=1)
