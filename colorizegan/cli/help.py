@@ -22,7 +22,8 @@ class Command(TyperCommand):
             if record is not None:
                 name = getattr(parameter, "rich_help_panel", None)
                 rows = others if name is None else groups.setdefault(name, [])
-                rows.append((in_words(record[0]), in_words(record[1])))
+                shown = record[0].split()[0] if parameter.param_type_name == "argument" else record[0]
+                rows.append((in_words(shown), in_words(record[1])))
         for name, rows in [*groups.items(), ("Other options" if groups else "Options", others)]:
             if rows:
                 with formatter.section(name):
