@@ -170,7 +170,7 @@ def colorize(
     from colorizegan.batch.plan import Job, Plan, file_target, make_plan, parse_shard
     from colorizegan.photo.formats import full_name
 
-    format = format and full_name(format)
+    written = None if format is None else full_name(format)
     voice = Voice(as_json, quiet, debug)
     names = inputs or []
     listed = read_list("-" if from_file is None else from_file, nul=nul) if nul or from_file is not None else []
@@ -186,11 +186,11 @@ def colorize(
 
     part = None if shard is None else parse_shard(shard)
     if names == ["-"]:
-        target = file_target(output, format) if output is not None and not to_stdout else Path("-")
+        target = file_target(output, written) if output is not None and not to_stdout else Path("-")
         plan = Plan([Job(sys.stdin.buffer.read(), target)])
     else:
         target = None if to_stdout else output
-        plan = make_plan(names, target, listed=listed, suffix=suffix, format=format, shard=part)
+        plan = make_plan(names, target, listed=listed, suffix=suffix, format=written, shard=part)
     jobs = plan.jobs
     for problem in plan.problems:
         say(f"error: {problem}")
@@ -226,7 +226,7 @@ def colorize(
             saturation=saturation, size=size, temperature=temperature, emulsion=emulsion, hints=given,
             tone_down_unsure=tone_down_unsure, warmth=warmth,
         ),
-        format=format, quality=quality, strip=strip, force=force, allow_truncated=allow_truncated,
+        format=written, quality=quality, strip=strip, force=force, allow_truncated=allow_truncated,
         use_saved_hints=not no_hints, confidence=confidence,
         proposal=ProposalChoice(proposals, seed, pick) if proposals and pick else None,
     )  # fmt: skip
