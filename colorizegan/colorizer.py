@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 Pixels: TypeAlias = "NDArray[Any]"
 ImageSource: TypeAlias = "str | PathLike[str] | BinaryIO | Image.Image"
+ModelSpec: TypeAlias = "str | PathLike[str] | None"
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -59,9 +60,7 @@ class Colorizer:
         ModelError: the bundle is missing or damaged.
     """
 
-    def __init__(
-        self, model: str | PathLike[str] | None = None, *, device: str = "cpu", threads: int | None = None
-    ) -> None:
+    def __init__(self, model: ModelSpec = None, *, device: str = "cpu", threads: int | None = None) -> None:
         self.network: Network = open_network(model, threads=threads, device=device)
 
     @classmethod
@@ -251,27 +250,16 @@ class Colorizer:
 
 
 @overload
-def colorize(
-    x: ImageSource, look: Look = ..., *, model: str | PathLike[str] | None = ..., device: str = ...
-) -> Image.Image: ...
+def colorize(x: ImageSource, look: Look = ..., *, model: ModelSpec = ..., device: str = ...) -> Image.Image: ...
 @overload
-def colorize(x: bytes, look: Look = ..., *, model: str | PathLike[str] | None = ..., device: str = ...) -> bytes: ...
+def colorize(x: bytes, look: Look = ..., *, model: ModelSpec = ..., device: str = ...) -> bytes: ...
 @overload
-def colorize(
-    x: Pixels | Photo, look: Look = ..., *, model: str | PathLike[str] | None = ..., device: str = ...
-) -> Pixels: ...
+def colorize(x: Pixels | Photo, look: Look = ..., *, model: ModelSpec = ..., device: str = ...) -> Pixels: ...
 @overload
 def colorize(
-    x: list[Any] | tuple[Any, ...], look: Look = ..., *, model: str | PathLike[str] | None = ..., device: str = ...
+    x: list[Any] | tuple[Any, ...], look: Look = ..., *, model: ModelSpec = ..., device: str = ...
 ) -> list[Any]: ...
-def colorize(
-    x: Any,
-    look: Look = AS_IT_IS,
-    *,
-    model: str | PathLike[str] | None = None,
-    device: str = "cpu",
-    **old: object,
-) -> Any:
+def colorize(x: Any, look: Look = AS_IT_IS, *, model: ModelSpec = None, device: str = "cpu", **old: object) -> Any:
     """Colorize one photo or a list of them: `Colorizer(model, device=device).colorize(x, look)`.
 
     Every call loads the model (some 0.2 s). For many photos keep a `Colorizer`, or give a list.
@@ -281,21 +269,12 @@ def colorize(
 
 
 def colorize_many(
-    photos: Iterable[T],
-    look: Look = AS_IT_IS,
-    *,
-    model: str | PathLike[str] | None = None,
-    device: str = "cpu",
-    progress: bool = False,
+    photos: Iterable[T], look: Look = AS_IT_IS, *, model: ModelSpec = None, device: str = "cpu", progress: bool = False
 ) -> Iterator[tuple[T, Any]]:
     """Colorize photos one by one as they are asked for: (photo, result), or (photo, the error) of one that fails.
 
-    Args:
-        photos: of any kinds that `Colorizer.colorize` takes.
-        look: what is asked of their colours.
-        model: as for `Colorizer`.
-        device: likewise.
-        progress: show a bar with rate and time left, where standard error is a terminal.
+    `photos` may be of any kinds that `Colorizer.colorize` takes. `progress` shows a bar with rate and time left, where
+    standard error is a terminal.
     """
     colorizer = Colorizer(model, device=device)
     with progress_bar("", length_hint(photos) or None, shown=progress) as tick:
