@@ -95,14 +95,14 @@ def _new_part(target: Path) -> tuple[Path, int]:
         part = target.with_name(f".colorizegan-{_tag(target.name)}-{secrets.token_hex(6)}.part")
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         _own.add(str(part))
-        if _lock(descriptor) is not False and (os.name == "nt" or os.fstat(descriptor).st_nlink):
+        if try_lock(descriptor) is not False and (os.name == "nt" or os.fstat(descriptor).st_nlink):
             return part, descriptor
         os.close(descriptor)  # another run took it for a leftover before it was locked
         _own.discard(str(part))
 
 
-def _lock(descriptor: int) -> bool | None:
-    """Lock a file for this process, which ends with it; False where another has it, None where there are no locks."""
+def try_lock(descriptor: int) -> bool | None:
+    """Lock a file or folder until it is closed; False where it is locked already, None where there are no locks."""
     if fcntl is None:
         return None
     try:
@@ -121,7 +121,7 @@ def _is_left_over(part: str) -> bool:
     except OSError:
         return False
     try:
-        locked = _lock(descriptor)
+        locked = try_lock(descriptor)
         return locked or (locked is None and time.time() - os.fstat(descriptor).st_mtime > ABANDONED)
     finally:
         os.close(descriptor)

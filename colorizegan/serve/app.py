@@ -185,7 +185,7 @@ def colorize_upload(turn: Turn, upload: Upload, options: Options, accept: str) -
     result = tempfile.TemporaryFile(dir=service.path)  # noqa: SIM115 (the answer closes it)
     try:
         report = colorize_file(
-            upload.path, lambda: result, service.colorizer, service.reader, asked,
+            upload.path, lambda: result, turn.colorizer, service.reader, asked,
             budget=service.budget, stop=turn.stop,
         )  # fmt: skip
         turn.check()

@@ -32,7 +32,7 @@ def describe_upload(turn: Turn, upload: Upload, options: Options) -> dict[str, A
     look = replace(options.look(turn.palette(upload.like)), saturation=1.0, warmth=0.0)
     shown_as_it_is = options.preview is not None and not options.force  # where it is in colour
     with turn.photo(upload.path, keep_color=shown_as_it_is, allow_truncated=options.allow_truncated) as photo:
-        colorizer = turn.service.colorizer
+        colorizer = turn.colorizer
         prediction = colorizer.colors(photo.gray, look)
         told = colorizer.network.card.has_distribution
         turn.check()

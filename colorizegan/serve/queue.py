@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +23,7 @@ from colorizegan.colorizer import Colorizer
 from colorizegan.errors import UsageError
 from colorizegan.machine import Cancelled, MemoryBudget, give_back_memory
 from colorizegan.model.batching import BatchingNetwork
+from colorizegan.model.network import Network, NetworkInput, Prediction
 from colorizegan.photo.reader import Reader
 from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.problems import BusyError, LateError
@@ -169,6 +170,19 @@ class Service:
         self.folder.cleanup()
 
 
+class AskedNetwork(Network):
+    """A network that is not asked any more once `check` raises: one request may ask it dozens of times."""
+
+    def __init__(self, network: Network, check: Callable[[], None]) -> None:
+        self.card, self.digest, self.threads = network.card, network.digest, network.threads
+        self.network, self.check = network, check
+
+    def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
+        """As `Network.predict_batch`, and what `check` raises."""
+        self.check()
+        return self.network.predict_batch(inputs)
+
+
 @dataclass
 class Turn:
     """A client's turn, and whether anybody waits for it."""
@@ -176,6 +190,9 @@ class Turn:
     service: Service
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when nobody waits for the answer any more."""
+
+    def __post_init__(self) -> None:
+        self.colorizer = Colorizer.of(AskedNetwork(self.service.network, self.check))
 
     def check(self) -> None:
         """Cancelled where nobody waits for the answer any more."""
@@ -201,4 +218,4 @@ class Turn:
         with self.photo(path, colors_too=True) as photo:
             if photo.rgb is None:
                 raise UsageError("the photo that was sent as 'like' has no colours", remedy="send a colour photo")
-            return self.service.colorizer.palette(photo.rgb)
+            return self.colorizer.palette(photo.rgb)

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from colorizegan.errors import OutputError
-from colorizegan.files import atomic_file, write_atomic
+from colorizegan.files import atomic_file, try_lock, write_atomic
 from colorizegan.video.consistency import Remembered, Shot
 from colorizegan.video.joining import Part
 
@@ -44,11 +44,14 @@ class Start:
 
 
 class PartFolder:
-    """The folder of the parts of one result.
+    """The folder of the parts of one result, for one run at a time; close it in the end.
 
     Args:
         target: the result.
         facts: what shapes the result; parts that were made with other facts are thrown away.
+
+    Raises:
+        OutputError: another run makes the same result, or something else is in the way.
     """
 
     def __init__(self, target: Path, facts: Mapping[str, Any]) -> None:
@@ -60,12 +63,17 @@ class PartFolder:
         wanted = json.dumps({"schema": SCHEMA, **facts}, sort_keys=True)
         if os.path.lexists(self.path) and not stat.S_ISDIR(os.lstat(self.path).st_mode):
             raise OutputError("is in the way and is no folder", path=self.path, remedy="remove it")
-        if not (self.path.is_dir() and _read(self.path / "film.json") == wanted):
-            self.remove()
-            self.path.mkdir(parents=True)
-            write_atomic(self.path / "film.json", wanted.encode())
-        else:
-            self.find()
+        self.lock = locked_folder(self.path, target)
+        try:
+            if _read(self.path / "film.json") != wanted:
+                for old in self.path.iterdir():
+                    old.unlink()
+                write_atomic(self.path / "film.json", wanted.encode())
+            else:
+                self.find()
+        except BaseException:
+            self.close()
+            raise
 
     def find(self) -> None:
         """Take up what is there."""
@@ -137,8 +145,36 @@ class PartFolder:
 
     def remove(self) -> None:
         """Remove the folder with all that is in it."""
-        if self.path.is_dir():
-            shutil.rmtree(self.path)
+        shutil.rmtree(self.path)
+
+    def close(self) -> None:
+        """Let other runs have the folder."""
+        if self.lock is not None:
+            os.close(self.lock)
+            self.lock = None
+
+
+def locked_folder(path: Path, target: Path) -> int | None:
+    """Make a folder, or take one that is there, and lock it: its descriptor, None where the system knows no locks."""
+    while True:
+        path.mkdir(parents=True, exist_ok=True)
+        if os.name == "nt":  # folders cannot be opened
+            return None
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except FileNotFoundError:  # the run that had it has just ended
+            continue
+        if try_lock(descriptor) is False:
+            os.close(descriptor)
+            raise made_elsewhere(target)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)
+
+
+def made_elsewhere(target: Path) -> OutputError:
+    """What is said where two runs would make the same result."""
+    return OutputError("is being made by another run", path=target, remedy="let that one end, or name another output")
 
 
 def _read(path: Path) -> str | None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from colorizegan import __version__
 from colorizegan.errors import ColorizeGANError, OutputError, UsageError
-from colorizegan.files import atomic_file, is_disk_full, remove_leftovers, write_atomic
+from colorizegan.files import atomic_file, is_disk_full, open_regular, remove_leftovers, try_lock, write_atomic
 from colorizegan.video.chroma import chroma_gray, chroma_planes
 from colorizegan.video.consistency import FrameColors, Shot
 from colorizegan.video.encode import PartWriter, encoder_for, fitted
@@ -27,7 +27,7 @@ from colorizegan.video.frames import Film, said
 from colorizegan.video.guesses import Guesses
 from colorizegan.video.joining import join
 from colorizegan.video.options import FilmOptions
-from colorizegan.video.parts import PartFolder, Start
+from colorizegan.video.parts import PartFolder, Start, made_elsewhere
 from colorizegan.video.pixels import canvas, plane_of, whole_gray
 
 if TYPE_CHECKING:
@@ -73,9 +73,12 @@ class FilmResult:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if self.writer is not None:
-            stop = error or GeneratorExit()
-            self.part.__exit__(type(stop), stop, None)  # the part that is under way is lost
+        try:
+            if self.writer is not None:
+                stop = error or GeneratorExit()
+                self.part.__exit__(type(stop), stop, None)  # the part that is under way is lost
+        finally:
+            self.folder.close()
 
     def has(self, frame: VideoFrame, colors: FrameColors) -> bool:
         """Whether a frame is there from an earlier run; each one is asked for, in order."""
@@ -155,14 +158,22 @@ class PictureResult:
         wanted = json.dumps(dict(facts), sort_keys=True).encode()
         with as_output_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            self.anew = options.overwrite or not (record.is_file() and record.read_bytes() == wanted)
-            write_atomic(record, wanted)
+            self.record = os.fdopen(open_regular(record, os.O_RDWR | os.O_CREAT), "r+b")
+            if try_lock(self.record.fileno()) is False:
+                self.record.close()
+                raise made_elsewhere(target)
+            self.anew = options.overwrite or self.record.read() != wanted
+            if self.anew:
+                self.record.seek(0)
+                self.record.truncate()
+                self.record.write(wanted)
+                self.record.flush()
 
     def __enter__(self) -> PictureResult:
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self.record.close()
 
     def path(self, number: int) -> Path:
         """The picture of frame `number`."""

@@ -718,6 +718,30 @@ def test_clients_that_go_away_leave_the_queue(tight: Client):
     assert is_at_rest(tight)
 
 
+def test_the_network_is_not_asked_for_who_has_gone(client: Client, monkeypatch: pytest.MonkeyPatch):
+    """Proposals ask it dozens of times; after the client has left, no more."""
+    service, raw, path = client.service, picture(), "/v1/predict?proposals=8"
+    asked: list[int] = []
+    predict = service.network.network.predict_batch
+
+    def slowly(inputs: Any) -> Any:
+        asked.append(len(inputs))
+        time.sleep(0.1)
+        return predict(inputs)
+
+    monkeypatch.setattr(service.network.network, "predict_batch", slowly)
+    assert client.send("POST", path, raw).status == 200
+    usual = len(asked)
+    asked.clear()
+    with client.socket() as connection:
+        connection.sendall(head(len(raw)).replace(b"/v1/colorize", path.encode()) + raw)
+        end = time.monotonic() + 20
+        while len(asked) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+    assert is_at_rest(client)
+    assert 2 <= len(asked) <= 6 < usual
+
+
 def test_many_at_once_get_their_own_answers(client: Client, tiny_bundle: Path):
     photos = [picture(seed=n) for n in range(8)]
     wanted = [expected(raw, tiny_bundle) for raw in photos]

@@ -188,6 +188,26 @@ def test_a_stopped_film_goes_on_and_becomes_the_same(
     assert not list(tmp_path.glob(".colorizegan*"))
 
 
+@pytest.mark.parametrize("name", ["out.mkv", "out-%04d.png"])
+def test_a_second_run_on_the_same_result_is_refused(
+    ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer, tiny_bundle: Path, name: str
+) -> None:
+    source, target = long_film(ffmpeg, tmp_path), tmp_path / name
+    steps = colorize_steps(source, target, colorizer, FilmOptions())
+    next(steps)
+    command = [sys.executable, "-m", "colorizegan", "video", source, "-o", target, "--model", tiny_bundle, "-q"]
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert len(second.stderr.splitlines()) == 1
+    assert "is being made by another run" in second.stderr
+    assert "E_OUTPUT" in second.stderr
+    while next(steps, None) is not None:  # the first one has lost nothing
+        pass
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not done.stderr
+    assert len(list(tmp_path.glob("out*"))) == (1 if name == "out.mkv" else 60)
+
+
 def test_other_options_start_anew(
     ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
