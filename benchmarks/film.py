@@ -45,6 +45,7 @@ from colorizegan.color.difference import ciede2000, colorfulness
 from colorizegan.color.lab import rgb_to_gray, rgb_to_lab
 from colorizegan.colorizer import Colorizer
 from colorizegan.files import sha256_of_file
+from colorizegan.steer.hints import Hint
 from colorizegan.steer.look import Look
 from colorizegan.video.consistency import steady_colors
 from colorizegan.video.guesses import Guesses
@@ -164,10 +165,11 @@ def measured(
 def cuts(clips: dict[str, list[Pixels]], options: argparse.Namespace) -> None:
     colorizer = Colorizer(options.model)
     shape = 426, 240
-    grays = {
-        name: [cv2.resize(rgb_to_gray(f), shape, interpolation=cv2.INTER_AREA) for f in frames[:36]]
+    longer = {
+        name: [cv2.resize(rgb_to_gray(f), shape, interpolation=cv2.INTER_AREA) for f in frames]
         for name, frames in clips.items()
     }
+    grays = {name: frames[:36] for name, frames in longer.items()}
     guesses = Guesses(colorizer, Look(), {})
     alone = {name: [one.ab for one in steady_colors(frames, guesses)] for name, frames in grays.items()}
     whole = [frame for frames in grays.values() for frame in frames]
@@ -193,6 +195,27 @@ def cuts(clips: dict[str, list[Pixels]], options: argparse.Namespace) -> None:
         )
         at += len(frames)
     print(f"fades through black: {crossing} of {len(found)} frames differ by over 0.5 Lab units from those alone")
+
+    # Through a dissolve: what is behind it may not depend on what was said of the shot before.
+    for length in (12, 24, 36):
+        joined = differ = 0
+        for one, other in pairwise(longer.values()):
+            before = one[: min(24, len(one) - length)]
+            shares = [(i + 1) / (length + 1) for i in range(length)]
+            mixed = [
+                np.rint((1 - s) * a + s * b).astype(np.uint8)
+                for s, a, b in zip(shares, one[len(before) :], other, strict=False)
+            ]
+            film = [*before, *mixed, *other[length:]]
+            red = tuple(Hint(x, y, "#e01030") for x in range(40, shape[0], 60) for y in range(40, shape[1], 60))
+            told = list(steady_colors(film, Guesses(colorizer, Look(), {3: red}), hinted=[3]))
+            found = list(steady_colors(film, guesses, hinted=[3]))
+            behind = len(before) + length
+            joined += len({frame.shot.first for frame in found}) > 1
+            away = [np.abs(x.ab - y.ab).mean() for x, y in zip(told[behind:], found[behind:], strict=True)]
+            differ += max(away, default=0) > 0.5
+        count = len(grays) - 1
+        print(f"dissolves of {length} frames: {joined} of {count} are cuts; through {differ} comes over 0.5 of before")
 
     flashed = list(next(iter(grays.values())))
     for i in (15, 16):

@@ -7,6 +7,7 @@ frames          a film file -> its frames, with their times
 pixels          how a film writes its pixels down: luma that stays, room for chroma
 motion          from one frame to another: optical flow, and how far it is trusted
 shots           which frames hang together; flashes, empty frames, titles
+dissolves       shots that turn into the next one
 consistency     small colours that stay where they belong through a shot
 guesses         colours of single frames: the one place that calls the runtime
 chroma          colours -> the chroma planes of a frame, in the film's own matrix and range

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from colorizegan.video.dissolves import cut_dissolves
 from colorizegan.video.motion import Codes, Motion, Plane, match
 from colorizegan.video.shots import Step, View, find_shots, is_empty, is_lettering, look_at
 
@@ -53,8 +54,8 @@ class Colors(Protocol):
         """L (h, w) 0..100, both even, at the network's size, of a frame (H, W) uint8 or uint16."""
         ...
 
-    def guess(self, number: int, gray: NDArray[Any]) -> Guess:
-        """The colours of frame `number`."""
+    def guess(self, number: int, L: Plane, size: tuple[int, int]) -> Guess:
+        """The colours of frame `number`, from `lightness` of it, and its height and width."""
         ...
 
 
@@ -137,13 +138,16 @@ def steady_colors(
         memory: `Shot.memory` of its shot, where frames before it are left out.
         hinted: numbers of frames of which a person has named colours; these become key frames.
     """
-    views = (look_at(number, gray, colors.lightness(gray)) for number, gray in enumerate(grays, first))
+    views = (
+        look_at(number, (gray.shape[0], gray.shape[1]), colors.lightness(gray))
+        for number, gray in enumerate(grays, first)
+    )
     run: _Run | None = None
-    for step in find_shots(views):
+    for step in cut_dissolves(find_shots(views)):
         if step.opens:
             if run is not None:
                 yield from run.close()
-                memory = run.remembered()
+                memory = run.shot.memory if step.dissolves else run.remembered()
             run = _Run(step, colors, memory, frozenset(hinted))
         else:
             assert run is not None
@@ -207,7 +211,7 @@ class _Run:
         own[..., 2] = LEAST_SURE
         strength = 0.0
         if not is_empty(view.L) and not is_lettering(view.L):
-            guess = self.colors.guess(view.number, view.gray)
+            guess = self.colors.guess(view.number, view.L, view.size)
             ab = np.moveaxis(guess.ab, 0, 2)
             sure = np.maximum(_fitted(guess.sure, height, width), np.float32(LEAST_SURE))
             own[..., :2], own[..., 2] = ab * sure[..., None], sure

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import UsageError
 from colorizegan.model.network_input import working_lightness
-from colorizegan.steer.eye import Eye
+from colorizegan.steer.colors import steer
 from colorizegan.steer.hints import Hint
 from colorizegan.steer.look import Look
 from colorizegan.video.consistency import Guess
@@ -58,11 +58,10 @@ class Guesses:
         card = self.colorizer.network.card
         return working_lightness(gray, self.look.size or card.working_size, card.detail)
 
-    def guess(self, number: int, gray: NDArray[Any]) -> Guess:
-        """The colours of frame `number`."""
-        look = replace(self.look, hints=self.hints.get(number, ()))
+    def guess(self, number: int, L: Plane, size: tuple[int, int]) -> Guess:
+        """The colours of frame `number`, from `lightness` of it, and its height and width."""
         # The whole frame as it is: what is found anew in each frame, a border or faded tones, would make it flicker.
-        found = self.colorizer.colors(gray, look, Eye.open_wide(gray.shape))
+        found = steer(self.colorizer.network, L, replace(self.look, hints=self.hints.get(number, ())), size)
         if len(found.bins) > 1:
             return Guess(found.ab, found.confidence(), found.known)
         return Guess(found.ab, np.full(found.ab.shape[1:], EVENLY, np.float32), found.known)  # a model of colours alone

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from colorizegan.video.motion import Codes, Motion, Plane, even_contrast, match
 
@@ -30,8 +28,8 @@ class View:
     """What is looked at of one frame."""
 
     number: int
-    gray: NDArray[Any]
-    """(H, W) uint8 or uint16, full size."""
+    size: tuple[int, int]
+    """Height and width of the whole frame, px."""
     L: Plane
     """(h, w) 0..100, at the network's size."""
     picture: Codes
@@ -50,6 +48,8 @@ class Step:
     view: View
     opens: bool = False
     """It is the first one of a shot."""
+    dissolves: bool = False
+    """The shot before turns into it: what that one ended with is a mixture."""
     rides: bool = False
     """It fits neither the frame before nor the next, which fit each other."""
     back: Motion | None = None
@@ -58,9 +58,9 @@ class Step:
     """From this one to that."""
 
 
-def look_at(number: int, gray: NDArray[Any], L: Plane) -> View:
+def look_at(number: int, size: tuple[int, int], L: Plane) -> View:
     """The view of a frame."""
-    return View(number, gray, L, even_contrast(L))
+    return View(number, size, L, even_contrast(L))
 
 
 def find_shots(views: Iterable[View]) -> Iterator[Step]:

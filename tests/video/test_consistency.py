@@ -28,11 +28,11 @@ class Colors:
     def lightness(self, gray: Gray) -> Plane:
         return np.asarray(gray / 2.55, np.float32)
 
-    def guess(self, number: int, gray: Gray) -> Guess:
+    def guess(self, number: int, L: Plane, size: tuple[int, int] = SIZE) -> Guess:
         self.asked.append(number)
         if number in self.given:
             return self.given[number]
-        light = self.lightness(gray).reshape(CELLS[0], 2, CELLS[1], 2).mean(axis=(1, 3))
+        light = L.reshape(CELLS[0], 2, CELLS[1], 2).mean(axis=(1, 3))
         away = np.random.default_rng(number).normal(0, self.noise, 2) if self.noise else (0, 0)
         ab = np.stack((light - 50 + away[0], 50 - light + away[1])) / 2
         return Guess(ab.astype(np.float32), np.full((CELLS[0] // 2, CELLS[1] // 2), 0.3, np.float32))
@@ -66,14 +66,14 @@ def test_colours_go_with_the_motion() -> None:
     grays = pan(2, 40, step=2)
     found = colored(grays, Colors())
     for one, gray in zip(found, grays, strict=True):
-        wanted = Colors().guess(one.number, gray).ab
+        wanted = Colors().guess(one.number, Colors().lightness(gray)).ab
         assert np.abs(one.ab - wanted)[:, 4:-4, 4:-4].mean() < 1.5, one.number
 
 
 def test_guesses_that_jump_come_out_steady() -> None:
     grays, colors = pan(3, 60), Colors(noise=16)
     found = colored(grays, colors)
-    by_frame = [Colors(noise=16).guess(i, gray).ab for i, gray in enumerate(grays)]
+    by_frame = [Colors(noise=16).guess(i, colors.lightness(gray)).ab for i, gray in enumerate(grays)]
 
     def flicker(frames: Sequence[Plane]) -> float:
         return float(np.mean([np.abs(b - a).mean() for a, b in itertools.pairwise(frames)]))
@@ -140,6 +140,22 @@ def test_hints_hold_through_the_shot_and_move_with_the_thing() -> None:
         assert found[number].ab[0, 26:, 2:40].mean() < 15, number
 
 
+@pytest.mark.parametrize("length", [12, 36])
+def test_no_hint_crosses_a_dissolve(length: int) -> None:
+    first, second = pan(14, 60, step=0), pan(15, 90, step=0)
+    mixed = [
+        np.rint(a + (i + 1) / (length + 1) * (b.astype(float) - a)).astype(np.uint8)
+        for i, (a, b) in enumerate(zip(first[-length:], second[:length], strict=True))
+    ]
+    grays = [*first[:-length], *mixed, *second[length:]]
+    held = np.ones((CELLS[0] // 2, CELLS[1] // 2), np.float32)
+    given = dict.fromkeys(range(len(grays)), plain(5, 5)) | {6: plain(60, -60)._replace(held=held)}
+    found = colored(grays, Colors(given), hinted=[6])
+    assert found[60 - length].ab[0].mean() > 50
+    assert np.abs(found[60].ab[0] - 5).max() < 1
+    assert not found[60].shot.returns
+
+
 def test_titles_and_empty_frames_stay_neutral() -> None:
     gray = np.full(SIZE, 20, np.uint8)
     cv2.putText(gray, "THE END", (20, 70), cv2.FONT_HERSHEY_TRIPLEX, 1.2, (240,), 1)
@@ -151,9 +167,11 @@ def test_titles_and_empty_frames_stay_neutral() -> None:
 def test_going_on_at_a_shot_gives_the_same_colours() -> None:
     one, other = pan(12, 20), pan(13, 40)
     grays = [*one, *other, *one[::-1]]
+    mixed = [np.rint(one[0] * (1 - i / 24) + other[0] * (i / 24)).astype(np.uint8) for i in range(25)]
+    grays += [one[0]] * 20 + mixed + [other[0]] * 20
     whole = colored(grays, Colors(noise=10))
     starts = sorted({frame.shot.first for frame in whole})
-    assert len(starts) == 3
+    assert len(starts) == 4
     for first in starts[1:]:
         shot = whole[first].shot
         rest = list(steady_colors(grays[first:], Colors(noise=10), first=first, memory=shot.memory))

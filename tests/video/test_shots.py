@@ -14,6 +14,7 @@ from films import texture
 from numpy.typing import NDArray
 from PIL import Image
 
+from colorizegan.video.dissolves import cut_dissolves
 from colorizegan.video.motion import Motion, even_contrast, match
 from colorizegan.video.shots import find_shots, is_empty, is_lettering, look_at
 
@@ -29,8 +30,7 @@ def pan(seed: int, count: int, step: int = 2) -> list[Plane]:
 
 def found(frames: Iterable[Plane]) -> list[str]:
     """What each frame is in its shot: o opens it, . goes on, ~ rides."""
-    gray = np.zeros(SHAPE, np.uint8)
-    steps = list(find_shots(look_at(i, gray, L) for i, L in enumerate(frames)))
+    steps = list(cut_dissolves(find_shots(look_at(i, SHAPE, L) for i, L in enumerate(frames))))
     assert [step.view.number for step in steps] == list(range(len(steps)))
     return ["o" if step.opens else "~" if step.rides else "." for step in steps]
 
@@ -109,6 +109,33 @@ def test_nothing_leads_through_a_fade() -> None:
     assert steps[7] == "o"  # black
     assert steps[8] == "o"
     assert steps[1:7] == ["."] * 6
+
+
+def dissolve(first: list[Plane], second: list[Plane], length: int) -> list[Plane]:
+    """The last frames of one mixed with the first of the other."""
+    shares = [np.float32((i + 1) / (length + 1)) for i in range(length)]
+    mixed = [(1 - s) * a + s * b for s, a, b in zip(shares, first[-length:], second, strict=False)]
+    return [*first[:-length], *mixed, *second[length:]]
+
+
+@pytest.mark.parametrize("length", [12, 24, 48])
+def test_a_dissolve_is_a_cut_in_its_middle(length: int) -> None:
+    frames = dissolve(pan(11, 60, step=0), pan(12, 100, step=0), length)
+    opens = [i for i, one in enumerate(found(frames)) if one == "o"]
+    assert len(opens) == 2
+    assert abs(opens[1] - (60 - length / 2)) <= 3
+    # What is gone on with from there has no other cuts.
+    assert found(frames[opens[1] :]).count("o") == 1
+
+
+def test_light_that_changes_and_a_pan_over_an_empty_wall_are_no_dissolve() -> None:
+    still = texture(13, *SHAPE)
+    dimmed = [still * np.float32(0.6 + 0.4 * abs(i - 30) / 30) for i in range(60)]
+    assert found(dimmed).count("o") == 1
+    wide = np.hstack((texture(14, SHAPE[0], 300), np.full((SHAPE[0], 160), 50, np.float32), texture(15, SHAPE[0], 300)))
+    wide = cv2.GaussianBlur(wide, (0, 0), 2)
+    frames = [np.ascontiguousarray(wide[:, i * 6 : i * 6 + SHAPE[1]]) for i in range(80)]
+    assert found(frames).count("o") == 1
 
 
 def test_frames_without_a_picture_are_empty() -> None:
