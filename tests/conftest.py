@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -59,6 +60,15 @@ def ffmpeg() -> FFmpeg:
     if shutil.which("ffmpeg") is None or shutil.which("ffprobe") is None:
         pytest.skip("missing program: ffmpeg (apt-get install ffmpeg)")
     return FFmpeg()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The script of axe-core."""
+    found = importlib.util.find_spec("axe_playwright_python")
+    if found is None or found.origin is None:
+        pytest.skip("missing package: axe-playwright-python (for its axe.min.js; scripts/setup installs it)")
+    return (Path(found.origin).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture

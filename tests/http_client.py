@@ -28,15 +28,16 @@ class Reply:
         assert self.headers["content-type"] == "application/problem+json", self.body[:300]
         assert (self.status, self.json["status"], self.json["code"]) == (status, status, code), self.body
         assert self.json["request_id"] == self.headers["x-request-id"]
-        assert self.json["type"] == ("about:blank" if status in (404, 405) else f"urn:colorizegan:{code}")
+        ours = status not in (404, 405) or code != "E_USAGE"
+        assert self.json["type"] == (f"urn:colorizegan:{code}" if ours else "about:blank")
         return self.json["detail"]
 
 
 class Client:
     """Talks to one server; a connection for each request."""
 
-    def __init__(self, service: Any, port: int) -> None:
-        self.service, self.port = service, port
+    def __init__(self, service: Any, port: int, films: Any = None) -> None:
+        self.service, self.port, self.films = service, port, films
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
         """One request; `_` in the names of headers is sent as `-`."""
@@ -89,15 +90,18 @@ def running(bundle: Path | str, limits: Any = None, **options: Any) -> Iterator[
         listening.set()
 
     service = Service(Colorizer(bundle), limits)
+    films = options.get("films")
     server = make_server(service, listening=listen, **options)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
         assert listening.wait(60)
-        yield Client(service, int(addresses[0].rstrip("/").rpartition(":")[2]))
+        yield Client(service, int(addresses[0].rstrip("/").rpartition(":")[2]), films)
     finally:
         server.should_exit = True
         thread.join(30)
         service.close()
+        if films is not None:
+            films.close()
     assert not thread.is_alive()
     assert not service.path.exists()

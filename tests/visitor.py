@@ -195,6 +195,21 @@ class Visitor:
         (path,) = [p for p in self.downloads.iterdir() if not p.name.startswith(".")]
         return path
 
+    def flaws(self, axe: str, width: int) -> list[str]:
+        """What the script of axe-core finds wrong with the page as it is, and what does not fit."""
+        self.js(axe)
+        broken = self.js_later("return (await axe.run(document, {resultTypes: ['violations']})).violations")
+        found = [f"{one['id']}: {one['nodes'][0]['target']} {one['nodes'][0]['html'][:200]}" for one in broken]
+        found += self.js(
+            "return [...document.querySelectorAll('header *, main *, dialog[open] *')].filter((e) =>"
+            " e.checkVisibility({visibilityProperty: true}) && !e.closest('#strip, #proposals, .choices, #dots, svg')"
+            " && (e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1))"
+            ".map((e) => 'too wide: ' + e.outerHTML.slice(0, 100))"
+        )
+        if self.js("return document.documentElement.scrollWidth") > width:
+            found.append("the page scrolls sideways")
+        return found
+
     def complaints(self) -> list[str]:
         """What scripts or the policy for content have to complain of."""
         found = [entry for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]

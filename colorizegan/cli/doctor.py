@@ -20,7 +20,7 @@ from colorizegan.machine import cpu_threads
 from colorizegan.model.bundle import list_bundles
 from colorizegan.model.predictor import available_devices
 from colorizegan.photo.photo import Limits
-from colorizegan.serve.limits import ServiceLimits
+from colorizegan.serve.limits import FilmLimits, ServiceLimits
 
 PACKAGES = ("numpy", "onnxruntime", "pillow", "pyvips", "pyvips-binary", "torch")
 ABSENT = "not installed"
@@ -45,6 +45,7 @@ def examine(model: str | None = None) -> Checkup:
         "extras": extras(),
         "limits": {field.name: getattr(Limits(), field.name) for field in dataclasses.fields(Limits)},
         "limits of serve": dataclasses.asdict(ServiceLimits()),
+        "limits of serve --video": dataclasses.asdict(FilmLimits()),
         "models": {"bundled": ", ".join(list_bundles()) or "none"},
         "self-test": {},
     }

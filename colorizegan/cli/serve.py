@@ -27,6 +27,7 @@ def serve(
         typer.Option("--allow-frame", metavar="SITE", help="A site that may show the page in a frame; repeat."),
     ] = None,
     page: Annotated[bool, typer.Option("--page/--no-page", help="With the web page at /.")] = True,
+    video: Annotated[bool, typer.Option("--video", help="Take films too; needs the extra video.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No line for each request.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -44,5 +45,6 @@ def serve(
             hosts=allow_host or [],
             frames=allow_frame or [],
             page=page,
+            video=video,
             listening=lambda found: voice.note(f"open {' or '.join(found)} in a browser; Ctrl-C ends it"),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -21,6 +21,8 @@ from colorizegan.errors import ColorizeGANError
 from colorizegan.machine import Cancelled
 from colorizegan.photo.formats import MEDIA_TYPES, NEAREST, sniff
 from colorizegan.photo.read import HEAD
+from colorizegan.serve.film_routes import add_films
+from colorizegan.serve.films import Films
 from colorizegan.serve.metrics import Metrics
 from colorizegan.serve.middleware import LOCAL, Gate
 from colorizegan.serve.options import Options, best_format, preference, read_options, schema_of_request
@@ -45,6 +47,7 @@ def create_app(
     any_address: bool = False,
     frames: Iterable[str] = (),
     page: bool = True,
+    films: Films | None = None,
 ) -> Gate:
     """The ASGI application.
 
@@ -54,11 +57,14 @@ def create_app(
         any_address: it goes by every IP address too.
         frames: sites whose pages may show this one in a frame.
         page: with the page at /, and /docs; without it only the interface for programs.
+        films: where films go; closed when the application ends. None = no films are taken.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
+        if films is not None:
+            films.close()
         service.close()
 
     app = FastAPI(
@@ -80,7 +86,9 @@ def create_app(
     service.network.note_batch = metrics.batches.observe
     add_colorize(app, service, metrics)
     add_predict(app, service)
-    add_state(app, service, metrics)
+    add_state(app, service, metrics, films)
+    if films is not None:
+        add_films(app, films)
     if page:
         add_page(app)
     refuse_other_methods(app)
@@ -90,21 +98,33 @@ def create_app(
 def refuse_other_methods(app: FastAPI) -> None:
     """Say 405, and which there are, where a route is asked with another method."""
 
-    async def refuse(request: Request) -> Response:
-        raise HTTPException(405, headers={"Allow": ", ".join(sorted(known[request.url.path]))})
+    def refusal(methods: set[str]) -> Callable[[Request], Awaitable[Response]]:
+        async def refuse(request: Request) -> Response:
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})
 
-    known = {route.path: route.methods or set() for route in app.routes if isinstance(route, Route)}
+        return refuse
+
+    known: dict[str, set[str]] = {}
+    for route in app.routes:
+        if isinstance(route, Route):
+            known[route.path] = known.get(route.path, set()) | (route.methods or set())
     for path, methods in known.items():
-        app.add_route(path, refuse, sorted(METHODS - methods), include_in_schema=False)
+        app.add_route(path, refusal(methods), sorted(METHODS - methods), include_in_schema=False)
 
 
-def add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
+def add_state(app: FastAPI, service: Service, metrics: Metrics, films: Films | None) -> None:
     @app.get("/v1/models", summary="The model that the service colorizes with")
     async def models() -> dict[str, Any]:
         network = service.colorizer.network
         card = network.card
         entry = {"name": card.name, "version": card.version, "digest": network.digest, "licence": card.licence}
         return {"models": [entry | {"working_size": card.working_size}]}
+
+    @app.get("/v1/limits", summary="What may be sent; film is null where no films are taken")
+    async def limits() -> dict[str, Any]:
+        photo = {"bytes": service.limits.bytes, "pixels": service.limits.pixels}
+        film = None if films is None else {name: getattr(films.limits, name) for name in ("bytes", "pixels", "frames")}
+        return {"photo": photo, "film": film}
 
     @app.get("/health", summary="Whether the process answers")
     async def health() -> dict[str, str]:

@@ -8,6 +8,28 @@ from colorizegan.photo.photo import Limits
 
 
 @dataclass(frozen=True)
+class FilmLimits:
+    """What clients may ask for where the service takes films."""
+
+    bytes: int = 500_000_000
+    """Size of a film's file; that of its result is at most four times as much."""
+    pixels: int = 9_000_000
+    """Width times height of a frame."""
+    frames: int = 30_000
+    """Of a film: 20 minutes of 25 frames a second."""
+    films: int = 4
+    """On the disk at a time, one for each address that asks; one of them is worked on."""
+    upload: float = 1_800
+    """Seconds for a film to arrive."""
+    pause: float = 10
+    """Seconds without a byte after which it is given up that a film arrives."""
+    silence: float = 120
+    """Seconds without a frame after which the work on a film is given up."""
+    forgotten: float = 600
+    """Seconds after which a film that nobody asks for any more is deleted."""
+
+
+@dataclass(frozen=True)
 class ServiceLimits:
     """What clients of the service may ask for, one by one and all together."""
 

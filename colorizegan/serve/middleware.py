@@ -41,8 +41,8 @@ LINGER_SECONDS, LINGER_SPEED, LINGER_BYTES = 2.0, 1_000_000, 60_000_000
 
 # A page of this server may use nothing that is not on it, and no script or style that is not a file of its own.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors {frames}"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {frames}"
 )
 
 

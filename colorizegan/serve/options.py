@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -19,6 +19,7 @@ from colorizegan.steer.hints import Hint, parse_hint
 from colorizegan.steer.look import Look
 from colorizegan.steer.palette import Palette
 
+Model = TypeVar("Model", bound=BaseModel)
 WEIGHT = re.compile(r"[01](\.\d{0,3})?")
 
 
@@ -112,18 +113,7 @@ class Options(BaseModel):
 
 def read_options(given: Mapping[str, Any], limits: ServiceLimits) -> Options:
     """Options from a query or a form; UsageError naming the first that is wrong."""
-    try:
-        options = Options.model_validate(dict(given))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = ".".join(map(str, first["loc"]))[:80]
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(Options.model_fields)
-            raise UsageError(f"there is no option {name!r}", remedy=f"known are {known}") from None
-        own = first.get("ctx", {}).get("error")
-        if isinstance(own, UsageError):
-            raise UsageError(f"option {name!r}: {own.reason}", remedy=own.remedy) from None
-        raise UsageError(f"option {name!r} is wrong", remedy=allowed(name)) from None
+    options = validated(Options, given)
     if options.size is not None and options.size > limits.size:
         raise UsageError(f"size is {options.size}", remedy=f"use 16 to {limits.size}")
     if len(options.hints) > limits.hints:
@@ -135,9 +125,25 @@ def read_options(given: Mapping[str, Any], limits: ServiceLimits) -> Options:
     return options
 
 
-def allowed(name: str) -> str:
+def validated(kind: type[Model], given: Mapping[str, Any]) -> Model:
+    """Options of a kind; UsageError naming the first that is wrong."""
+    try:
+        return kind.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(map(str, first["loc"]))[:80]
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(kind.model_fields)
+            raise UsageError(f"there is no option {name!r}", remedy=f"known are {known}") from None
+        own = first.get("ctx", {}).get("error")
+        if isinstance(own, UsageError):
+            raise UsageError(f"option {name!r}: {own.reason}", remedy=own.remedy) from None
+        raise UsageError(f"option {name!r} is wrong", remedy=allowed(kind, name)) from None
+
+
+def allowed(options: type[BaseModel], name: str) -> str:
     """What an option may be, in words made from its schema."""
-    schema = schema_of_options().get(name.partition(".")[0], {})
+    schema = options.model_json_schema()["properties"].get(name.partition(".")[0], {})
     (kind,) = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
     if "enum" in kind:
         return "use one of " + ", ".join(kind["enum"])

@@ -49,6 +49,10 @@ class WrongHostError(RefusedError):
     """The request is for a name that this server does not go by."""
 
 
+class NoSuchFilmError(InputError):
+    """There is no film of this name."""
+
+
 class NotAcceptableError(UsageError):
     """The client takes no format that its photo can be answered in."""
 
@@ -62,6 +66,7 @@ STATUS: dict[type[ColorizeGANError], tuple[int, str]] = {
     SlowRequestError: (408, "The request came too slowly"),
     LateError: (504, "The answer took too long"),
     TooLargeError: (413, "Over a limit"),
+    NoSuchFilmError: (404, "No such film"),
     DecodeError: (422, "No photo that can be read"),
     InputError: (422, "No photo that can be read"),
     OutputError: (422, "The result cannot be written like this"),
@@ -89,14 +94,18 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 FIELDS = re.compile("--(allow-truncated|force|format|size)")
 
 
+def as_fields(text: str) -> str:
+    """Words with fields of a request in place of options of the command line."""
+    return FIELDS.sub(lambda found: found[1].replace("-", "_"), text)
+
+
 def problem_of(error: Exception, request_id: str) -> tuple[int, dict[str, str], dict[str, object]]:
     """An error as (status, headers, the object of application/problem+json)."""
     if not isinstance(error, ColorizeGANError):
         error = ColorizeGANError(f"unexpected {type(error).__name__}", remedy="please report this")
     status, title = next(entry for kind, entry in STATUS.items() if isinstance(error, kind))
     # The command line's options are fields here; its file names are our own, and nobody else's business.
-    detail = "; ".join(filter(None, (error.reason, error.remedy)))
-    detail = FIELDS.sub(lambda found: found[1].replace("-", "_"), detail)
+    detail = as_fields("; ".join(filter(None, (error.reason, error.remedy))))
     headers = {"Retry-After": str(error.seconds)} if isinstance(error, BusyError) else {}
     return status, headers, problem(status, f"urn:colorizegan:{error.code}", title, detail, error.code, request_id)
 

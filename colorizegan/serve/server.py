@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.util
 import logging
 import socket
 import sys
@@ -15,9 +16,10 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from colorizegan.colorizer import Colorizer
-from colorizegan.errors import UsageError
+from colorizegan.errors import MissingExtraError, UsageError
 from colorizegan.model.spec import open_network
 from colorizegan.serve.app import create_app
+from colorizegan.serve.films import Films
 from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.middleware import LOCAL
 from colorizegan.serve.queue import Service
@@ -144,12 +146,15 @@ def make_server(
     hosts: Iterable[str] = (),
     frames: Iterable[str] = (),
     page: bool = True,
+    films: Films | None = None,
     listening: Callable[[list[str]], None] = lambda addresses: None,
 ) -> Server:
-    """A server that is ready to run; arguments as for `serve`."""
+    """A server that is ready to run; arguments as for `serve`, and `films` as for `create_app`."""
     everywhere = host in EVERYWHERE
     names = (socket.gethostname(), f"{socket.gethostname()}.local") if everywhere else (host,)
-    app = create_app(service, hosts=(*LOCAL, *names, *hosts), any_address=everywhere, frames=frames, page=page)
+    app = create_app(
+        service, hosts=(*LOCAL, *names, *hosts), any_address=everywhere, frames=frames, page=page, films=films
+    )
     config = uvicorn.Config(
         app,
         host=host,
@@ -176,6 +181,7 @@ def serve(
     limits: ServiceLimits | None = None,
     frames: Iterable[str] = (),
     page: bool = True,
+    video: bool = False,
     listening: Callable[[list[str]], None] = lambda addresses: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, which are passed on once all is closed.
@@ -188,15 +194,23 @@ def serve(
         limits: default `ServiceLimits()`.
         frames: sites whose pages may show this one in a frame.
         page: with the web page, not only the interface for programs.
+        video: take films too.
         listening: called with the addresses to open, once requests are taken.
 
     Raises:
         ModelError: the model is missing or damaged.
         UsageError: it cannot listen there.
+        MissingExtraError: films need the extra `video`.
     """
+    if video and not all(map(importlib.util.find_spec, ("av", "cv2"))):
+        what = "films need av and opencv-python-headless, which are not installed"
+        raise MissingExtraError(what, extra="serve,video")
     logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # what there is to say, `Gate` says
     service = Service(Colorizer.of(open_network(model, shrink_arena=True)), limits)
-    server = make_server(service, host=host, port=port, hosts=hosts, frames=frames, page=page, listening=listening)
+    films = Films(model) if video else None
+    server = make_server(
+        service, host=host, port=port, hosts=hosts, frames=frames, page=page, films=films, listening=listening
+    )
     # Requests are answered while photos are worked on. A thread that computes lets that of the requests in after this
     # time, not after 5 ms; and the garbage collector does not go through all that was loaded, for 120 ms, again and
     # again.
@@ -210,6 +224,8 @@ def serve(
             raise
         raise UsageError(f"cannot listen on {host}:{port}", remedy="another program may: give another --port") from end
     finally:
+        if films is not None:
+            films.close()
         service.close()
 
 

@@ -15,5 +15,6 @@ encode          frames -> an encoded part
 parts           the folder of a film under way
 joining         parts and copied streams -> the result
 results         where painted frames go: a film, or numbered pictures
-preview         a sheet with one frame of each shot
+preview         one frame of each shot, and a sheet of them
+process         a process that works on one film for a service
 """

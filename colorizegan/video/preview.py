@@ -1,9 +1,10 @@
-"""A sheet with one frame of each shot of a film in colour, to see what it will be before it is made."""
+"""One frame of each shot of a film in colour, to see what it will be before it is made; and a sheet of them."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,33 +23,63 @@ from colorizegan.video.guesses import Guesses
 from colorizegan.video.options import FilmOptions
 from colorizegan.video.pixels import luma_of
 
-INTO = 12  # frames into a shot that the frame on the sheet lies, where the shot is that long
+INTO = 12  # frames into a shot that the frame that is shown lies, where the shot is that long
 WIDTH = 320  # px of a frame
 ACROSS = 4
 MOST = 400  # shots; of a longer film those at the beginning
+
+
+@dataclass(frozen=True, eq=False)
+class ShotPicture:
+    """What a shot looks like."""
+
+    seconds: float
+    """When the shot begins."""
+    rgb: NDArray[np.uint8]
+    """(h, WIDTH, 3), a frame of it in colour."""
+
+
+def pictures_of_shots(
+    source: Path, colorizer: Colorizer, options: FilmOptions
+) -> Iterator[tuple[Progress, ShotPicture | None]]:
+    """Look through a film: after each frame how far it is, and the picture of a shot once there is one."""
+    with ExitStack() as stack:
+        film = stack.enter_context(Film(source, options.rate))
+        guesses = Guesses.of(film, colorizer, options)
+        first, count, seconds = -1, 0, 0.0
+        waiting: ShotPicture | None = None  # of a shot that may be longer
+        progress = Progress(0, 0)
+        for frame, colors, total in frames_in_colors(stack, film, guesses, options):
+            ready: ShotPicture | None = None
+            into = colors.number - colors.shot.first
+            if colors.shot.first != first:
+                if count == MOST:
+                    break
+                ready, waiting, first, count = waiting, None, colors.shot.first, count + 1
+                assert frame.pts is not None
+                seconds = float(frame.pts * film.time_base)
+            if into <= INTO:
+                gray = np.rot90(film.pixels.gray(luma_of(frame, film.pixels)), film.turns)
+                size = WIDTH, max(1, round(WIDTH * gray.shape[0] / gray.shape[1]))
+                small = np.asarray(Image.fromarray(to_8_bit(gray)).resize(size, Image.Resampling.BOX))
+                waiting = ShotPicture(seconds, guesses.paint(small, colors.ab))
+            if into == INTO:
+                ready, waiting = waiting, None
+            progress = Progress(colors.number + 1, max(total, colors.number + 1))
+            yield progress, ready
+        if waiting is not None:
+            yield progress, waiting
 
 
 def preview_steps(
     source: Path, target: Path, colorizer: Colorizer, options: FilmOptions
 ) -> Generator[Progress, None, int]:
     """Write the sheet of a film as JPEG or PNG, a frame at a time; returns the number of shots."""
-    with ExitStack() as stack:
-        film = stack.enter_context(Film(source, options.rate))
-        guesses = Guesses.of(film, colorizer, options)
-        shown: list[NDArray[Any]] = []
-        first = -1
-        for frame, colors, total in frames_in_colors(stack, film, guesses, options):
-            opens = colors.shot.first != first
-            if opens and len(shown) == MOST:
-                break
-            if opens or colors.number - first <= INTO:
-                first = colors.shot.first
-                gray = np.rot90(film.pixels.gray(luma_of(frame, film.pixels)), film.turns)
-                size = WIDTH, max(1, round(WIDTH * gray.shape[0] / gray.shape[1]))
-                small = np.asarray(Image.fromarray(to_8_bit(gray)).resize(size, Image.Resampling.BOX))
-                picture = guesses.paint(small, colors.ab)
-                shown = [*shown, picture] if opens else [*shown[:-1], picture]
-            yield Progress(colors.number + 1, max(total, colors.number + 1))
+    shown: list[NDArray[Any]] = []
+    for progress, picture in pictures_of_shots(source, colorizer, options):
+        if picture is not None:
+            shown.append(picture.rgb)
+        yield progress
     sheet = contact_sheet(shown, ACROSS)
     try:
         with atomic_file(target) as file:

@@ -498,7 +498,9 @@ def test_every_word_is_used_and_every_use_has_words(repository: Path):
     page = repository / "colorizegan/serve/page"
     words = set(json.loads((page / "words/en.json").read_text()))
     text = "".join(path.read_text() for path in page.iterdir() if path.suffix in (".js", ".html"))
-    used = set(re.findall(r'data-t(?:-label)?="(\w+)"', text)) | set(re.findall(r'\bt\("(\w+)"', text))
-    by_code = {word for word in words if re.match(r"E_|swatch_|CANCELLED$|waiting$|working$|done$|failed$", word)}
+    used = set(re.findall(r'data-t(?:-label)?="(\w+)"', text))
+    used |= set(re.findall(r'\b(?:t|showProgress)\("(\w+)"', text))
+    by_code = {word for word in words if re.match(r"E_|FILM_|swatch_|CANCELLED$|waiting$|working$|done$|failed$", word)}
+    by_code |= {"film_waiting", "film_preview", "film_colorize"}
     assert used <= words
     assert words == used | by_code

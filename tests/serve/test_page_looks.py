@@ -4,7 +4,6 @@ painted against what the server makes; what it weighs, and what it may load."""
 from __future__ import annotations
 
 import base64
-import importlib.util
 import io
 import json
 import re
@@ -33,22 +32,6 @@ def client(tiny_bundle: Path) -> Iterator[Client]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """The script of axe-core."""
-    found = importlib.util.find_spec("axe_playwright_python")
-    if found is None or found.origin is None:
-        pytest.skip("missing package: axe-playwright-python (for its axe.min.js; scripts/setup installs it)")
-    return (Path(found.origin).parent / "axe.min.js").read_text(encoding="utf-8")
-
-
-def violations(visitor: Visitor, axe: str) -> list[str]:
-    """What axe-core finds wrong with the page as it is."""
-    visitor.js(axe)
-    found = visitor.js_later("return (await axe.run(document, {resultTypes: ['violations']})).violations")
-    return [f"{one['id']}: {one['nodes'][0]['target']} {one['nodes'][0]['html'][:200]}" for one in found]
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize(("width", "height", "phone"), [(390, 844, True), (1280, 860, False)], ids=["phone", "wide"])
 def test_every_state_is_accessible_and_fits(
@@ -66,15 +49,7 @@ def test_every_state_is_accessible_and_fits(
     wrong: dict[str, list[str]] = {}
 
     def look(state: str) -> None:
-        over = "return [...document.querySelectorAll('header *, main *, dialog[open] *')].filter((e) =>"
-        over += (
-            " e.checkVisibility({visibilityProperty: true}) && !e.closest('#strip, #proposals, .choices, #dots, svg')"
-        )
-        over += " && (e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1))"
-        over += ".map((e) => 'too wide: ' + e.outerHTML.slice(0, 100))"
-        found = violations(visitor, axe) + visitor.js(over)
-        if visitor.js("return document.documentElement.scrollWidth") > width:
-            found.append("the page scrolls sideways")
+        found = visitor.flaws(axe, width)
         if found:
             wrong[state] = found
 
@@ -219,5 +194,5 @@ def test_visitors_do_not_see_each_other(browser: Any, client: Client, tmp_path: 
     # Nothing that came in can be had with any GET: no route of the server answers with what another one sent.
     paths = client.get("/openapi.json").json["paths"]
     readable = {path for path, methods in paths.items() if "get" in methods}
-    assert readable == {"/health", "/ready", "/metrics", "/v1/models"}
+    assert readable == {"/health", "/ready", "/metrics", "/v1/models", "/v1/limits"}
     assert json.dumps(client.get("/v1/models").json).count("chelsea") == 0

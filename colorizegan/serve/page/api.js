@@ -19,6 +19,10 @@ async function post(path, { photo, options, like, signal }) {
     if (error.name === "AbortError") throw error;
     throw new Problem({});
   }
+  return await checked(answer);
+}
+
+async function checked(answer) {
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
   const seconds = Number(answer.headers.get("Retry-After")) || 0;
@@ -55,4 +59,36 @@ export async function predict(request) {
 export async function colorize(request) {
   const answer = await post("/v1/colorize", request);
   return await answer.blob();
+}
+
+// Films: what the server takes (null: none), how one is sent, and what is asked of one that is there.
+export async function takesFilms() {
+  const answer = await fetch("/v1/limits").catch(() => null);
+  return answer?.ok ? (await answer.json()).film : null;
+}
+
+export function sendFilm(file, progress, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest(); // fetch does not tell how much of a body is sent
+    request.open("POST", "/v1/films");
+    request.responseType = "json";
+    request.upload.onprogress = ({ loaded, total }) => progress(total ? loaded / total : 0);
+    request.onload = () => {
+      const { status, response } = request;
+      if (status === 201) resolve(response);
+      else reject(new Problem({ code: response?.code ?? "E_INTERNAL", detail: response?.detail, status }));
+    };
+    request.onerror = () => reject(new Problem({}));
+    request.onabort = () => reject(new DOMException("", "AbortError"));
+    signal.addEventListener("abort", () => request.abort());
+    request.send(file);
+  });
+}
+
+export async function askFilm(method, path) {
+  const answer = await fetch(`/v1/films/${path}`, { method }).catch(() => {
+    throw new Problem({});
+  });
+  await checked(answer);
+  return answer.status === 204 ? null : await answer.json();
 }

@@ -13,17 +13,35 @@ import "./save.js";
 import "./strip.js";
 
 const PICTURE = /\.(jpe?g|jpe|png|tiff?|webp|avif|hei[cf]|gif|bmp|p[gpn]m)$/i;
+const FILM = /\.(mp4|m4v|mov|mkv|webm|avi|ts|m2ts|mts|mpe?g|vob|flv|ogv|wmv|mxf|dv|3gp)$/i;
 const NARROW = matchMedia("(max-width: 860px)");
 
 const find = (selector) => document.querySelector(selector);
 
+// --- films, whose part of the page is loaded when there is one ---
+
+const isFilm = (file) => file.type.startsWith("video/") || FILM.test(file.name);
+let films = null;
+
+async function loadFilms() {
+  const first = !films;
+  films = await import("./film.js");
+  if (first) films.films.addEventListener("view", showFrame);
+  return films;
+}
+
 // --- photos come in ---
 
-function take(list, chosen = false) {
+function take(all, chosen = false) {
+  const film = all.find(({ file }) => isFilm(file));
+  if (film) void loadFilms().then(({ addFilm }) => addFilm(film.file));
+  const list = all.filter(({ file }) => !isFilm(file));
   // Of a folder only what may be a photo; what somebody chose by hand is tried whatever its name is.
   const files = list.filter(({ file, folder }) => file.size && (chosen || !folder || PICTURE.test(file.name)));
-  if (files.length) album.add(files);
-  else if (list.length) say(t("no_photos"), true);
+  if (files.length) {
+    if (!film) films?.showFilm(false);
+    album.add(files);
+  } else if (list.length) say(t("no_photos"), true);
 }
 
 const withFolder = (file) => ({ file, folder: file.webkitRelativePath.split("/").slice(0, -1).join("/") });
@@ -88,9 +106,12 @@ for (const button of document.querySelectorAll("[data-example]")) {
 
 function showFrame() {
   const photo = album.current;
-  document.body.classList.toggle("empty", !photo);
-  find("#welcome").hidden = Boolean(photo);
-  find("#work").hidden = !photo;
+  const film = films?.filmShown() ?? false;
+  document.body.classList.toggle("empty", !photo && !film);
+  find("#welcome").hidden = Boolean(photo) || film;
+  find("#work").hidden = !photo || film;
+  find("#movie").hidden = !film;
+  find("#to_film").hidden = film || !films?.filmName();
   showNotice();
 }
 
@@ -108,7 +129,8 @@ function showNotice() {
   find("#stage").classList.toggle("working", Boolean(photo && photo.state !== "done" && !failed));
   find("#stage").classList.toggle("first", Boolean(photo && !photo.colors && !failed));
   const size = photo?.facts && t("size", { width: photo.facts.width, height: photo.facts.height });
-  find("#title").textContent = photo ? [photo.name, size].filter(Boolean).join(" · ") : "";
+  if (films?.filmShown()) find("#title").textContent = films.filmName();
+  else find("#title").textContent = photo ? [photo.name, size].filter(Boolean).join(" · ") : "";
 }
 
 // On a phone one part of the panel is open at a time.
@@ -160,7 +182,7 @@ for (const tip of document.querySelectorAll("[data-tip]")) {
 
 addEventListener("keydown", (event) => {
   const photo = album.current;
-  if (!photo || document.querySelector("dialog[open]")) return;
+  if (!photo || films?.filmShown() || document.querySelector("dialog[open]")) return;
   const typing = event.target.matches("input[type=text], select");
   const control = event.ctrlKey || event.metaKey;
   const key = event.key.toLowerCase();
@@ -179,6 +201,7 @@ addEventListener("keydown", (event) => {
 // --- begin ---
 
 album.addEventListener("select", showFrame);
+find("#to_film").addEventListener("click", () => films.showFilm(true));
 album.addEventListener("photo", ({ detail }) => detail === album.current && showNotice());
 album.addEventListener("full", () => say(t("storage_full"), true));
 await loadWords();
@@ -191,4 +214,5 @@ try {
   say(t("no_storage"), true); // a private window
   showFrame();
 }
+if (localStorage.getItem("film")) await (await loadFilms()).restoreFilm();
 document.body.classList.add("ready");
