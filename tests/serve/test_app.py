@@ -434,7 +434,7 @@ def test_forms_that_are_none(client: Client):
 
 def test_every_error_has_its_status():
     own = [kind for kind in problems.STATUS if kind.__module__ == problems.__name__]
-    assert len(own) == 6
+    assert len(own) == 7
     titles: dict[str, int] = {}
     common = {getattr(errors, name) for name in errors.__all__} - {errors.MissingExtraError}
     for kind in [*common, *own]:

@@ -494,12 +494,32 @@ def test_without_a_graphics_card_the_same_is_painted(browser: Any, client: Clien
     assert np.abs(without - with_card).mean() < 3
 
 
+def test_a_model_of_colours_alone_is_asked_for_nothing_else(browser: Any, tmp_path: Path):
+    pytest.importorskip("onnx")
+    from foreign_models import ddcolor
+
+    photo = draw(tmp_path / "photo.png", 9)
+    with running(f"{ddcolor(tmp_path, 64)}?layout=rgb-ab") as client:
+        visitor = Visitor(browser, client, tmp_path / "downloads")
+        visitor.choose(photo)
+        assert visitor.finished(1) == ["done"]
+        assert visitor.find("#ideas").text == "The model of this server knows one colouring only."
+        assert not any(map(visitor.sees, ("#calm", "#guess", "#propose")))
+        visitor.click("#brush")
+        visitor.tap(0.5, 0.5)
+        visitor.click("#wheel .swatches button[aria-label=Brick]")
+        visitor.click("#wheel .close")
+        (hint,) = visitor.hints()
+        assert visitor.download("#download").read_bytes() == form(client, photo, {**WISHES, "hints": [hint]})
+        assert visitor.complaints() == []
+
+
 def test_every_word_is_used_and_every_use_has_words(repository: Path):
     page = repository / "colorizegan/serve/page"
     words = set(json.loads((page / "words/en.json").read_text()))
     text = "".join(path.read_text() for path in page.iterdir() if path.suffix in (".js", ".html"))
     used = set(re.findall(r'data-t(?:-label)?="(\w+)"', text))
-    used |= set(re.findall(r'\b(?:t|showProgress)\("(\w+)"', text))
+    used |= set(re.findall(r'\b(?:t|showProgress)\("(\w+)"', text)) | {"ideas_none", "ideas_lead"}
     by_code = {word for word in words if re.match(r"E_|FILM_|swatch_|CANCELLED$|waiting$|working$|done$|failed$", word)}
     by_code |= {"film_waiting", "film_preview", "film_colorize"}
     assert used <= words

@@ -73,6 +73,10 @@ function showWishes() {
   find("#redo").disabled = !photo.future.length;
   find("#hint_count").textContent = look.hints.length ? t("hints", { count: look.hints.length }) : "";
   find("#clear_hints").hidden = !look.hints.length;
+  const alone = photo.sure?.mean === null; // a model of colours, which knows neither doubt nor others
+  for (const box of [calm, guess]) box.parentElement.hidden = alone && !box.checked;
+  find("#ideas").textContent = t(alone ? "ideas_none" : "ideas_lead");
+  propose.parentElement.hidden = alone;
   propose.disabled = photo.state !== "done" || asItIs;
 }
 
