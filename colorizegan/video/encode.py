@@ -78,6 +78,31 @@ def fitted(pixels: Pixels, encoder: Encoder) -> Pixels:
     raise AssertionError(f"{encoder.name} takes none of the formats")
 
 
+class NotedFile:
+    """A file for FFmpeg to write into. What goes wrong is raised by `check`: PyAV would print some of it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.error: OSError | None = None
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self.readable, self.writable, self.seekable = file.readable, file.writable, file.seekable
+
+    def write(self, data: bytes) -> int:
+        """Write, unless something has gone wrong before."""
+        if self.error is None:
+            try:
+                self.file.write(data)
+                self.file.flush()
+            except OSError as error:
+                self.error = error
+        return len(data)
+
+    def check(self) -> None:
+        """Raise what went wrong."""
+        if self.error is not None:
+            raise self.error
+
+
 class PartWriter:
     """Encodes frames into a file of its own, which `result` joins with others.
 
@@ -93,7 +118,8 @@ class PartWriter:
     """
 
     def __init__(self, file: BinaryIO, film: Film, pixels: Pixels, encoder: Encoder, *, reorder: bool) -> None:
-        self.container: OutputContainer = av.open(file, "w", format="matroska")
+        self.file = NotedFile(file)
+        self.container: OutputContainer = av.open(self.file, "w", format="matroska")
         self.container.flags |= Flags.bitexact.value
         stream: Any = self.container.add_stream(encoder.name, film.rate, options=dict(encoder.options))
         self.stream: VideoStream = stream
@@ -132,6 +158,7 @@ class PartWriter:
         """Encode what is left and end the file."""
         self.write(self.stream.encode(None))
         self.container.close()
+        self.file.check()
 
     def write(self, packets: list[Packet[VideoStream]]) -> None:
         for packet in packets:
@@ -142,3 +169,4 @@ class PartWriter:
             packet.time_base = MILLISECOND
             self.coded += 1
             self.container.mux_one(packet)
+        self.file.check()

@@ -18,7 +18,7 @@ import av.error
 from av.container import Flags
 
 from colorizegan.errors import OutputError
-from colorizegan.video.encode import START, Encoder
+from colorizegan.video.encode import START, Encoder, NotedFile
 from colorizegan.video.frames import Film, open_container, said
 
 if TYPE_CHECKING:
@@ -74,10 +74,11 @@ def join(
     """
     losses: list[str] = []
     copies: dict[int, Stream] = {}
+    noted = NotedFile(file)
     with (
         open_container(film.path, film.rate) as source,
         av.open(str(parts[0].path)) as first,
-        av.open(file, "w", format=form, options=_options(form, film)) as result,
+        av.open(noted, "w", format=form, options=_options(form, film)) as result,
     ):
         result.flags |= Flags.bitexact.value
         # --- the streams, in the source's order ---
@@ -116,6 +117,8 @@ def join(
         ):
             packet.stream = result.streams[index]
             result.mux_one(packet)
+            noted.check()
+    noted.check()
     return losses
 
 

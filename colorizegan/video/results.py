@@ -208,16 +208,23 @@ def first_number(pattern: Path) -> int:
     return min(int(match[1]) for path in pattern.parent.iterdir() if (match := known.fullmatch(path.name)))
 
 
+def full_disk(target: Path) -> OutputError:
+    """What is said where there is no room left."""
+    return OutputError("the disk is full", path=target, remedy="make room; the same command goes on")
+
+
 @contextmanager
 def as_output_errors(target: Path) -> Iterator[None]:
     """What goes wrong with writing, as one of our errors."""
     try:
         yield
-    except ColorizeGANError:
+    except ColorizeGANError as error:
+        if is_disk_full(error):
+            raise full_disk(target) from error
         raise
     except (OSError, av.error.FFmpegError, ValueError) as error:
         if is_disk_full(error):
-            what = OutputError("the disk is full", path=target, remedy="make room; the same command goes on")
+            what = full_disk(target)
         else:
             what = OutputError(f"cannot be written ({said(error)})", path=target)
         raise what from error

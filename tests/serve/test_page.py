@@ -521,6 +521,6 @@ def test_every_word_is_used_and_every_use_has_words(repository: Path):
     used = set(re.findall(r'data-t(?:-label)?="(\w+)"', text))
     used |= set(re.findall(r'\b(?:t|showProgress)\("(\w+)"', text)) | {"ideas_none", "ideas_lead"}
     by_code = {word for word in words if re.match(r"E_|FILM_|swatch_|CANCELLED$|waiting$|working$|done$|failed$", word)}
-    by_code |= {"film_waiting", "film_preview", "film_colorize"}
+    by_code |= {"film_waiting", "film_preview", "film_colorize", "ideas_none", "ideas_lead"}
     assert used <= words
     assert words == used | by_code

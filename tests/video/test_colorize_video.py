@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -367,6 +368,22 @@ def test_a_full_disk_is_one_line_and_costs_nothing(
     assert not target.exists()
     assert not list(tmp_path.rglob("*.part"))
     assert colorize_video(source, target, colorizer=colorizer).frames == 24
+
+
+@pytest.mark.parametrize("size", ["12k", "48k", "80k"])
+def test_a_disk_that_is_really_full_is_one_line(ffmpeg: FFmpeg, tmp_path: Path, tiny_bundle: Path, size: str) -> None:
+    source, disk = long_film(ffmpeg, tmp_path), tmp_path / "disk"
+    disk.mkdir()
+    mount = f"mount -t tmpfs -o size={size} tmpfs {disk}"
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "sh", "-c", mount], check=False).returncode:
+        pytest.skip("no small disk can be made here")
+    command = f"{sys.executable} -m colorizegan video {source} -o {disk}/out.mp4 -q --model {tiny_bundle}"
+    script = f"{mount} && {{ {command}; echo $?; find {disk} -name '*.part' -o -name 'out*'; }}"
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1"]
+    assert len(done.stderr.splitlines()) == 1
+    assert "the disk is full" in done.stderr
+    assert "E_OUTPUT" in done.stderr
 
 
 def test_the_public_name() -> None:

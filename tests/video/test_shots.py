@@ -134,7 +134,7 @@ def test_light_that_changes_and_a_pan_over_an_empty_wall_are_no_dissolve() -> No
     assert found(dimmed).count("o") == 1
     wide = np.hstack((texture(14, SHAPE[0], 300), np.full((SHAPE[0], 160), 50, np.float32), texture(15, SHAPE[0], 300)))
     wide = cv2.GaussianBlur(wide, (0, 0), 2)
-    frames = [np.ascontiguousarray(wide[:, i * 6 : i * 6 + SHAPE[1]]) for i in range(80)]
+    frames = [np.asarray(wide[:, i * 6 : i * 6 + SHAPE[1]], np.float32) for i in range(80)]
     assert found(frames).count("o") == 1
 
 
