@@ -2,6 +2,7 @@
 
 bundle         the model bundle on disk: find, verify, open
 card           card.json: what the network is
+trial          a graph that is new here runs first in a process with limits
 verify         checks model files before anything runs or allocates
 spec           what --model takes, and the network that it means
 facts          what must be known of another project's network (known.toml)

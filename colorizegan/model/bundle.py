@@ -46,6 +46,11 @@ class Bundle:
     digest: str
     """SHA-256, hex, over the card and the hashes of the files: names the exact model."""
 
+    @property
+    def ships(self) -> bool:
+        """Whether it is a part of the package."""
+        return self.path.parent == WEIGHTS
+
 
 def open_bundle(model: str | PathLike[str] | None = None) -> Bundle:
     """Find a bundle and verify it: card, schema, SHA-256 of every file, and what the files say of themselves.

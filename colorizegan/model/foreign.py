@@ -17,6 +17,7 @@ from colorizegan.model.card import Architecture, Card, is_plain_name
 from colorizegan.model.facts import LAYOUTS, Facts, Layout, facts_of
 from colorizegan.model.network import Network, NetworkInput, Prediction
 from colorizegan.model.predictor import checked_threads, open_run_options, open_session, run_session
+from colorizegan.model.trial import try_graph
 from colorizegan.model.verify import external_entries
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class ForeignNetwork(Network):
         self.path = path
         self.threads = checked_threads(threads)
         files = {file.name: sha256_of_file(file) for file in (path, *data_files(path))}
+        size = sum(file.stat().st_size for file in (path, *data_files(path)))
+        try_graph(path, size, facts.size, digest_of(files), path)
         self.session = open_session(path, self.threads, device)
         self.run_options = open_run_options(shrink_arena)
         inputs, output = self.session.get_inputs(), self.session.get_outputs()[0]

@@ -13,6 +13,7 @@ import onnxruntime
 from colorizegan.errors import ModelError, UsageError
 from colorizegan.machine import cpu_threads
 from colorizegan.model.network import Network, NetworkInput, Prediction
+from colorizegan.model.trial import try_graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,6 +60,10 @@ class Predictor(Network):
         with self.loading:
             if self.loaded is None:
                 onnx = self.bundle.onnx
+                if not self.bundle.ships:
+                    files = [onnx, *(onnx.parent / name for name in self.card.weights)]
+                    size = sum(file.stat().st_size for file in files)
+                    try_graph(onnx, size, self.card.working_size, self.digest, self.bundle.path)
                 loaded = open_session(onnx, self.threads, self.device, shown=self.bundle.path / onnx.name)
                 check_ports(loaded, self.bundle)
                 self.loaded = loaded
