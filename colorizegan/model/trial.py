@@ -100,19 +100,17 @@ def main() -> None:
         run(graph, side)
     except MemoryError:
         sys.exit(FLOODED)
-    except Exception as error:  # ONNX Runtime's own classes derive from Exception only
+    except Exception as error:  # whatever it is, the caller gets it too, but for memory
         sys.exit(FLOODED if re.search("bad_alloc|[Aa]llocat|out of memory", str(error)) else 1)
 
 
 def run(graph: str, side: int) -> None:
     """Run a graph once; inputs without a size of their own get (1, C, side, side + 32)."""
     import numpy as np
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1  # the time of all threads counts
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    from colorizegan.model.predictor import open_run_options, open_session, run_session
+
+    session = open_session(Path(graph), 1, "cpu")  # one thread, as the time of all counts
     kinds = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
     feeds = {}
     for port in session.get_inputs():
@@ -123,4 +121,4 @@ def run(graph: str, side: int) -> None:
         y = np.linspace(0, 50, shape[-2], dtype=np.float32)[:, None] if len(shape) > 1 else np.float32(0)
         picture = np.broadcast_to(y + np.linspace(0, 50, shape[-1], dtype=np.float32), shape)
         feeds[port.name] = np.ascontiguousarray(picture, kinds.get(port.type, np.float32))
-    session.run(None, feeds)
+    run_session(session, [port.name for port in session.get_outputs()], feeds, open_run_options(False), Path(graph))
