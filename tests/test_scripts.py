@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from colorizegan.training.config import Config, to_dict
+from colorizegan.training.configure import load_config
 
 STEPS = ["ruff", "ruff", "pyright", "lint-imports", "python", "python"]
 
@@ -89,3 +94,74 @@ def run_pytest(repository: Path, folder: Path, test: str, ci: str) -> str:
     }
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     return done.stdout.strip().splitlines()[-1]
+
+
+PROGRAM = """#!{python}
+import json, sys
+from pathlib import Path
+
+arguments = sys.argv[1:]
+with open({log!r}, "a") as log:
+    log.write(json.dumps([{name!r}, *arguments]) + "\\n")
+if "-o" in arguments:
+    out = Path(arguments[arguments.index("-o") + 1])
+    (out / "checkpoints" if arguments[0] == "train" else out).mkdir(parents=True, exist_ok=True)
+    if arguments[0] == "train":
+        (out / "checkpoints" / "step-000000009.safetensors").touch()
+"""
+
+
+def test_the_chain_to_the_shipped_network_is_one_that_can_be_run(repository: Path, tmp_path: Path) -> None:
+    """Its commands, collected by stand-ins: every setting is known, and the ends are those of the card that ships."""
+    for name in ("colorizegan", "python"):
+        program = tmp_path / name
+        program.write_text(PROGRAM.format(python=sys.executable, log=str(tmp_path / "log"), name=name))
+        program.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    command = [repository / "scripts" / "train_shipped.sh", tmp_path / "chain", "PHOTOS", "MORE"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    calls = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    runs: dict[str, Config] = {}
+    made: set[str] = set()
+    for program, *arguments in calls:
+        if program == "python":
+            assert (repository / arguments[0]).exists()
+        if arguments[0] == "train":
+            assert [arguments[i + 1] for i, a in enumerate(arguments) if a == "--data"] == ["PHOTOS", "MORE"]
+            changes = [arguments[i + 1] for i, a in enumerate(arguments) if a == "--set"]
+            config = load_config(arguments[arguments.index("--preset") + 1], None, changes)
+            assert config.network.start in ("", *made)
+            runs[Path(arguments[arguments.index("-o") + 1]).name] = config
+        if "-o" in arguments:
+            made.add(arguments[arguments.index("-o") + 1])
+    assert list(runs) == ["a", "b", "c", "e", "f", "h", "g"]
+    card = json.loads((repository / "colorizegan/weights/default/card.json").read_text())
+    told, last = card["training"]["config"], to_dict(runs["g"])
+    assert last["stages"][0].items() >= told["stages"][0].items()
+    assert len(last["stages"]) == 1
+    for name in ("seed", "augment"):
+        assert last[name] == told[name]
+    for name in ("generator", "widths", "deep_blocks", "recognizer", "frozen"):
+        assert last["network"][name] == told["network"][name]
+    end = calls[-1]
+    for option in ("correction", "temperature", "chroma"):
+        assert float(end[end.index(f"--{option}") + 1]) == card[option]
+    assert json.loads((tmp_path / "chain/card.json").read_text()).items() <= card.items()
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert again.returncode == 0
+    trained = [line for line in (tmp_path / "log").read_text().splitlines() if '"train"' in line]
+    assert len(trained) == 7  # what is done is not done again
+
+
+def test_the_lowest_versions_are_those_of_the_project(repository: Path) -> None:
+    spec = importlib.util.spec_from_file_location("lowest", repository / "scripts" / "lowest.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    project = {
+        "dependencies": ["numpy>=1.26", "pyvips[binary]>=3.0", "tomli>=2.0; python_version < '3'"],
+        "optional-dependencies": {"serve": ["uvicorn>=0.34"], "other": ["torch>=2"]},
+    }
+    assert module.lowest(project, ["serve"]) == ["numpy==1.26", "pyvips[binary]==3.0", "uvicorn==0.34"]

@@ -232,6 +232,14 @@ _AS_PIX2PIX = Config(
 
 PRESETS: dict[str, Config] = {
     "default": Config("default", stages=_DEFAULT),
+    # The network that ships, and the last run of the chain that it came by: scripts/train_shipped.sh.
+    "shipped": Config(
+        "shipped",
+        stages=(Stage(_G, 96_000, 160, 24, 0.65, 1e-3),),
+        data=DataConfig(holdout=384),
+        augment=AugmentConfig(film=0.35),
+        network=NetworkConfig(recognizer=True, frozen=4),
+    ),
     "pix2pix": _AS_PIX2PIX,
     "gan": replace(_AS_PIX2PIX, preset="gan", stages=(_GAN,)),
     "zhang16": Config(

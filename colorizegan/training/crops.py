@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import multiprocessing
 import signal
 import time
 from collections.abc import Iterator
@@ -199,6 +200,10 @@ def cut_square(
     return np.array(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
 
 
+# A forked loader starts at once; where there is no fork, what Python starts processes with.
+FORK = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
+
+
 class _FromPosition(Sampler[list[int]]):
     """Batches of consecutive numbers from `start` to `stop`; of each, the share of one of several processes."""
 
@@ -226,7 +231,7 @@ def crop_batches(
         batch_sampler=_FromPosition(start, stop, batch, share),
         num_workers=workers,
         prefetch_factor=6 if workers else None,
-        multiprocessing_context="fork" if workers else None,
+        multiprocessing_context=FORK if workers else None,
         worker_init_fn=_leave_signals_to_the_parent,
         # Its own source of chance: each loader draws one number, and a resumed run opens one loader more.
         generator=torch.Generator(),
