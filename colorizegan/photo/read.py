@@ -22,6 +22,7 @@ from colorizegan.errors import ColorizeGANError, DecodeError, InputError, TooLar
 from colorizegan.photo.complaints import complaints
 from colorizegan.photo.decode import is_harmless, open_image, words_of
 from colorizegan.photo.formats import sniff
+from colorizegan.photo.frames import count_frames
 from colorizegan.photo.lab_tiff import as_plain_channels, lab_to_srgb
 from colorizegan.photo.luminance import Light, read_luminance
 from colorizegan.photo.metadata import read_metadata
@@ -129,7 +130,8 @@ def _read(
         raise TooLargeError(f"has {size:,} bytes, over the limit of {limits.bytes:,}")
     format = sniff(stream.read(HEAD))
     pages = find_pages(stream, limits.pages) if format == "tiff" else None
-    frames = 1 if pages is None else len(pages.photos)
+    listed = count_frames(stream, format)
+    frames = listed if pages is None else len(pages.photos)
     page = page or 0
     if page >= frames and pages is not None:
         raise DecodeError(f"has {frames} pages, no page {page + 1}")
@@ -141,7 +143,7 @@ def _read(
         boundless = this is not None and this.compression_name in CODES_OF_ANY_LENGTH
         check_size(claimed, limits, "webp" if boundless else format, size)
         if pages is None:
-            frames = claimed.pages
+            frames = max(claimed.pages, listed)
         if admit is not None:
             admit(claimed.pixels)
 
