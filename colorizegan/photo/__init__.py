@@ -4,7 +4,6 @@ photo           Photo, and the limits on what becomes one
 read, write     a file or bytes -> Photo -> a file or bytes
 formats         formats by the endings of names and by the first bytes
 decode, encode  the one decoder that may read a file; one encoder a format
-frames          how many pictures a file holds
 luminance       decoded pixels -> brightness
 tone            neutral, toned, partly tinted, or in colour
 window          where in a scan the photo lies: inside a border, a mount, a bed, beside a colour target

@@ -20,9 +20,9 @@ import pyvips
 
 from colorizegan.errors import ColorizeGANError, DecodeError, InputError, TooLargeError
 from colorizegan.photo.complaints import complaints
+from colorizegan.photo.containers import count_frames
 from colorizegan.photo.decode import is_harmless, open_image, words_of
 from colorizegan.photo.formats import sniff
-from colorizegan.photo.frames import count_frames
 from colorizegan.photo.lab_tiff import as_plain_channels, lab_to_srgb
 from colorizegan.photo.luminance import Light, read_luminance
 from colorizegan.photo.metadata import read_metadata

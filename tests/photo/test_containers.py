@@ -1,4 +1,4 @@
-"""frames: what is left out of files of several pictures is told, whatever holds them."""
+"""What is left out of files of several pictures is told, whatever holds them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hypothesis import given
 from PIL import Image
 
 from colorizegan import DecodeError, read_photo
+from colorizegan.photo.containers import count_frames
 from colorizegan.photo.formats import NEAREST
-from colorizegan.photo.frames import count_frames
 from colorizegan.photo.photo import Photo
 from colorizegan.photo.write import PageWriter
 
