@@ -9,7 +9,7 @@ import pytest
 from mounts import FADED, faded
 
 from colorizegan.color.lab import gray_to_lightness
-from colorizegan.photo.tones import faded_tones
+from colorizegan.photo.tones import FULL, faded_tones
 
 Array = np.ndarray[Any, Any]
 
@@ -30,7 +30,7 @@ def test_faded_tones_come_back(kind: str) -> None:
     gray = faded(kind, full)
     tones = faded_tones(gray.astype(np.float32))
     if tones is None:  # what is left fills them
-        assert np.ptp(gray_to_lightness(np.percentile(gray, (1, 99)) / 255)) >= 60
+        assert np.ptp(gray_to_lightness(np.percentile(gray, (1, 99)) / 255)) >= FULL
         return
     stretched = tones.stretched(gray_to_lightness(gray / 255).astype(np.float32))
     assert stretched.dtype == np.float32
