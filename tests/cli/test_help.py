@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
+from colorizegan.cli.help import plain
 from colorizegan.cli.main import app
 
 JARGON = re.compile(
@@ -98,15 +100,22 @@ def test_wrong_arguments_are_told_in_plain_words(args: list[str], text: str) -> 
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
 def test_no_command_speaks_of_its_libraries(command: list[str]) -> None:
-    group: Any = typer.main.get_command(app)
-    one = group.commands[command[0]]
-    one = one.commands[command[1]] if len(command) > 1 else one
+    """Each option with values that are wrong for most, taken apart and not carried out."""
+    one: Any = typer.main.get_command(app)
+    for name in command:
+        one = one.commands[name]
+    told = 0
     for parameter in one.params:
-        if parameter.param_type_name == "option" and not parameter.is_flag:
-            for value in ("\0", "x", "-1e99"):
-                result = CliRunner().invoke(app, [*command, f"{parameter.opts[0]}={value}"])
-                if result.exit_code == 2:
-                    assert not JARGON.search(result.stderr), result.stderr
+        for value in ("x", "-1e99", "1.5", ""):
+            if parameter.param_type_name == "option":
+                with contextlib.suppress(SystemExit):
+                    try:
+                        one.make_context(command[-1], [f"{parameter.opts[0]}={value}"])
+                    except Exception as error:
+                        message = plain(error.format_message())  # pyright: ignore[reportAttributeAccessIssue]
+                        assert not JARGON.search(message), message
+                        told += 1
+    assert told or command in (["models"], ["data"])
 
 
 def test_photos_in_place_of_a_command_are_colorized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
