@@ -16,6 +16,7 @@ from hub_server import Hub, hub
 from tiny_bundle import make_tiny_bundle
 
 from colorizegan import Colorizer, ModelError, UsageError
+from colorizegan.errors import MissingExtraError
 from colorizegan.model.bundle import open_bundle
 from colorizegan.model.hub import look_up, pretrained
 from colorizegan.model.model_page import write_page
@@ -153,6 +154,13 @@ def test_what_is_here_is_not_asked_for_there(tmp_path: Path, monkeypatch: pytest
         assert pretrained(missing) == missing  # and what opens it says that there is none
     with pytest.raises(ModelError, match="no such model bundle"):
         Colorizer.from_pretrained("./none")
+
+
+def test_without_huggingface_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)  # as where it is not installed
+    with pytest.raises(MissingExtraError, match="need huggingface_hub, which is not installed") as caught:
+        look_up("hf:o/n")
+    assert 'pip install ".[hub]"' in str(caught.value)
 
 
 def test_a_damaged_bundle_is_not_kept(user: User, tmp_path: Path) -> None:
