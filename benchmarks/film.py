@@ -12,8 +12,8 @@ within an ab error, mean over thresholds 0..150; the share of the way is 1 less 
 clip has no colours of its own, only flicker and colourfulness are told.
 `cuts`: all clips joined hard, with fades through black, and with a flash, as one film; the colours of each shot are
 compared with those of the clip alone.
-`speed`: a film of 1280 x 720 with sound, by the command, beside a loop that colours and encodes frame by frame; then
-memory over a small film that is repeated.
+`speed`: a film of 1280 x 720 with sound, by the command, beside a loop that colours and encodes frame by frame.
+`memory`: that of a small film and of one ten times as long.
 `kill`: the command is killed at random points and started anew; the result must be equal to an unbroken one.
 """
 
@@ -55,9 +55,9 @@ OLD = "oldfilm"  # names of clips without colours begin so
 
 
 def main() -> None:
-    """Print the figures of one of the four."""
+    """Print the figures of one of the five."""
     parser = argparse.ArgumentParser(description="Figures of films.")
-    parser.add_argument("what", choices=["colors", "cuts", "speed", "kill"])
+    parser.add_argument("what", choices=["colors", "cuts", "speed", "memory", "kill"])
     parser.add_argument("clips", type=Path)
     parser.add_argument("--model")
     parser.add_argument("--frames", type=int, default=480)
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--sheets", type=Path, help="colors: a folder for pictures to look at")
     options = parser.parse_args()
     clips = read_clips(options.clips)
-    {"colors": colors, "cuts": cuts, "speed": speed, "kill": kill}[options.what](clips, options)
+    {"colors": colors, "cuts": cuts, "speed": speed, "memory": memory, "kill": kill}[options.what](clips, options)
 
 
 def read_clips(source: Path) -> dict[str, list[Pixels]]:
@@ -203,18 +203,21 @@ def speed(clips: dict[str, list[Pixels]], options: argparse.Namespace) -> None:
         start = time.perf_counter()
         count = frame_by_frame(source, folder / "plain.mp4", Colorizer(options.model), min(options.frames, 96))
         print(f"frame by frame: {count / (time.perf_counter() - start):.1f} frames a second")
+
+
+def memory(clips: dict[str, list[Pixels]], options: argparse.Namespace) -> None:
+    code = (
+        "import resource, sys; from colorizegan.cli.main import app\n"
+        "try: app(sys.argv[1:])\n"
+        "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    command = [sys.executable, "-c", code, "video", "-q", "--force", "--size", "64"]
+    command += ["--model", options.model] if options.model else []
+    with tempfile.TemporaryDirectory() as name:
         for count in (2_000, 20_000):
-            small = folder / f"small-{count}.mp4"
-            write_film(small, [frame[::4, ::4] for frame in still], count, (104, 60), sound=False)
-            code = (
-                "import resource, sys; from colorizegan.cli.main import app\n"
-                "try: app(sys.argv[1:])\n"
-                "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
-            )
-            done = subprocess.run(
-                [sys.executable, "-c", code, *command[3:], str(small), "-o", str(folder / f"{count}.mp4")],
-                capture_output=True, text=True, check=True,
-            )  # fmt: skip
+            small, target = Path(name) / f"small-{count}.mp4", Path(name) / f"{count}.mp4"
+            write_film(small, [frame[::4, ::4] for frame in clips["oldfilm-v04"]], count, (104, 60), sound=False)
+            done = subprocess.run([*command, small, "-o", target], capture_output=True, text=True, check=True)
             print(f"{count} small frames: at most {done.stdout.strip()} MB", flush=True)
 
 

@@ -119,7 +119,7 @@ class Pulse:
 
 
 def asked(task: Task) -> FilmOptions:
-    return FilmOptions(look=Look(**task.look), **task.options)
+    return FilmOptions(look=Look(**task.look), overwrite=True, **task.options)
 
 
 def preview(task: Task) -> None:

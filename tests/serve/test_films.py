@@ -102,6 +102,10 @@ def test_a_film_is_sent_previewed_made_and_deleted(
     assert reply.body == wanted.read_bytes()  # what the command makes
     some = client.get(f"/v1/films/{id}/result", Range="bytes=100-199")
     assert (some.status, some.body) == (206, reply.body[100:200])
+    # Once more with other wishes.
+    assert post(client, f"/v1/films/{id}/colorize?saturation=0").status == 202
+    assert ended(client, id)["result"] == "mp4"
+    assert client.get(f"/v1/films/{id}/result").body != reply.body
     assert post(client, f"/v1/films/{id}/colorize?format=mkv").status == 202
     assert ended(client, id)["result"] == "mkv"
     (tmp_path / "out.mkv").write_bytes(client.get(f"/v1/films/{id}/result").body)

@@ -52,6 +52,7 @@ export async function addFilm(file) {
     await begin("preview");
   } catch (error) {
     if (!cancelled(error)) say(wordsOf(error), true);
+    if (film?.id) void askFilm("DELETE", film.id).catch(() => {});
     forget();
   }
   sending = null;
@@ -74,10 +75,8 @@ function keep() {
 
 // A film that was there when the page was loaded the last time.
 export async function restoreFilm() {
-  const kept = JSON.parse(localStorage.getItem("film") ?? "null");
-  if (!kept) return;
-  film = kept;
   try {
+    film = JSON.parse(localStorage.getItem("film"));
     film.state = await askFilm("GET", film.id);
   } catch {
     forget();
@@ -166,7 +165,7 @@ function show() {
   if (!state.result) player.hidden = true;
   else if (player.hidden) {
     player.hidden = false;
-    video.src = `${address}?${film.made?.length}-${Date.now()}`; // another one after other wishes
+    video.src = `${address}?${Date.now()}`; // another one after other wishes
     Object.assign(find("#film_save"), { href: address, download: `${film.name.replace(/\.[^.]*$/, "")}.colorized.${state.result}` });
   }
   find("#film_none").hidden = state.shots.length > 0 || !working;
@@ -191,7 +190,7 @@ function setFields() {
 
 function pictureOf(number, seconds) {
   const item = document.createElement("li");
-  const picture = Object.assign(document.createElement("img"), { src: `/v1/films/${film.id}/shots/${number}?${film.previewed.length}-${Date.now()}`, alt: t("film_shot", { number, time: clock(seconds) }) });
+  const picture = Object.assign(document.createElement("img"), { src: `/v1/films/${film.id}/shots/${number}?${Date.now()}`, alt: t("film_shot", { number, time: clock(seconds) }) });
   item.append(picture, Object.assign(document.createElement("span"), { textContent: clock(seconds) }));
   return item;
 }

@@ -35,6 +35,7 @@ async function loadFilms() {
 function take(all, chosen = false) {
   const film = all.find(({ file }) => isFilm(file));
   if (film) void loadFilms().then(({ addFilm }) => addFilm(film.file));
+  if (all.filter(({ file }) => isFilm(file)).length > 1) say(t("film_first"), true);
   const list = all.filter(({ file }) => !isFilm(file));
   // Of a folder only what may be a photo; what somebody chose by hand is tried whatever its name is.
   const files = list.filter(({ file, folder }) => file.size && (chosen || !folder || PICTURE.test(file.name)));
