@@ -248,7 +248,8 @@ def frame_by_frame(source: Path, target: Path, colorizer: Colorizer, most: int) 
         stream: Any = result.add_stream("libx264", 24, options={"preset": "veryfast", "crf": "18"})
         count = 0
         for frame in film.decode(video=0):
-            stream.width, stream.height = frame.width, frame.height
+            if not count:
+                stream.width, stream.height = frame.width, frame.height
             picture = av.VideoFrame.from_ndarray(colorizer.colorize(frame.to_ndarray(format="rgb24")), "rgb24")
             result.mux(stream.encode(picture.reformat(format="yuv420p")))
             count += 1

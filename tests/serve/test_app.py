@@ -742,6 +742,23 @@ def test_the_network_is_not_asked_for_who_has_gone(client: Client, monkeypatch: 
     assert 2 <= len(asked) <= 6 < usual
 
 
+def test_a_further_hint_asks_the_network_once(client: Client, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch):
+    raw, service = picture(seed=77), client.service
+    client.send("POST", "/v1/predict", raw)
+    asked: list[int] = []
+    predict = service.network.network.predict_batch
+    monkeypatch.setattr(
+        service.network.network, "predict_batch", lambda inputs: (asked.append(len(inputs)), predict(inputs))[1]
+    )
+    for color in ("%23a03030", "%23304080"):
+        reply = client.send("POST", f"/v1/predict?hints=20,20,{color}", raw)
+        hints = (Hint(20, 20, color.replace("%23", "#")),)
+        wanted = Colorizer(tiny_bundle).predict(raw, Look(hints=hints)).ab
+        found = np.frombuffer(base64.b64decode(reply.json["ab"]["data"]), "<i2").reshape(wanted.shape) / 100
+        assert np.abs(found - wanted).max() < 0.02
+    assert asked == [1, 1]
+
+
 def test_many_at_once_get_their_own_answers(client: Client, tiny_bundle: Path):
     photos = [picture(seed=n) for n in range(8)]
     wanted = [expected(raw, tiny_bundle) for raw in photos]
