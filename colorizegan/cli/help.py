@@ -50,8 +50,8 @@ WORDS = (
     (r"must be a valid boolean.*", "must be true or false"),
     (r"must be (?:less than or equal to|at most) (\S+)", r"must be \1 or less"),
     (r"must be (?:greater than or equal to|at least) (\S+)", r"must be \1 or more"),
-    (r" is not in the range (-?[\d.]+)<=x<=(-?[\d.]+)", r" is out of range: \1 to \2"),
-    (r" is not in the range x>=(-?[\d.]+)", r" is out of range: \1 or more"),
+    (r" is not in the range (-?[\d.]+)<=x<=(-?[\d.]+)", r" is not between \1 and \2"),
+    (r" is not in the range x>=(-?[\d.]+)", r" is not \1 or more"),
     (r" is not a valid float(?: range)?\b", " is no number"),
     (r" is not a valid integer(?: range)?\b", " is no whole number"),
     (r" is not a valid boolean\b", " is neither true nor false"),
@@ -62,7 +62,7 @@ WORDS = (
     (r"^Missing command", "a command is missing"),
     (r"^Option (\S+) requires an argument", r"\1 needs a value"),
     (r"^Option (\S+) does not take a value", r"\1 takes no value"),
-    (r"^No such option:? (\S+?)(?: \(Possible options: (.*)\)|\.? Did you mean (.*?)\??)?$", r"there is no option \1"),
+    (r"^No such option:? (\S+?)\.?(?: \(.*\)|\.? Did you mean .*)?$", r"there is no option \1"),
     (r"^No such command (\S+?)\.?(?: Did you mean (.*?)\??)?$", r"there is no command \1"),
 )
 

@@ -72,10 +72,10 @@ def test_options_of_colorize_are_in_groups_with_an_example() -> None:
 @pytest.mark.parametrize(
     ("args", "text"),
     [
-        (["colorize", "x.jpg", "--saturation", "much"], "--saturation: must be a number"),
-        (["colorize", "x.jpg", "--saturation", "5"], "--saturation: must be 4 or less"),
-        (["colorize", "x.jpg", "--quality", "0"], "--quality: must be 1 or more"),
-        (["colorize", "x.jpg", "--size", "1.5"], "--size: must be a whole number"),
+        (["colorize", "x.jpg", "--saturation", "much"], "--saturation: (must be a number|'much' is no number)"),
+        (["colorize", "x.jpg", "--saturation", "5"], "--saturation: (must be 4 or less|5.0 is not between 0 and 4)"),
+        (["colorize", "x.jpg", "--quality", "0"], "--quality: (must be 1 or more|0 is not between 1 and 100)"),
+        (["colorize", "x.jpg", "--size", "1.5"], "--size: (must be a whole number|'1.5' is no whole number)"),
         (["colorize", "x.jpg", "--hint"], "--hint needs a value"),
         (["colorize", "x.jpg", "--emulsion", "sepia"], "--emulsion: 'sepia' is none of 'auto', 'panchromatic'"),
         (["colorize", "--nope"], "there is no option --nope"),
@@ -92,9 +92,11 @@ def test_options_of_colorize_are_in_groups_with_an_example() -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_wrong_arguments_are_told_in_plain_words(args: list[str], text: str) -> None:
+    if args[0] == "train":
+        pytest.importorskip("torch")
     line = said(*args)
     assert line.count("\n") == 1
-    assert line.startswith(f"error: {text}")
+    assert re.match(f"error: {text}", line)  # older versions of Typer name the value
     assert not JARGON.search(line)
 
 
