@@ -7,7 +7,7 @@ upload      the body of a request -> a file, counted while it comes in
 options     the options of a request
 predict     what the network says of a photo, as JSON
 films       films of visitors: a few on the disk, one worked on at a time, in a process of its own
-film_routes the routes of films
+film_routes  the routes of films
 queue       a bounded queue, a few photos under way, decoders apart
 problems    errors as problem+json
 metrics     counts and times for Prometheus
