@@ -222,11 +222,15 @@ def test_a_process_that_dies_or_stalls_costs_that_film_alone(
     assert is_empty(tight)
 
 
-def test_nobody_sees_the_film_of_another(client: Client, film: Path):
+def test_nobody_sees_the_film_of_another(client: Client, film: Path, caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO", "colorizegan")
     id = post(client, "/v1/films", film.read_bytes()).json["id"]
     try:
         for path in ("/v1/films", "/v1/limits", "/v1/models", "/ready", "/metrics", "/openapi.json"):
             assert id not in client.get(path).body.decode()
+        state(client, id)
+        assert waits(lambda: "/v1/films/{id}" in caplog.text)  # it is said after the answer
+        assert id not in caplog.text
         for other in (id[:-1], id + "x", id.swapcase(), "..", "%2e%2e", "film", "*"):
             for path in ("", "/result", "/shots/1"):
                 assert client.get(f"/v1/films/{other}{path}").status in (404, 405)
