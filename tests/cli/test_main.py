@@ -651,6 +651,7 @@ def test_doctor_finds_what_is_wrong(folder: Path, monkeypatch: pytest.MonkeyPatc
     [
         (["train", "--data", "x", "-o", "y"], "torch", "train"),
         (["export", "x", "-o", "y"], "torch", "train"),
+        (["convert", "x.pth", "-o", "y"], "torch", "train"),
         (["finetune", "x", "-o", "y"], "torch", "train,bench"),
         (["finetune", "x", "-o", "y"], "scipy", "train,bench"),
         (["evaluate", "--data", "x"], "scipy", "bench"),
