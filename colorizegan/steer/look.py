@@ -25,7 +25,7 @@ class Look:
     """Shorter side of the network's input, 16 .. 4096 px; None = the model's own."""
     temperature: float | None = None
     """0.05 .. 2: how the colour is taken from the distribution, low = the likeliest one, vivid, high = the mean of all
-    that are possible, dull; None = as the model was tuned (Zhang et al. 2016, eq. 5)."""
+    that are possible, dull (Zhang et al. 2016, eq. 5); None = that of the model's card, which is the tuned one."""
     emulsion: Emulsion = "auto"
     """The film that the photo was taken on; "auto" leaves it to the network."""
     hints: Sequence[Hint | tuple[int, int, str]] = ()
