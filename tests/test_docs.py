@@ -28,7 +28,6 @@ from colorizegan.model import bundle
 from colorizegan.photo import decode as decoders
 from colorizegan.photo.photo import Limits
 from colorizegan.serve.limits import ServiceLimits
-from colorizegan.serve.options import Options
 from colorizegan.serve.problems import STATUS
 from colorizegan.training.config import PRESETS
 from colorizegan.training.configure import load_config
@@ -227,17 +226,8 @@ def test_limits_of_the_service_are_those_of_the_code(repository: Path) -> None:
     assert stated == {name: f"{value:,}" for name, value in dataclasses.asdict(ServiceLimits()).items()}
 
 
-def test_every_option_of_serve_is_described(repository: Path, options: dict[str, set[str]]) -> None:
+def test_codes_of_the_service_are_those_of_the_code(repository: Path) -> None:
     text = text_of(repository, "docs/server.md")
-    described = {option for row in rows(text, "option") for option in re.findall(r"`(-[^`]+)`", row[0])}
-    assert described == options["serve"] - {"--help", "-h"}
-    fields = {row[0].strip("`"): row[1] for row in rows(text, "field")}
-    assert set(fields) == set(Options.model_fields)
-    for name, known in Options.model_fields.items():
-        if known.default is not None and name != "size":
-            plain = {"False": "false", "()": "", "auto": "auto"}
-            wanted = plain.get(str(known.default))
-            assert fields[name] == (f"{known.default:g}" if wanted is None else wanted)
     codes = {code for row in rows(text, "HTTP status") for code in re.findall(r"`(E_\w+)`", row[1])}
     assert codes <= {kind.code for kind in STATUS}
 

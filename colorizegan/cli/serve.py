@@ -20,7 +20,7 @@ def serve(
     model: Model = None,
     allow_host: Annotated[
         Optional[list[str]],
-        typer.Option("--allow-host", metavar="NAME", help="A name that the server goes by; repeat."),
+        typer.Option("--allow-host", metavar="NAME", help="One more name that the server goes by, `*` is any; repeat."),
     ] = None,
     allow_frame: Annotated[
         Optional[list[str]],

@@ -45,17 +45,23 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     saturation: float = Field(1.0, ge=0, le=4, description="Strength of the colours; 0 is gray.")
-    size: int | None = Field(None, ge=16, description="Shorter side of the network's input, px.")
+    size: int | None = Field(
+        None, ge=16, description="Shorter side of the network's input, px; default the model's own."
+    )
     format: Literal["jpeg", "png", "tiff", "webp", "avif", "bmp", "pnm"] | None = Field(
         None, description="Format of the answer; default what Accept says, or the photo's own."
     )
     quality: int = Field(95, ge=1, le=100, description="Of JPEG, WebP and AVIF.")
     force: bool = Field(False, description="Colorize a photo too that is in colour already.")
     allow_truncated: bool = Field(False, description="Colorize what is left of a file that ends too early.")
-    strip: bool = Field(False, description="Leave private metadata out.")
-    temperature: float | None = Field(None, ge=0.05, le=2, description="Low: vivid; high: dull.")
+    strip: bool = Field(False, description="Leave EXIF, XMP, IPTC and comments out.")
+    temperature: float | None = Field(
+        None, ge=0.05, le=2, description="Low: vivid; high: dull; None = the model's own."
+    )
     emulsion: Emulsion = Field("auto", description="The film of the photo.")
-    hints: tuple[HintOption, ...] = Field((), description="Points whose colour is known.")
+    hints: tuple[HintOption, ...] = Field(
+        (), description="Points whose colour is known: a JSON list of x, y, color, or x,y,#rrggbb with blanks between."
+    )
     tone_down_unsure: bool = Field(False, description="Less colour where the network is unsure.")
     warmth: float = Field(0.0, ge=-1, le=1, description="Cool (-1) to warm (1).")
     proposals: int | None = Field(None, ge=1, description="Draw so many colourings; /v1/predict lists them.")
