@@ -209,7 +209,7 @@ class Colorizer:
             raise UsageError(what, remedy="give a colour photo, or a colouring that you have accepted")
         gray = rgb_to_gray(rgb)
         eye = see(gray)
-        return palette_of(self.network, eye.window.of(rgb), self._lightness(gray, AS_IT_IS, eye), name)
+        return palette_of(self.network, eye.filled.of(rgb), self._lightness(gray, AS_IT_IS, eye), name)
 
     def colors(self, gray: Pixels, look: Look = AS_IT_IS, eye: Eye | None = None) -> Prediction:
         """The small colours of a photo as asked, but for the saturation, and how sure they are.

@@ -35,6 +35,8 @@ OTHER = 0.5  # share of a line that may still be like the border where the photo
 STRAIGHT = 0.4  # share of a side that begins on one straight line, within NEAR
 NEAR = 0.01  # share of the side
 WITHIN = 0.05  # share of the side within which it begins: torn edges, prints that lie askew by 2 degrees
+ALL_AT_ONCE = 0.35  # share of the first line of the photo over which its edge is torn or askew
+FILLED = 0.15  # share of a line over the least that may be like the border where the photo fills it
 BEHIND = 0.2  # share of the side behind which the border may go on, after a colour target or a caption
 RIM = 0.06  # share of the side that a border around a target is wide at most, where it is at one side alone
 SAME = 14.0  # codes between the sides of one border
@@ -72,6 +74,8 @@ class _Side:
 
     depth: int = 0
     """Lines that are plain."""
+    filled: int = 0
+    """Lines from which on the photo fills the side, behind a torn edge or one that lies askew."""
     level: float = 0.0
     """Their brightness where they end, code."""
     slope: float = 0.0
@@ -91,20 +95,24 @@ def find_window(gray: NDArray[Any]) -> Window | None:
 
     gray: (H, W) uint8 or uint16, sRGB-encoded luminance.
     """
+    found = find_windows(gray)
+    return None if found is None else found[0]
+
+
+def find_windows(gray: NDArray[Any]) -> tuple[Window, Window] | None:
+    """The part of a scan that holds all of the photo, and that which the photo fills, without torn or skew edges."""
     height, width = gray.shape
     small = glance(gray, LOOKED_AT)
-    rows, columns = small.shape
-    if min(rows, columns) < 24:
+    shape = rows, columns = small.shape
+    if min(shape) < 24:
         return None
-    whole = window = Window(0, rows, 0, columns)
+    found: tuple[Window, Window] | None = None
     for _ in range(PASSES):
-        inner = _without_border(small, window)
+        inner = _without_border(small, found[0] if found else Window(0, rows, 0, columns))
         if inner is None:
             break
-        window = inner
-    if window == whole:
-        return None
-    return window.scaled((rows, columns), (height, width))
+        found = inner
+    return None if found is None else (found[0].scaled(shape, (height, width)), found[1].scaled(shape, (height, width)))
 
 
 def glance(gray: NDArray[Any], longest: int) -> NDArray[np.float32]:
@@ -116,22 +124,26 @@ def glance(gray: NDArray[Any], longest: int) -> NDArray[np.float32]:
     return np.asarray(Image.fromarray(few).resize(size, Image.Resampling.BOX), np.float32)
 
 
-def _without_border(small: NDArray[np.float32], window: Window) -> Window | None:
-    """What lies inside the next border, or None where there is none."""
+def _without_border(small: NDArray[np.float32], window: Window) -> tuple[Window, Window] | None:
+    """What lies inside the next border, and what the photo fills of it; None where there is none."""
     picture = window.of(small)
     noises = [_ring(x) for x in _lines(picture, (0, 0, 0, 0))]
     alike = [noise for level, noise in noises if noise <= MOST_NOISE and abs(level - noises[0][0]) <= LIKE]
     # Planks scatter more from one to the next than the outermost lines show.
     for noise in (0.0, *([max(alike)] if len(alike) == 4 and max(alike) > EVEN else [])):
-        depths = _border(picture, noise)
-        if depths is not None:
-            top, bottom, left, right = depths
-            return Window(window.top + top, window.bottom - bottom, window.left + left, window.right - right)
+        sides = _border(picture, noise)
+        if sides is not None:
+            cuts = [side.depth for side in sides], [side.filled for side in sides]
+            holds, filled = (
+                Window(window.top + top, window.bottom - bottom, window.left + left, window.right - right)
+                for top, bottom, left, right in cuts
+            )
+            return holds, filled
     return None
 
 
-def _border(picture: NDArray[np.float32], noise: float) -> list[int] | None:
-    """Lines of the border at each side (top, bottom, left, right), of one that scatters at least so much, in codes."""
+def _border(picture: NDArray[np.float32], noise: float) -> list[_Side] | None:
+    """The border at each side (top, bottom, left, right), of one that scatters at least so much, in codes."""
     height, width = picture.shape
     off: set[int] = set()  # sides that are plain, but have another brightness than the border: a dark corner of a room
     for _ in range(2):
@@ -171,20 +183,20 @@ def _ring(lines: NDArray[np.float32]) -> tuple[float, float]:
     return level, 1.4826 * float(np.median(np.abs(ring - level)))
 
 
-def _believed(sides: list[_Side]) -> list[int] | None:
-    """How many lines of each side (top, bottom, left, right) are a border; None where that may as well be the photo."""
+def _believed(sides: list[_Side]) -> list[_Side] | None:
+    """The sides (top, bottom, left, right) that are a border, others empty; None where it may as well be the photo."""
     ended = [side for side in sides if side.sharp or side.straight]
     if len(ended) == 4:
-        return [side.depth for side in sides] if _meet(sides) else None
+        return sides if _meet(sides) else None
     straight = [side for side in sides if side.straight]
     if not straight or max(side.noise for side in straight) > EVEN:
         return None
     if max(side.level for side in straight) - min(side.level for side in straight) > SAME:
         return None
     if len(ended) == 3 and len(straight) > 1:
-        return [side.depth for side in sides]
+        return sides
     if len(straight) == 2 or (len(straight) == 1 and 0 < straight[0].rim <= RIM):
-        return [side.depth if side.straight else 0 for side in sides]
+        return [side if side.straight else _Side() for side in sides]
     return None
 
 
@@ -225,10 +237,10 @@ def _side(lines: NDArray[np.float32], noise: float) -> _Side:
     if not depth:
         return _Side()
     if behind:
-        side = _ended(lines, _Side(behind, level, slope, noise, rim=depth / count), tolerance, gap)
+        side = _ended(lines, _Side(behind, behind, level, slope, noise, rim=depth / count), tolerance, gap)
         if side.straight:
             return side
-    return _ended(lines, _Side(depth, level, slope, noise), tolerance, depth)
+    return _ended(lines, _Side(depth, depth, level, slope, noise), tolerance, depth)
 
 
 def _ended(lines: NDArray[np.float32], side: _Side, tolerance: float, plain: int) -> _Side:
@@ -240,6 +252,9 @@ def _ended(lines: NDArray[np.float32], side: _Side, tolerance: float, plain: int
     unlike = np.abs(lines[: side.depth + most] - level) > tolerance
     alike = 1 - unlike.mean(axis=1)
     begun = alike[side.depth :]
+    torn = len(begun) > 0 and begun[0] > ALL_AT_ONCE
+    if torn:
+        side.filled += int(np.argmax(begun <= begun.min() + FILLED))
     side.sharp = len(begun) > 0 and bool(begun.min() <= OTHER)
     side.straight = _is_straight(unlike[first:], max(1.0, NEAR * count))
     # The last line that holds nothing of the photo, whose edge may be torn or askew.
@@ -248,6 +263,8 @@ def _ended(lines: NDArray[np.float32], side: _Side, tolerance: float, plain: int
         if alike[at - 1] >= wholly:
             side.depth = at
             break
+    if not torn:
+        side.filled = side.depth
     return side
 
 

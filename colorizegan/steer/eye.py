@@ -16,7 +16,7 @@ from colorizegan.model.network import Prediction
 from colorizegan.model.network_input import working_lightness
 from colorizegan.photo.text_page import is_text_page
 from colorizegan.photo.tones import Tones, faded_tones
-from colorizegan.photo.window import Window, find_window, glance
+from colorizegan.photo.window import Window, find_windows, glance
 from colorizegan.steer.hints import Hint, check_places
 from colorizegan.steer.look import Look
 from colorizegan.steer.proposals import Proposal
@@ -35,6 +35,8 @@ class Eye:
     """Height and width of the picture, px."""
     window: Window
     """Where the photo is."""
+    filled: Window
+    """What it fills, without torn edges or those that lie askew: what the network sees."""
     tones: Tones | None = None
     """What is black and white in it, where it is faded."""
     text: bool = False
@@ -43,24 +45,27 @@ class Eye:
     @classmethod
     def open_wide(cls, shape: tuple[int, int]) -> Eye:
         """One that sees the whole picture as it is."""
-        return cls(shape, Window(0, shape[0], 0, shape[1]))
+        whole = Window(0, shape[0], 0, shape[1])
+        return cls(shape, whole, whole)
 
     @property
     def photo(self) -> tuple[int, int]:
-        """Height and width of the photo, px."""
-        return self.window.bottom - self.window.top, self.window.right - self.window.left
+        """Height and width of what the network sees, px."""
+        return self.filled.bottom - self.filled.top, self.filled.right - self.filled.left
 
     def lightness(self, gray: NDArray[Any], size: int, detail: float) -> NDArray[np.float32]:
         """What the network is to see of the picture (H, W): L (h, w) 0..100; as `working_lightness`."""
-        L = working_lightness(np.ascontiguousarray(self.window.of(gray)), size, detail)
+        L = working_lightness(np.ascontiguousarray(self.filled.of(gray)), size, detail)
         return L if self.tones is None else self.tones.stretched(L)
 
     def inside(self, look: Look) -> Look:
         """What is asked of the photo alone: its hints, from its own corner."""
         if not look.hints:
             return look
-        top, left = self.window.top, self.window.left
-        return replace(look, hints=tuple(replace(hint, x=hint.x - left, y=hint.y - top) for hint in look.points))
+        top, bottom, left, right = self.filled
+        places = [(min(max(h.x, left), right - 1) - left, min(max(h.y, top), bottom - 1) - top) for h in look.points]
+        hints = [replace(hint, x=x, y=y) for hint, (x, y) in zip(look.points, places, strict=True)]
+        return replace(look, hints=tuple(hints))
 
     def whole(self, found: Prediction) -> Prediction:
         """What was found for the photo, for the whole picture: the border is neutral, and that is sure."""
@@ -75,7 +80,7 @@ class Eye:
 
     def whole_proposal(self, one: Proposal) -> Proposal:
         """A proposal for the photo, for the whole picture."""
-        top, left = self.window.top, self.window.left
+        top, left = self.filled.top, self.filled.left
         hints = tuple(replace(hint, x=hint.x + left, y=hint.y + top) for hint in one.hints)
         ab = one.ab if self.photo == self.shape else self._framed(one.ab, 2, 0)
         return replace(one, hints=hints, ab=ab)
@@ -85,14 +90,15 @@ class Eye:
 
         A cell that holds any of the photo has its colour: a trace of colour on the mount is better than a gray rim.
         """
-        spans = ((self.window.top, self.window.bottom), (self.window.left, self.window.right))
         holds: list[NDArray[np.bool_]] = []
-        for axis, (first, last), side in zip((1, 2), spans, self.shape, strict=True):
+        for axis, side in zip((1, 2), self.shape, strict=True):
+            first, last = self.filled[:2] if axis == 1 else self.filled[2:]
+            start, end = self.window[:2] if axis == 1 else self.window[2:]
             count = planes.shape[axis]
             cells = multiple * max(1, round(side * count / (last - first) / multiple))
             middles = (np.arange(cells) + 0.5) * (side / cells)
             half = side / cells / 2
-            holds.append((middles + half > first) & (middles - half < last))
+            holds.append((middles + half > start) & (middles - half < end))
             at = np.clip((middles - first) * (count / (last - first)) - 0.5, 0, count - 1)
             before = np.minimum(at.astype(np.intp), max(count - 2, 0))
             after = np.minimum(before + 1, count - 1)
@@ -111,8 +117,8 @@ def see(gray: NDArray[Any], hints: tuple[Hint, ...] = ()) -> Eye:
     shape = (gray.shape[0], gray.shape[1])
     check_places(hints, shape)
     whole = Window(0, shape[0], 0, shape[1])
-    window = find_window(gray) or whole
+    window, filled = find_windows(gray) or (whole, whole)
     if not all(window.holds(hint.y, hint.x) for hint in hints):
-        window = whole
-    photo = window.of(gray)
-    return Eye(shape, window, faded_tones(glance(photo, LOOKED_AT)), not hints and is_text_page(photo))
+        window = filled = whole
+    photo = filled.of(gray)
+    return Eye(shape, window, filled, faded_tones(glance(photo, LOOKED_AT)), not hints and is_text_page(photo))
