@@ -26,7 +26,7 @@ def colorizer(tiny_bundle: Path) -> Colorizer:
 @pytest.fixture(scope="module")
 def gray() -> Array:
     y, x = np.mgrid[0:120, 0:160]
-    return (128 + 60 * np.sin(x / 25) * np.cos(y / 20)).astype(np.uint8)
+    return (128 + 60 * np.sin((x + 15) / 25) * np.cos(y / 20)).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
