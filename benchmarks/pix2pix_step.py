@@ -32,7 +32,8 @@ from colorizegan.training.config import Config
 from colorizegan.training.configure import load_config
 from colorizegan.training.crops import Crops, Waiting, crop_batches
 from colorizegan.training.loop import train
-from colorizegan.training.networks.pix2pix import PatchDiscriminator, Pix2PixUNet, init_pix2pix
+from colorizegan.training.networks.discriminator import PatchDiscriminator
+from colorizegan.training.networks.pix2pix import Pix2PixUNet, init_pix2pix
 from colorizegan.training.precision import best_precision
 
 WARM = 2  # steps that are not counted: compiling, and the allocator's first round
@@ -66,17 +67,20 @@ def published_step(config: Config) -> Callable[[Tensor], None]:
     opt_d = torch.optim.Adam(discriminator.parameters(), 2e-4, (0.5, 0.999), fused=False)
     chance = torch.Generator().manual_seed(0)
 
+    def judge(L: Tensor, ab: Tensor) -> Tensor:
+        return discriminator(L, ab).logits[0]
+
     def step(rgb: Tensor) -> None:
         batch = make_batch(rgb, config.augment, chance)
         L, ab = batch.L, batch.ab
         fake = generator(L).ab
         discriminator.requires_grad_(True)
-        loss_d = losses.discriminator_loss(discriminator(L, ab), discriminator(L, fake.detach()), "vanilla")
+        loss_d = losses.discriminator_loss(judge(L, ab), judge(L, fake.detach()), "vanilla")
         opt_d.zero_grad()
         loss_d.backward()
         opt_d.step()
         discriminator.requires_grad_(False)
-        loss_g = losses.generator_loss(discriminator(L, fake), "vanilla") + 100 / 110 * losses.l1_loss(fake, ab)
+        loss_g = losses.generator_loss(judge(L, fake), "vanilla") + 100 / 110 * losses.l1_loss(fake, ab)
         opt_g.zero_grad()
         loss_g.backward()
         opt_g.step()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,16 @@ from colorizegan.errors import CheckpointError, ConfigError
 from colorizegan.model.bundle import open_bundle
 from colorizegan.training.checkpoint import Checkpoint, load_checkpoint, load_optimizer, load_weights, optimizer_tensors
 from colorizegan.training.config import Config, NetworkConfig, Stage
+from colorizegan.training.networks.discriminator import PatchDiscriminator, ScaledDiscriminator
 from colorizegan.training.networks.efficientnet import EfficientNetFeatures, start_recognizer
-from colorizegan.training.networks.pix2pix import PatchDiscriminator, Pix2PixUNet, init_pix2pix
+from colorizegan.training.networks.pix2pix import Pix2PixUNet, init_pix2pix
 from colorizegan.training.networks.squeezenet import SqueezeNetFeatures, start_encoder
 from colorizegan.training.networks.unet import ColorUNet
 from colorizegan.training.networks.zhang16 import Zhang16
 from colorizegan.training.restore import restore
 from colorizegan.training.step import learning_rate
+
+logger = logging.getLogger("colorizegan.training")
 
 
 def build_generator(config: Config) -> nn.Module:
@@ -50,7 +54,7 @@ def build_generator(config: Config) -> nn.Module:
 
 def build_unet(config: NetworkConfig) -> ColorUNet:
     """The default generator of these settings, on random weights."""
-    return ColorUNet(config.widths, config.deep_blocks, recognizer=config.recognizer)
+    return ColorUNet(config.widths, config.deep_blocks, recognizer=config.recognizer, attention=config.attention)
 
 
 def _start(net: nn.Module, config: Config, part: str) -> None:
@@ -65,14 +69,23 @@ def _start(net: nn.Module, config: Config, part: str) -> None:
         weights = restore(open_bundle(path)).net.state_dict()
     else:  # a bundle has no discriminator: it starts at random
         return
-    # A network without recognizer may start one with it, whose weights must then come from elsewhere.
+    # A network without recognizer may start one with it, whose weights must then come from elsewhere; one without
+    # attention may start one with it, which has it in place of a residual block.
     fresh = ("recognizer.", "seen.") if config.network.recognizer_weights else ()
+    gone: tuple[str, ...] = ()
+    if isinstance(net, ColorUNet) and config.network.attention and "attend16.ask.weight" not in weights:
+        last = f"deep.{len(net.deep) - 1}."
+        fresh, gone = (*fresh, "attend16.", last), (last,)
+    fresh_state = {name: value.clone() for name, value in net.state_dict().items()}  # a failed load leaves some behind
     try:
         missing, unexpected = net.load_state_dict(weights, strict=False)
-        fits = not unexpected and all(name.startswith(fresh) for name in missing)
+        fits = all(name.startswith(gone) for name in unexpected) and all(name.startswith(fresh) for name in missing)
     except RuntimeError:  # shapes that do not fit
         fits = False
-    if not fits:
+    if not fits and part == "discriminator":
+        logger.info("the discriminator starts at random: %s holds another one", path)
+        net.load_state_dict(fresh_state)
+    elif not fits:
         raise CheckpointError("holds another network", path=path, remedy="give the same network settings")
 
 
@@ -86,10 +99,15 @@ def open_features(path: Path) -> SqueezeNetFeatures | EfficientNetFeatures:
     return SqueezeNetFeatures(path) if squeezenet else EfficientNetFeatures(path)
 
 
-def build_discriminator(config: Config) -> PatchDiscriminator:
+def build_discriminator(config: Config) -> nn.Module:
     """The discriminator of a configuration, with its starting weights."""
-    net = PatchDiscriminator(config.network.discriminator_norm, config.network.discriminator_width)
-    if config.network.discriminator_norm == "batch":
+    asked = config.network
+    norm, width, whole = asked.discriminator_norm, asked.discriminator_width, asked.discriminator_whole
+    if asked.discriminator_scales > 1:
+        net: nn.Module = ScaledDiscriminator(asked.discriminator_scales, norm, width, whole)
+    else:
+        net = PatchDiscriminator(norm, width, whole=whole)
+    if norm == "batch":
         init_pix2pix(net)
     _start(net, config, "discriminator")
     return net

@@ -77,15 +77,22 @@ class NetworkConfig(_Settings):
     """Its weights, as scripts/efficientnet_weights.py writes them; needed unless `start` brings them."""
     recognizer_lr: float = 0.0
     """Factor on the learning rate of the second encoder; 0 = it keeps its weights."""
+    attention: bool = False
+    """Give the U-Net self-attention at 1/32, in place of its last residual block, and at 1/16."""
     start: str = ""
-    """A checkpoint of a run of the same networks, whose averaged generator and discriminator start this run; or
-    the folder of a model bundle, whose generator does."""
+    """A checkpoint of a run of the same generator, whose averaged generator and discriminator start this run (a
+    discriminator of another kind is left: this run's starts at random); or the folder of a model bundle, whose
+    generator does."""
     frozen: int = 0
     """How many of the encoder's nine parts (stem, eight fire modules) keep their given weights: cheaper steps."""
     discriminator_norm: str = "spectral"
     """"spectral" or "batch"."""
     discriminator_width: int = 48
     """Channels of the discriminator's first layer."""
+    discriminator_whole: bool = False
+    """Let the discriminator judge the whole picture too, beside its patches."""
+    discriminator_scales: int = 1
+    """Discriminators, each on pairs of half the size of the one before."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +127,8 @@ class Stage(_Settings):
     """Weight of the rebalanced cross-entropy."""
     adversarial: float = 0.0
     """Weight of the generator's adversarial loss."""
+    matching: float = 0.0
+    """Weight of feature matching: the distance of what the discriminator sees in an answer and in the photo."""
     cast: float = 0.0
     """Weight of the error of each crop's mean ab (per Lab unit), of the answer that is judged: see
     `judged_temperature`."""
@@ -278,7 +287,10 @@ def check(config: Config) -> Config:
             remedy = f"pix2pix needs a multiple of {PIX2PIX_CROP} px"
             raise ConfigError(f"stages.{i}.size is {stage.size}", remedy=remedy)
         cell = CELL.get(config.network.generator, 1)
-        least = MIN_CROP if stage.kind == "pretrain_generator" else max(MIN_CROP, MIN_SEEN * cell)
+        if config.network.discriminator_scales < 1:
+            raise ConfigError("network.discriminator_scales is below 1", remedy="1 is one discriminator")
+        seen = MIN_SEEN << (config.network.discriminator_scales - 1)  # px of an answer
+        least = MIN_CROP if stage.kind == "pretrain_generator" else max(MIN_CROP, seen * cell)
         if stage.size < least or stage.size % cell:  # the sizes of answer and target would round apart
             remedy = f"it must be a multiple of {cell}, and {least} px or more, for {config.network.generator}"
             raise ConfigError(f"stages.{i}.size is {stage.size}", remedy=remedy)

@@ -55,6 +55,12 @@ def generator_loss(fake: Tensor, kind: str) -> Tensor:
     raise ValueError(f"kind must be one of {ADVERSARIAL_KINDS}, not {kind!r}")
 
 
+def matching_loss(fake: list[Tensor], real: list[Tensor]) -> Tensor:
+    """Mean absolute difference of what the discriminator saw in an answer and in the photo, mean over its layers (Wang
+    et al. 2018, eq. 4); the photo's side gets no gradients."""
+    return torch.stack([F.l1_loss(f.float(), r.detach().float()) for f, r in zip(fake, real, strict=True)]).mean()
+
+
 def l1_loss(ab: Tensor, target: Tensor) -> Tensor:
     """Mean absolute ab error in Lab units (Isola 2017, eq. 3); both (B, 2, h, w)."""
     return F.l1_loss(ab.float(), target.float())

@@ -56,7 +56,7 @@ def restore(bundle: Bundle) -> Restored:
         raise ModelError(f"its weights cannot be read ({error})", path=bundle.path) from None
     try:
         config = shape_of(weights)
-        net = ColorUNet(config.widths, config.deep_blocks, recognizer=config.recognizer)
+        net = ColorUNet(config.widths, config.deep_blocks, recognizer=config.recognizer, attention=config.attention)
         floats = {name: tensor.float() for name, tensor in weights.items() if name != "centres"}
         missing, unexpected = net.load_state_dict(floats, strict=False)
     except (KeyError, RuntimeError):  # names or shapes of another network
@@ -74,5 +74,8 @@ def shape_of(weights: dict[str, Tensor]) -> NetworkConfig:
     w32, w16, w8, w4, w2 = (weights[name].shape[0] for name in names)
     blocks = {name.split(".")[1] for name in weights if name.startswith("deep.")}
     return NetworkConfig(
-        widths=(w32, w16, w8, w4, w2), deep_blocks=len(blocks) - 2, recognizer="seen.0.weight" in weights
+        widths=(w32, w16, w8, w4, w2),
+        deep_blocks=len(blocks) - 2,
+        recognizer="seen.0.weight" in weights,
+        attention="attend16.ask.weight" in weights,
     )

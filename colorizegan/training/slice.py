@@ -31,7 +31,7 @@ from colorizegan.training.augment import make_batch
 from colorizegan.training.build import Networks, Optimizers, build_discriminator, build_generator, open_features
 from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
 from colorizegan.training.config import Config, DataConfig, Stage, check, to_dict
-from colorizegan.training.crops import Crops, count_bins, photos_of_sources, read_weights
+from colorizegan.training.crops import Crops, count_bins, photos_of_sources, read_weights, split_holdout
 from colorizegan.training.gpu_crops import DeviceCrops, upload
 from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres, rebalancing_weights
 from colorizegan.training.precision import autocast
@@ -44,10 +44,12 @@ from colorizegan.training.step import (
     seed_of,
     update_average,
 )
+from colorizegan.training.validate import auc, holdout_squares, predict_squares
 
 logger = logging.getLogger("colorizegan.training")
 
 FILE_BYTES = 15 << 20  # of weights in a file, at most (a single larger tensor has a file of its own)
+HOLDOUT_SIZE = 192  # px, of the squares of held-out photos
 RESERVE = 5.0  # seconds kept for the last save and for a step that takes longer than others; a tenth of short slices
 
 
@@ -55,11 +57,12 @@ def train_slice(config: Config, shards: Path, out: Path, minutes: float, save_mi
     """Train; each stage of `config` gets the share of the time that its `images` are of all stages'.
 
     Args:
-        config: settings. Of `data` count `manifest`, `holdout_sources`, `weights`, `store_side` and `min_colorfulness`;
-            photos of held-out sources are left out, and nothing is validated.
+        config: settings. Of `data` count `manifest`, `holdout_sources`, `holdout`, `weights`, `store_side` and
+            `min_colorfulness`; photos of held-out sources are left out, and `holdout` of them at most judge the run.
         shards: folder where *.tar shards are, or arrive under these names when they are whole (written under another
             name and renamed). The first must be there, or come, before training begins.
-        out: gets `step-N/` with the newest weights, and log.jsonl.
+        out: gets `step-N/` with the newest weights, `stage-K/` with those at the end of each stage before the last, and
+            log.jsonl with the losses and the held-out scores at every save.
         minutes: from the call to its end.
         save_minutes: between two saves.
 
@@ -131,13 +134,15 @@ def train_slice(config: Config, shards: Path, out: Path, minutes: float, save_mi
             # --- once a minute: what it has come to, and the weights ---
             if now - saved_at >= 60 * save_minutes:
                 facts = _facts(config, photos, stage.kind, step, images, now - begun)
-                _save(networks, out, step, facts)
-                _log(out, facts["state"], sums)
+                _save(networks, out, f"step-{step}", facts)
+                _log(out, facts["state"], sums, photos.score(networks.average))
                 saved_at, sums = now, {}
                 now = time.monotonic()
+        if number + 1 < len(config.stages):
+            _save(networks, out, f"stage-{number}", _facts(config, photos, stage.kind, step, images, now - begun))
     facts = _facts(config, photos, config.stages[-1].kind, step, images, time.monotonic() - begun)
-    folder = _save(networks, out, step, facts)
-    _log(out, facts["state"], {})
+    folder = _save(networks, out, f"step-{step}", facts)
+    _log(out, facts["state"], {}, photos.score(networks.average))
     photos.stop()
     return folder
 
@@ -155,6 +160,8 @@ class ArrivingPhotos:
     usable: NDArray[np.int64] = field(init=False)
     shares: NDArray[np.float64] = field(init=False)
     rebalance: Tensor = field(init=False)
+    squares: list[Tensor] = field(init=False, default_factory=list)
+    """Of held-out photos, (n, 3, S, S) uint8 of each shard."""
 
     def __post_init__(self) -> None:
         self._stores: list[PhotoCache] = []
@@ -194,9 +201,30 @@ class ArrivingPhotos:
             pixels = upload(store.pixels, self.device)
             self.pixels = torch.cat((self.pixels, pixels)) if len(self._stores) > 1 else pixels
             self._counts += count_bins(store, np.arange(len(store)), 500) * len(store)
+            self._hold_out(store)
         if new:
             self._join()
         return bool(new) and len(self.usable) > 0
+
+    def _hold_out(self, store: PhotoCache) -> None:
+        data: DataConfig = self.config.data
+        if data.holdout_sources:
+            apart = photos_of_sources(data.manifest, data.holdout_sources, store.keys)
+            left = data.holdout - sum(map(len, self.squares))
+            _, chosen = split_holdout(store.keys, max(0, left), apart)
+            if len(chosen):
+                self.squares.append(holdout_squares(store, chosen, HOLDOUT_SIZE))
+
+    def score(self, generator: nn.Module) -> dict[str, float]:
+        """Rebalanced AuC on the held-out photos that have come, in percent: of ab and of the distribution's mean."""
+        if not self.squares:
+            return {}
+        _, truth, predicted, annealed = predict_squares(generator, torch.cat(self.squares), self.device, 64)
+        scores = {"auc_rebalanced": auc(predicted, truth, rebalanced=True)}
+        if annealed is not None:
+            annealed = nn.functional.interpolate(annealed, truth.shape[2:], mode="bilinear", align_corners=False)
+            scores["annealed_auc_rebalanced"] = auc(annealed, truth, rebalanced=True)
+        return scores | {"photos": float(len(truth))}
 
     def _join(self) -> None:
         data: DataConfig = self.config.data
@@ -227,28 +255,30 @@ def _facts(config: Config, photos: ArrivingPhotos, kind: str, step: int, images:
     return facts | {"photos": len(photos.usable), "skipped": photos.store.skipped}
 
 
-def _log(out: Path, state: dict[str, Any], sums: dict[str, Tensor]) -> None:
-    """A line of log.jsonl and of the logger: the place and the losses summed up since the last line."""
-    line = state | {"sums": {name: round(float(value), 3) for name, value in sums.items()}}
+def _log(out: Path, state: dict[str, Any], sums: dict[str, Tensor], holdout: dict[str, float]) -> None:
+    """A line of log.jsonl and of the logger: the place, the losses summed up since the last line, held-out scores."""
+    line = state | {"sums": {name: round(float(value), 3) for name, value in sums.items()}, "holdout": holdout}
     with (out / "log.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
     speed = state["images"] / max(1e-3, state["seconds"])
-    logger.info("%d steps, %d images, %.0f images/s: %s", state["step"], state["images"], speed, line["sums"])
+    logger.info(
+        "%d steps, %d images, %.0f images/s: %s %s", state["step"], state["images"], speed, line["sums"], holdout
+    )
 
 
-def _save(networks: Networks, out: Path, step: int, facts: dict[str, Any]) -> Path:
-    """Write the averaged generator and the discriminator in half precision; older weights go when these are whole."""
-    folder, part = out / f"step-{step}", out / ".weights.part"
+def _save(networks: Networks, out: Path, name: str, facts: dict[str, Any]) -> Path:
+    """Write the averaged generator and the discriminator in half precision; older steps go when these are whole."""
+    folder, part = out / name, out / ".weights.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     groups: list[dict[str, Tensor]] = [{}]
     size = 0
-    for name, tensor in networks.tensors("average", "discriminator").items():
+    for key, tensor in networks.tensors("average", "discriminator").items():
         kept = tensor.detach().to("cpu", torch.float16 if tensor.is_floating_point() else tensor.dtype).contiguous()
         if size and size + kept.nbytes > FILE_BYTES:
             groups.append({})
             size = 0
-        groups[-1][name] = kept.clone()  # tied weights share their memory, which the format refuses
+        groups[-1][key] = kept.clone()  # tied weights share their memory, which the format refuses
         size += kept.nbytes
     for number, group in enumerate(groups, 1):
         text = {"facts": json.dumps(facts), "part": f"{number} of {len(groups)}"}

@@ -19,6 +19,7 @@ from colorizegan.training.augment import Batch
 from colorizegan.training.config import Stage
 from colorizegan.training.losses import GeneratorOutput
 from colorizegan.training.networks.bins import SoftLabels
+from colorizegan.training.networks.discriminator import Verdict
 from colorizegan.training.networks.unet import BothHeads, ColorUNet
 from colorizegan.training.networks.units import ColorOutput
 
@@ -95,8 +96,13 @@ def generator_step(
             )
             if discriminator is not None:
                 with objective.autocast:
-                    verdict = discriminator(output.light, output.judged)
-                parts["adversarial"] = losses.generator_loss(verdict, objective.gan)
+                    verdict: Verdict = discriminator(output.light, output.judged)
+                answers = [losses.generator_loss(logits, objective.gan) for logits in verdict.logits]
+                parts["adversarial"] = torch.stack(answers).mean()
+                if stage.matching > 0:
+                    with torch.no_grad(), objective.autocast:
+                        truth: Verdict = discriminator(output.light, output.target)
+                    parts["matching"] = losses.matching_loss(verdict.features, truth.features)
             loss = torch.stack([getattr(stage, name) * part for name, part in parts.items()]).sum()
             (loss / len(pieces)).backward()
         _add(values, parts, len(pieces))
@@ -123,9 +129,10 @@ def discriminator_step(
     for number, output in enumerate(outputs, 1):
         with _gradients_stay(net, number < len(outputs)):
             with objective.autocast:
-                real = net(output.light, output.target)
-                fake = net(output.light, output.judged.detach())
-            loss = losses.discriminator_loss(real, fake, objective.gan)
+                real: Verdict = net(output.light, output.target)
+                fake: Verdict = net(output.light, output.judged.detach())
+            pairs = zip(real.logits, fake.logits, strict=True)
+            loss = torch.stack([losses.discriminator_loss(r, f, objective.gan) for r, f in pairs]).mean()
             (loss / len(outputs)).backward()
         _add(values, {"discriminator": loss}, len(outputs))
     optimizer.step()

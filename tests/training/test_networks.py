@@ -1,11 +1,22 @@
 """The networks: shapes at any size, the published pix2pix counts, hints that matter, a receptive field of 70 px."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
+from torch.nn import functional as F
 
-from colorizegan.training.networks.pix2pix import PatchDiscriminator, Pix2PixUNet, init_pix2pix
+from colorizegan.errors import CheckpointError
+from colorizegan.training.build import build_generator, build_unet
+from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
+from colorizegan.training.config import Config, NetworkConfig
+from colorizegan.training.networks.attention import Attention
+from colorizegan.training.networks.discriminator import PatchDiscriminator, ScaledDiscriminator
+from colorizegan.training.networks.pix2pix import Pix2PixUNet, init_pix2pix
 from colorizegan.training.networks.unet import ColorUNet, SceneContext
 from colorizegan.training.networks.units import annealed_mean, count_parameters
+from colorizegan.training.restore import shape_of
 
 SMALL = (32, 32, 24, 16, 16)
 
@@ -86,7 +97,8 @@ def test_patchgan_is_the_published_one_and_sees_70_pixels() -> None:
     assert count_parameters(net) == 2_768_705 - 3 * 64 * 16  # published: 6 input channels (two RGB pictures), here 3
     L, ab = torch.rand(1, 1, 256, 256) * 100, torch.zeros(1, 2, 256, 256)
     L.requires_grad_(True)
-    out = net(L, ab)
+    (out,), features = net(L, ab)
+    assert [f.shape[1] for f in features] == [64, 128, 256, 512]
     assert out.shape == (1, 1, 30, 30)
     out[0, 0, 15, 15].backward()
     assert L.grad is not None
@@ -104,7 +116,58 @@ def test_discriminator_sees_gray_and_colour_and_bounds_its_slope() -> None:
             assert torch.linalg.matrix_norm(module.weight.flatten(1), 2).item() == pytest.approx(1.0, abs=0.05)
     net.eval()
     L, ab = torch.rand(1, 1, 64, 64) * 100, torch.zeros(1, 2, 64, 64)
-    assert not torch.equal(net(L, ab), net(L, ab + 30))
-    assert not torch.equal(net(L, ab), net(L * 0.5, ab))
+    (answer,), _ = net(L, ab)
+    assert not torch.equal(answer, net(L, ab + 30).logits[0])
+    assert not torch.equal(answer, net(L * 0.5, ab).logits[0])
     with pytest.raises(ValueError, match="norm"):
         PatchDiscriminator("layer")
+
+
+def test_a_discriminator_may_judge_the_whole_and_two_sizes() -> None:
+    torch.manual_seed(0)
+    L, ab = torch.rand(2, 1, 64, 64) * 100, torch.rand(2, 2, 64, 64) * 40
+    patches, whole = PatchDiscriminator("spectral", 8, whole=True).eval()(L, ab).logits
+    assert patches.shape == (2, 1, 6, 6)
+    assert whole.shape == (2, 1)
+    both = ScaledDiscriminator(2, "spectral", 8).eval()
+    large, small = both(L, ab).logits
+    assert large.shape == (2, 1, 6, 6)
+    assert small.shape == (2, 1, 2, 2)
+    half = both.scales[1](F.avg_pool2d(L, 2), F.avg_pool2d(ab, 2))
+    assert torch.equal(small, half.logits[0])
+    assert len(both(L, ab).features) == 8
+
+
+def test_attention_starts_as_nothing_and_carries_colours_across_the_picture() -> None:
+    torch.manual_seed(0)
+    net = Attention(64)
+    x = torch.randn(2, 64, 3, 5)
+    assert torch.equal(net(x), x)
+    torch.nn.init.normal_(net.answer.weight)
+    changed = x.clone()
+    changed[0, :, 0, 0] += 1
+    moved = (net(changed) - net(x)).abs().amax(1)
+    assert (moved[0] > 0).all()  # also in the far corner
+    assert not moved[1].any()  # no other picture
+    turned = net(x.flip(3)).flip(3)
+    torch.testing.assert_close(turned, net(x))  # no code of position
+    with pytest.raises(ValueError, match="multiple of 32"):
+        Attention(48)
+
+
+def test_a_trained_network_can_be_given_attention(tmp_path: Path) -> None:
+    small = NetworkConfig(widths=(32, 32, 24, 16, 16), deep_blocks=1)
+    torch.manual_seed(0)
+    old = build_unet(small)
+    weights = {f"average.{name}": value for name, value in old.state_dict().items()}
+    start = save_checkpoint(tmp_path, 1, Checkpoint(weights, {}))
+    asked = replace(small, attention=True, start=str(start))
+    net = build_generator(Config(network=asked))
+    assert isinstance(net, ColorUNet)
+    kept = net.state_dict()
+    assert torch.equal(kept["deep.0.first.0.weight"], old.state_dict()["deep.0.first.0.weight"])
+    assert "attend16.ask.weight" in kept
+    assert not any(name.startswith("deep.2.first") for name in kept)
+    assert shape_of(kept).attention
+    with pytest.raises(CheckpointError, match="holds another network"):
+        build_generator(Config(network=replace(asked, widths=(32, 32, 24, 16, 32))))

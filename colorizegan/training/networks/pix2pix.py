@@ -1,10 +1,9 @@
-"""The published pix2pix: the U-Net 256 generator and PatchGAN discriminators (Isola et al. 2017)."""
+"""The published pix2pix generator, U-Net 256 (Isola et al. 2017), and how its recipe starts weights."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from colorizegan.training.networks.units import AB_RANGE, L_CENTRE, L_SCALE, ColorOutput
 
@@ -49,37 +48,6 @@ class Pix2PixUNet(nn.Module):
             x = up(x if i == 0 else torch.cat((x, skips[-1 - i]), dim=1))
         x = self.head(torch.cat((x, skips[0]), dim=1))
         return ColorOutput(x.float() * AB_RANGE, None)
-
-
-class PatchDiscriminator(nn.Module):
-    """PatchGAN on (L, ab) pairs: one logit a patch, 70x70 px with three layers (Isola et al. 2017, appendix 6.1).
-
-    Args:
-        norm: "batch" as published, or "spectral" (Miyato et al. 2018) for steadier training.
-        width: channels of the first layer.
-        layers: layers of stride 2.
-    """
-
-    def __init__(self, norm: str = "spectral", width: int = 64, layers: int = 3) -> None:
-        super().__init__()
-        if norm not in ("batch", "spectral"):
-            raise ValueError(f"norm must be 'batch' or 'spectral', not {norm!r}")
-        widths = [3] + [width * min(2**i, 8) for i in range(layers + 1)]
-        modules: list[nn.Module] = []
-        for i in range(layers + 1):
-            normed = norm == "batch" and i > 0
-            conv = nn.Conv2d(widths[i], widths[i + 1], 4, 2 if i < layers else 1, 1, bias=not normed)
-            modules.append(spectral_norm(conv) if norm == "spectral" else conv)
-            if normed:
-                modules.append(nn.BatchNorm2d(widths[i + 1]))
-            modules.append(nn.LeakyReLU(0.2))
-        last = nn.Conv2d(widths[-1], 1, 4, 1, 1)
-        modules.append(spectral_norm(last) if norm == "spectral" else last)
-        self.net = nn.Sequential(*modules)
-
-    def forward(self, L: Tensor, ab: Tensor) -> Tensor:
-        """Logits (B, 1, h, w), above 0 for real, from `L` (B, 1, H, W) and `ab` (B, 2, H, W) of the same size."""
-        return self.net(torch.cat(((L - L_CENTRE) / L_SCALE, ab / AB_RANGE), dim=1))
 
 
 def init_pix2pix(module: nn.Module) -> None:

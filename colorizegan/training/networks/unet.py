@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorizegan.bench.measures.squeezenet import FIRES as SQUEEZENET_FIRES
+from colorizegan.training.networks.attention import Attention
 from colorizegan.training.networks.bins import ab_bin_centres
 from colorizegan.training.networks.efficientnet import WIDTHS as RECOGNIZER_WIDTHS
 from colorizegan.training.networks.efficientnet import Recognizer
@@ -101,9 +102,10 @@ class ColorUNet(nn.Module):
 
     Args:
         widths: channels of the decoder at 1/32, 1/16, 1/8, 1/4 and 1/2 of the input size.
-        deep_blocks: residual blocks at 1/32 before the scene context; one more follows it.
+        deep_blocks: residual blocks at 1/32 before the scene context; one more follows it, or attention.
         temperature: T of the annealed mean fed to the ab head.
         recognizer: with the second encoder, see `efficientnet.py`.
+        attention: with self-attention at 1/32, in place of the last residual block, and at 1/16.
     """
 
     multiple = 32
@@ -114,6 +116,7 @@ class ColorUNet(nn.Module):
         deep_blocks: int = 1,
         temperature: float = 0.38,
         recognizer: bool = False,
+        attention: bool = False,
     ) -> None:
         super().__init__()
         w32, w16, w8, w4, w2 = widths
@@ -121,8 +124,10 @@ class ColorUNet(nn.Module):
         self.stem = nn.Conv2d(1, 96, 7, 2, 3)
         self.fires = nn.ModuleList(Fire(*sizes) for sizes in SQUEEZENET_FIRES)
         self.down = conv_norm(512 + 3, w32, 3, 2)
-        self.deep = nn.Sequential(*(Residual(w32) for _ in range(deep_blocks)), SceneContext(w32), Residual(w32))
+        last = Attention(w32) if attention else Residual(w32)
+        self.deep = nn.Sequential(*(Residual(w32) for _ in range(deep_blocks)), SceneContext(w32), last)
         self.up16 = Up(w32, 512, w16)
+        self.attend16 = Attention(w16) if attention else nn.Identity()
         self.up8 = Up(w16, 512, w8)
         self.up4 = Up(w8, 256, w4, deep=False)
         self.up2 = Up(w4, 96, w2, deep=False)
@@ -200,7 +205,7 @@ class ColorUNet(nn.Module):
         seen32, seen16, seen8 = self._recognize(L)
         x = self.down(torch.cat((x16, h16), dim=1))  # (B, w32, H/32, W/32)
         x = self.deep(x if seen32 is None else x + seen32)
-        x = self.up16(x, x16, h16, seen16)
+        x = self.attend16(self.up16(x, x16, h16, seen16))
         x = self.up8(x, x8, h8, seen8)
         coarse = F.interpolate(self.class_coarse(x), scale_factor=2.0, mode="nearest")
         x = self.up4(x, x4, h4)  # (B, w4, H/4, W/4)
