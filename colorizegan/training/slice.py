@@ -74,6 +74,7 @@ def train_slice(config: Config, shards: Path, out: Path, minutes: float, save_mi
     """
     end = time.monotonic() + 60 * minutes - min(RESERVE, 6 * minutes)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.backends.cudnn.benchmark = True  # a stage's crops have one size: the fastest convolutions are worth a look
     torch.manual_seed(config.seed)
     out.mkdir(parents=True, exist_ok=True)
     networks = Networks(build_generator(config), build_discriminator(config), device)
