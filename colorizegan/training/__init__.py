@@ -10,6 +10,7 @@ build       settings -> networks and optimizers
 networks/   the networks
 crops       photos -> batches of crops, and which photos are held out
 gpu_crops   the same crops, whole batches made on the device
+arriving    photos of shards that come while a slice runs
 slice       training within some minutes of a GPU, from shards that arrive
 augment     crops -> what the network sees and what it must answer
 lab         sRGB <-> Lab on tensors

@@ -11,6 +11,7 @@ from colorizegan.training import loop
 from colorizegan.training.checkpoint import Checkpoint, list_checkpoints, load_newest
 from colorizegan.training.config import Config
 from colorizegan.training.configure import load_config
+from colorizegan.training.networks.discriminator import Verdict
 from colorizegan.training.networks.units import ColorOutput
 
 STAGES = (
@@ -37,8 +38,8 @@ class Judge(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(nn.Conv2d(3, 8, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(8, 1, 4, 2, 1))
 
-    def forward(self, L: Tensor, ab: Tensor) -> Tensor:
-        return self.layers(torch.cat((L, ab), dim=1) / 100)
+    def forward(self, L: Tensor, ab: Tensor) -> Verdict:
+        return Verdict([self.layers(torch.cat((L, ab), dim=1) / 100)], [])
 
 
 def trained(

@@ -14,12 +14,13 @@ from tiny_run import overrides
 from colorizegan.data.layouts import list_photos
 from colorizegan.data.shards import pack
 from colorizegan.errors import ConfigError, DataError
+from colorizegan.training.arriving import ArrivingPhotos
 from colorizegan.training.build import build_discriminator, build_generator
 from colorizegan.training.checkpoint import load_checkpoint
 from colorizegan.training.config import to_dict
 from colorizegan.training.configure import load_config
 from colorizegan.training.networks.bins import ab_bin_centres
-from colorizegan.training.slice import ArrivingPhotos, join_weights, read_settings, train_slice
+from colorizegan.training.slice import join_weights, read_settings, train_slice
 
 STAGES = (
     "stages=[{images=600,size=48,batch=4,lr=1e-3},"
@@ -60,6 +61,7 @@ def test_the_command_needs_little_and_its_weights_go_on(
     lines = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] >= 1
     assert lines[-1]["images"] == 4 * lines[-1]["step"]
+    assert (tmp_path / "out" / "stage-0" / "weights-1.safetensors").is_file()  # what the second stage began with
 
     saved = load_checkpoint(join_weights(folder, tmp_path / "run"))
     assert saved.facts["photos"] == 20
@@ -98,6 +100,10 @@ def test_shards_may_come_while_it_runs(shards: Path, photos: Path, tmp_path: Pat
     arriving.stop()
     assert len(arriving.store) == 20
     assert len(arriving.usable) == 15
+    scores = arriving.score(build_generator(arriving.config))
+    assert scores["photos"] == arriving.config.data.holdout == 2  # of five in the first shard
+    assert 0 < scores["auc_rebalanced"] < 100
+    assert 0 < scores["annealed_auc_rebalanced"] < 100
     shapes, offsets = arriving.store.shapes, arriving.store.offsets
     assert len(arriving.pixels) * 3 == offsets[-1] + shapes[-1].prod() * 3
 
