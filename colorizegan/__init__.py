@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from colorizegan.steer.proposals import Proposal
     from colorizegan.video.colorize_video import colorize_video
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 __all__ = [
     "ColorizeGANError",
