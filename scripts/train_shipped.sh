@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# The network that ships, from photos to bundle: the whole chain of docs/experiments.md (runs 1, 4, 7, 9, 10 and 11).
+# The network that ships, from photos to bundle: the whole chain of docs/experiments.md (runs 1, 4, 7, 9, 10, 11
+# and 14).
 #
 #   scripts/train_shipped.sh FOLDER DATA...
 #
 # FOLDER gets every run and, in the end, the bundle FOLDER/shipped; DATA are as for `train --data`: about 30,000 colour
-# photos there. It wants SqueezeNet 1.0's weights as FOLDER/squeezenet1_0.safetensors (see docs/training.md), and fetches
+# photos there, in run 14 sharp ones of 224 px. It wants SqueezeNet 1.0's weights as FOLDER/squeezenet1_0.safetensors (see docs/training.md), and fetches
 # those of EfficientNet-Lite0 by way of scripts/efficientnet_weights.py, if they are not there. About nine hours of two
-# CPU cores. What was stopped goes on with the same command.
+# CPU cores, and for the last run four more; run 14 itself took 5 minutes of a GPU (scripts/gpu_slice.py). What was stopped goes on with the same command.
 #
 # The shipped weights came by the same runs, but some of them were stopped and lengthened on the way (docs/experiments.md
 # says which), so the weights will be others, of the same kind.
@@ -25,6 +26,10 @@ things=$folder/efficientnet_lite0.safetensors # a network that tells things apar
 colours=$folder/lite0-colour.safetensors # the same, of pictures in colour: it judges
 [ -e "$things" ] || python scripts/efficientnet_weights.py -o "$things"
 [ -e "$colours" ] || python scripts/efficientnet_weights.py --colour -o "$colours"
+
+# What the runs before the last one had in common.
+before=(network.attention=false network.recognizer_lr=0 network.frozen=4 losses.rebalance=0.5 augment.film=0.35
+  data.holdout=384 data.store_side=288)
 
 learn() { # learn NAME SETTING...: one run, from where it is, and its bundle
   local name=$1 settings=()
@@ -51,23 +56,25 @@ newest() { # newest NAME: the last checkpoint of a run
 first="network.encoder=$folder/squeezenet1_0.safetensors"
 plain="network.recognizer=false"
 second="network.recognizer_weights=$things"
-learn a "$first" "$plain" augment.film=0.2 seed=0 \
+learn a "${before[@]}" "$first" "$plain" augment.film=0.2 seed=0 \
   "stages=[$(stage 262400 96 32 0.6 2e-3),$(adversary 3072 9600 96 32 0.6 0.1)]"
-learn b "network.start=$folder/a" "$plain" augment.film=0.2 seed=1 \
+learn b "${before[@]}" "network.start=$folder/a" "$plain" augment.film=0.2 seed=1 \
   "stages=[$(stage 130000 128 32 0.6 1.2e-3),$(adversary 1600 6400 128 32 0.6 0.1)]"
-learn c "network.start=$folder/b" "$second" augment.film=0.2 seed=3 \
+learn c "${before[@]}" "network.start=$folder/b" "$second" augment.film=0.2 seed=3 \
   "stages=[$(stage 76000 160 24 0.65 1.2e-3),$(adversary 1600 4800 160 24 0.65 0.4)]"
-learn e "network.start=$folder/c" "$second" augment.film=0.2 seed=5 "stages=[$(stage 78096 160 24 0.65 1.2e-3)]"
-learn f "network.start=$folder/e" "$second" seed=6 "stages=[$(stage 21600 160 24 0.65 4e-4)]"
+learn e "${before[@]}" "network.start=$folder/c" "$second" augment.film=0.2 seed=5 "stages=[$(stage 78096 160 24 0.65 1.2e-3)]"
+learn f "${before[@]}" "network.start=$folder/e" "$second" seed=6 "stages=[$(stage 21600 160 24 0.65 4e-4)]"
 [ -e "$folder/half" ] || {
   python scripts/mix_weights.py "$(newest f)" "$folder/c" -o "$folder/runs/half" --share 0.5
   colorizegan export "$folder/runs/half" -o "$folder/half"
 }
-learn h "network.start=$folder/half" "$second" seed=8 "losses.features=$colours" \
+learn h "${before[@]}" "network.start=$folder/half" "$second" seed=8 "losses.features=$colours" \
   "stages=[$(stage 9600 160 24 0.65 4e-4 perceptual=1.0,judged_temperature=0.3)]"
-learn g "network.start=$folder/f" "$second" seed=7
+learn g "${before[@]}" "network.start=$folder/f" "$second" seed=7 "stages=[$(stage 96000 160 24 0.65 1e-3)]"
 [ -e "$folder/runs/mixed" ] ||
   python scripts/mix_weights.py "$(newest g)" "$folder/h" -o "$folder/runs/mixed" --share 0.75
-echo '{"working_size": 224, "detail": 0.65}' >"$folder/card.json"
-colorizegan export "$folder/runs/mixed" -o "$folder/shipped" --name default --card "$folder/card.json" \
-  --correction 0.5 --temperature 0.36 --chroma 1.06
+[ -e "$folder/0.4.0" ] || colorizegan export "$folder/runs/mixed" -o "$folder/0.4.0"
+learn i "network.start=$folder/0.4.0"
+echo '{"working_size": 224, "detail": 1.0}' >"$folder/card.json"
+colorizegan export "$folder/runs/i" -o "$folder/shipped" --name default --card "$folder/card.json" \
+  --correction 0.5 --temperature 0.4 --chroma 1.28

@@ -222,6 +222,9 @@ _DEFAULT = (
     Stage(_D, 3_000, 128, 32, 0.6, lr_discriminator=2e-4, beta1=0.5),
     Stage(_A, 8_000, 128, 32, 0.6, 2e-4, 2e-4, 0.5, adversarial=0.1),
 )
+_SHIPPED = Stage(
+    _G, 387_840, 160, 160, 0.65, 1.2e-3, final_lr=0.2, cast=0.1, judged_temperature=0.38, judged_correction=0.5
+)
 _TINY = (
     Stage(_G, 64, 64, 8, 0.8, 1e-3),
     Stage(_D, 16, 64, 8, 0.8, beta1=0.5),
@@ -244,10 +247,12 @@ PRESETS: dict[str, Config] = {
     # The network that ships, and the last run of the chain that it came by: scripts/train_shipped.sh.
     "shipped": Config(
         "shipped",
-        stages=(Stage(_G, 96_000, 160, 24, 0.65, 1e-3),),
-        data=DataConfig(holdout=384),
-        augment=AugmentConfig(film=0.35),
-        network=NetworkConfig(recognizer=True, frozen=4),
+        seed=31,
+        stages=(_SHIPPED,),
+        data=DataConfig(holdout=800, store_side=224),
+        augment=AugmentConfig(film=0.3),
+        network=NetworkConfig(recognizer=True, recognizer_lr=0.3, attention=True),
+        losses=LossConfig(rebalance=0.7),
     ),
     "pix2pix": _AS_PIX2PIX,
     "gan": replace(_AS_PIX2PIX, preset="gan", stages=(_GAN,)),
