@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from tiny_run import overrides
 
-from colorizegan.errors import ConfigError, DataError
+from colorizegan.errors import ConfigError, DataError, InputError
 from colorizegan.training.augment import make_batch
 from colorizegan.training.build import open_features
 from colorizegan.training.config import AugmentConfig, Stage
@@ -126,7 +126,7 @@ def test_what_holds_no_feature_network_is_refused(tmp_path: Path, colour_weights
     save_file(Recognizer().state_dict(), gray)
     with pytest.raises(DataError, match=r"holds no EfficientNet-Lite0.*efficientnet_weights\.py --colour"):
         open_features(gray)
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(InputError, match="no such file of SqueezeNet weights"):
         open_features(tmp_path / "none")
     torn = tmp_path / "torn"
     torn.write_bytes(colour_weights.read_bytes()[:1000])
