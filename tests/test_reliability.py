@@ -56,6 +56,22 @@ def put_photos(folder: Path, count: int) -> None:
         Image.fromarray(gray.astype(np.uint8)).save(folder / f"{seed}.jpg")
 
 
+def test_no_telemetry_is_gathered(tmp_path: Path, environment: dict[str, str]) -> None:
+    """ONNX Runtime keeps what it would send in the user's cache folder; audit events do not see native code."""
+    put_photos(tmp_path / "photos", 1)
+    environment |= {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    environment.pop("XDG_CACHE_HOME", None)
+    for folder in ("home", "tmp"):
+        (tmp_path / folder).mkdir()
+    command = [sys.executable, "-m", "colorizegan", "colorize", str(tmp_path / "photos"), "-o", str(tmp_path / "out")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    left = [path for folder in ("home", "tmp") for path in (tmp_path / folder).rglob("*") if path.is_file()]
+    assert not [path for path in left if "onnxruntime" in str(path).lower() or "microsoft" in str(path).lower()]
+    assert not [path for path in left if path.suffix == ".ses"]
+
+
 def test_hostile_files_through_the_command_line(
     shared_data: Path, tmp_path: Path, tiny_bundle: Path, environment: dict[str, str]
 ) -> None:

@@ -138,7 +138,7 @@ def test_the_chain_to_the_shipped_network_is_one_that_can_be_run(repository: Pat
     assert list(runs) == ["a", "b", "c", "e", "f", "h", "g", "i"]
     card = json.loads((repository / "colorizegan/weights/default/card.json").read_text())
     told, last = card["training"]["config"], to_dict(runs["i"])
-    # What ships is the end of the first of two stages, whose images were shares of some minutes; the card tells how many.
+    # What ships is the end of the first of two stages; their images were shares of some minutes.
     assert last["stages"] == [told["stages"][0] | {"images": card["training"]["images"], "matching": 0.0}]
     for name in ("seed", "augment", "losses", "encoder_lr"):
         assert last[name] == told[name]

@@ -14,7 +14,7 @@ import typer
 from colorizegan.cli.console import put, say
 from colorizegan.cli.help import Command
 from colorizegan.cli.options import Debug, Json, Quiet
-from colorizegan.errors import UsageError
+from colorizegan.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from colorizegan.model.bundle import Bundle
@@ -159,9 +159,16 @@ def show(as_json: bool, measured: bool) -> None:
     from colorizegan.model.store import list_entries
 
     names, entries = list_bundles(), list_entries()
+    broken: ModelError | None = None
     for name, entry in [(name, None) for name in names] + [(entry.name, entry) for entry in entries]:
-        if entry is not None:
-            entry.check()
+        try:
+            if entry is not None:
+                entry.check()
+        except ModelError as error:  # the others are still to be seen
+            if broken is not None:
+                say(f"error: {broken}")
+            broken = error
+            continue
         if entry is not None and entry.is_foreign:
             facts, lines = foreign_facts(entry)
         else:
@@ -178,6 +185,8 @@ def show(as_json: bool, measured: bool) -> None:
                 put(line)
     if not names and not entries:
         say("no models in this installation; name a bundle with --model")
+    if broken is not None:
+        raise broken
 
 
 def bundle_facts(name: str, bundle: Bundle, entry: Entry | None) -> tuple[dict[str, Any], list[str]]:

@@ -136,6 +136,10 @@ def test_a_file_that_has_changed_is_not_run(tmp_path: Path, photo: Path) -> None
     assert "is damaged; run `colorizegan models remove mine`" in refused("models")
     assert call("models", "remove", "mine").exit_code == 0
     assert call("models").exit_code == 0
+    told = call("models", "--json")
+    assert told.exit_code == 1
+    assert f"error: {kept}: has changed since it was added as mine" in told.stderr
+    assert [json.loads(line)["bundle"] for line in told.stdout.splitlines()] == ["default"]  # the others are listed
 
 
 def wrong_models(folder: Path) -> dict[str, tuple[list[object], str]]:
