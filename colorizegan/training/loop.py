@@ -22,7 +22,7 @@ from colorizegan.training.config import Config, Stage, check, to_dict
 from colorizegan.training.crops import Crops, Waiting, count_bins, crop_batches, open_photos
 from colorizegan.training.networks.bins import SoftLabels, rebalancing_weights
 from colorizegan.training.networks.units import count_parameters
-from colorizegan.training.parallel import in_turn, share_norms, start_fabric
+from colorizegan.training.parallel import in_turn, part, share_norms, start_fabric
 from colorizegan.training.precision import autocast
 from colorizegan.training.run import Run
 from colorizegan.training.runlog import RunLog, StopSignals, sole_writer
@@ -66,6 +66,7 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
             write_atomic(out / "config.json", json.dumps(to_dict(config), indent=1).encode())
         for number in range(run.state.stage, len(config.stages)):
             fit(run, number)
+    part(run.fabric)
     return run.checkpoints
 
 

@@ -38,6 +38,16 @@ def start_fabric(config: Config) -> Fabric:
     return fabric
 
 
+def part(fabric: Fabric) -> None:
+    """All processes have done: they wait for the slowest, which may still validate, and close their connections.
+
+    One that just ended would close them while its threads still read from them, which can abort it.
+    """
+    if fabric.world_size > 1:
+        fabric.barrier()
+        distributed.destroy_process_group()
+
+
 def check_shares(config: Config, processes: int) -> None:
     """ConfigError where the batches of a stage cannot be dealt out in equal shares."""
     for i, stage in enumerate(config.stages):
