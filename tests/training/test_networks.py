@@ -8,9 +8,10 @@ import torch
 from torch.nn import functional as F
 
 from colorizegan.errors import CheckpointError
-from colorizegan.training.build import build_generator, build_unet
+from colorizegan.training.build import build_discriminator, build_generator, build_unet
 from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
 from colorizegan.training.config import Config, NetworkConfig
+from colorizegan.training.losses import matching_loss
 from colorizegan.training.networks.attention import Attention
 from colorizegan.training.networks.discriminator import PatchDiscriminator, ScaledDiscriminator
 from colorizegan.training.networks.pix2pix import Pix2PixUNet, init_pix2pix
@@ -171,3 +172,29 @@ def test_a_trained_network_can_be_given_attention(tmp_path: Path) -> None:
     assert shape_of(kept).attention
     with pytest.raises(CheckpointError, match="holds another network"):
         build_generator(Config(network=replace(asked, widths=(32, 32, 24, 16, 32))))
+
+
+def test_a_discriminator_of_another_kind_starts_at_random(tmp_path: Path) -> None:
+    """Beside it, one of the same kind takes its weights; what does not fit leaves nothing behind."""
+    torch.manual_seed(0)
+    old = build_discriminator(Config())
+    weights = {f"discriminator.{name}": value for name, value in old.state_dict().items()}
+    start = str(save_checkpoint(tmp_path, 1, Checkpoint(weights, {})))
+    same = build_discriminator(Config(network=NetworkConfig(start=start)))
+    assert all(torch.equal(value, old.state_dict()[name]) for name, value in same.state_dict().items())
+    asked = NetworkConfig(discriminator_whole=True)
+    torch.manual_seed(1)
+    fresh = build_discriminator(Config(network=asked))
+    torch.manual_seed(1)
+    other = build_discriminator(Config(network=replace(asked, start=start)))
+    assert all(torch.equal(value, fresh.state_dict()[name]) for name, value in other.state_dict().items())
+
+
+def test_matching_is_the_mean_difference_of_what_was_seen() -> None:
+    fake = [torch.ones(1, 2, 2, 2, requires_grad=True), torch.zeros(1, 1, 1, 1)]
+    real = [torch.full((1, 2, 2, 2), 4.0, requires_grad=True), torch.ones(1, 1, 1, 1)]
+    loss = matching_loss(fake, real)
+    assert loss.item() == pytest.approx((3 + 1) / 2)
+    loss.backward()
+    assert fake[0].grad is not None
+    assert real[0].grad is None
