@@ -27,10 +27,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from colorizegan.data.cache import PhotoCache, open_cache
 from colorizegan.data.layouts import list_photos
 from colorizegan.training import losses
-from colorizegan.training.augment import make_batch
+from colorizegan.training.batches.augment import make_batch
+from colorizegan.training.batches.crops import Crops, Waiting, crop_batches
 from colorizegan.training.config import Config
 from colorizegan.training.configure import load_config
-from colorizegan.training.crops import Crops, Waiting, crop_batches
 from colorizegan.training.loop import train
 from colorizegan.training.networks.discriminator import PatchDiscriminator
 from colorizegan.training.networks.pix2pix import Pix2PixUNet, init_pix2pix

@@ -32,12 +32,12 @@ from torch import Tensor, nn
 
 from colorizegan.colorizer import Colorizer
 from colorizegan.data.photoset import PhotoSet
+from colorizegan.training.batches.lab import lab_to_rgb
 from colorizegan.training.build import build_generator
 from colorizegan.training.checkpoint import load_newest
 from colorizegan.training.configure import from_dict, load_config
-from colorizegan.training.lab import lab_to_rgb
 from colorizegan.training.loop import train
-from colorizegan.training.validate import predict_squares, score_squares
+from colorizegan.training.validation.validate import predict_squares, score_squares
 
 RECIPES = ("default", "zhang16", "pix2pix", "gan")
 SIDE = 256  # px

@@ -20,7 +20,7 @@ from colorizegan.errors import ColorizeGANError, UsageError
 from colorizegan.model.bundle import open_bundle
 from colorizegan.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from colorizegan.training.restore import restore
-from colorizegan.training.tuning_score import mix_states
+from colorizegan.training.validation.tuning_score import mix_states
 
 
 def main() -> int:

@@ -20,8 +20,8 @@ from colorizegan.errors import ColorizeGANError, OutputError, TooLargeError
 from colorizegan.files import atomic_file, file_identity, sha256_of_file
 from colorizegan.machine import Cancelled, MemoryBudget
 from colorizegan.photo.formats import format_of_name
+from colorizegan.photo.metadata.xmp import carry_sidecar, same_note
 from colorizegan.photo.reader import Reader
-from colorizegan.photo.xmp import carry_sidecar, same_note
 from colorizegan.steer.hints import hints_path, write_hints
 from colorizegan.steer.look import Look
 from colorizegan.steer.proposals import Proposal

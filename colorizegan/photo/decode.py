@@ -18,7 +18,7 @@ from PIL import BmpImagePlugin
 
 from colorizegan.errors import DecodeError, TooLargeError
 from colorizegan.photo.size import Size
-from colorizegan.photo.tiff import TiffPage
+from colorizegan.photo.tiff.pages import TiffPage
 
 # Blocks the loaders that libvips itself calls unsafe on hostile files, and drops its cache of operations: every photo
 # is read once, and a cache would only grow with them.

@@ -15,9 +15,14 @@ import pyvips
 from PIL import Image
 
 from colorizegan.color.lab import to_8_bit
-from colorizegan.photo.containers import jpeg_with_metadata, photoshop_block, png_with_metadata, webp_with_metadata
-from colorizegan.photo.metadata import Metadata
-from colorizegan.photo.tiff_writer import TiffWriter
+from colorizegan.photo.metadata.containers import (
+    jpeg_with_metadata,
+    photoshop_block,
+    png_with_metadata,
+    webp_with_metadata,
+)
+from colorizegan.photo.metadata.metadata import Metadata
+from colorizegan.photo.tiff.writer import TiffWriter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from colorizegan.photo.metadata import Metadata
+from colorizegan.photo.metadata.metadata import Metadata
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

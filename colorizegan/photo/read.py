@@ -20,18 +20,18 @@ import pyvips
 
 from colorizegan.errors import ColorizeGANError, DecodeError, InputError, TooLargeError
 from colorizegan.photo.complaints import complaints
-from colorizegan.photo.containers import count_frames
 from colorizegan.photo.decode import is_harmless, open_image, words_of
 from colorizegan.photo.formats import sniff
-from colorizegan.photo.lab_tiff import as_plain_channels, lab_to_srgb
 from colorizegan.photo.luminance import Light, read_luminance
-from colorizegan.photo.metadata import read_metadata
+from colorizegan.photo.metadata.containers import count_frames
+from colorizegan.photo.metadata.metadata import read_metadata
 from colorizegan.photo.photo import Limits, Photo
+from colorizegan.photo.scan.text_page import is_text_page
+from colorizegan.photo.scan.tone import Tone, judge_tone
+from colorizegan.photo.scan.window import find_window
 from colorizegan.photo.size import Size, check_size
-from colorizegan.photo.text_page import is_text_page
-from colorizegan.photo.tiff import TiffPage, find_pages
-from colorizegan.photo.tone import Tone, judge_tone
-from colorizegan.photo.window import find_window
+from colorizegan.photo.tiff.lab import as_plain_channels, lab_to_srgb
+from colorizegan.photo.tiff.pages import TiffPage, find_pages
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

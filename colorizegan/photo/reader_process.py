@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from colorizegan.errors import ColorizeGANError
-from colorizegan.photo.metadata import Metadata
+from colorizegan.photo.metadata.metadata import Metadata
 from colorizegan.photo.photo import Limits, Photo
 from colorizegan.photo.read import read_photo
 

@@ -17,9 +17,9 @@ from colorizegan.files import atomic_file
 from colorizegan.photo.decode import words_of
 from colorizegan.photo.encode import Page, encode
 from colorizegan.photo.formats import NEAREST, WRITABLE, format_of_name
+from colorizegan.photo.metadata.xmp import xmp_with_note
 from colorizegan.photo.photo import Photo
-from colorizegan.photo.tiff_writer import TiffWriter
-from colorizegan.photo.xmp import xmp_with_note
+from colorizegan.photo.tiff.writer import TiffWriter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +47,7 @@ def encode_photo(
             written: JPEG for HEIC, PNG for GIF. JPEG, WebP, AVIF and BMP hold 8 bits, JPEG and BMP no transparency.
         quality: 1 .. 100 of JPEG, WebP and AVIF.
         strip: leave EXIF, XMP, IPTC and comments out.
-        note: how it was made, for the XMP packet (see `colorizegan.photo.xmp.xmp_with_note`).
+        note: how it was made, for the XMP packet (see `colorizegan.photo.metadata.xmp.xmp_with_note`).
 
     Raises:
         OutputError: the format cannot hold the photo.

@@ -14,9 +14,9 @@ import numpy as np
 
 from colorizegan.model.network import Prediction
 from colorizegan.model.network_input import working_lightness
-from colorizegan.photo.text_page import is_text_page
-from colorizegan.photo.tones import Tones, faded_tones
-from colorizegan.photo.window import Window, find_windows, glance
+from colorizegan.photo.scan.levels import Tones, faded_tones
+from colorizegan.photo.scan.text_page import is_text_page
+from colorizegan.photo.scan.window import Window, find_windows, glance
 from colorizegan.steer.hints import Hint, check_places
 from colorizegan.steer.look import Look
 from colorizegan.steer.proposals import Proposal

@@ -1,29 +1,21 @@
 """Training: photos -> a network -> a bundle. Needs the extra `train`; only here and in bench/ is torch imported.
 
-loop        train(config, out): set up, then stage after stage, step after step
-run         a run under way: what happens between two steps
-state       where a run is: what a checkpoint says
-config      settings, presets in one table
-configure   preset, TOML and dotted overrides -> settings
-precision   bfloat16 or float32
-build       settings -> networks and optimizers
-networks/   the networks
-crops       photos -> batches of crops, and which photos are held out
-gpu_crops   the same crops, whole batches made on the device
-arriving    photos of shards that come while a slice runs
-slice       training within some minutes of a GPU, from shards that arrive
-augment     crops -> what the network sees and what it must answer
-lab         sRGB <-> Lab on tensors
-step        generator_step, discriminator_step: the only places that call backward
-losses      adversarial, L1, rebalanced cross-entropy, perceptual
-parallel    several processes that train one network
-validate    scores, sample pictures and curves while it runs
-stopping    when an adversarial stage has done enough
-checkpoint  training state on disk: atomic, resumable, no pickle
-runlog      the run's log, signals, lock
-estimate    what a run would take: operations, memory, time
-finetune      a folder of photos -> a tuned bundle and its report
-tuning_score  what "better" means while it tunes
-export/     a trained network -> a model bundle, checked against torch
-restore     a bundle -> the network that it was made of
+loop         train(config, out): set up, then stage after stage, step after step
+step         generator_step, discriminator_step: the only places that call backward; the shape of the learning rate
+losses       adversarial, L1, rebalanced cross-entropy, perceptual
+config       settings, presets in one table
+configure    preset, TOML and dotted overrides -> settings
+build        settings -> networks and optimizers
+checkpoint   training state on disk: atomic, resumable, no pickle
+restore      a bundle -> the network that it was made of
+precision    bfloat16 or float32
+estimate     what a run would take: operations, memory, time
+finetune     a folder of photos -> a tuned bundle and its report
+slice        training within some minutes of a GPU, from shards that arrive
+arriving     photos of such shards
+networks/    the networks
+batches/     photos -> batches of crops: what the network sees and what it must answer
+run/         a run under way: its state, its log, its processes
+validation/  scores on photos that are held out, and what they decide
+export/      a trained network -> a model bundle, checked against torch
 """

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from colorizegan.training.augment import make_batch
+from colorizegan.training.batches.augment import make_batch
 from colorizegan.training.build import Optimizers, build_discriminator, build_generator
 from colorizegan.training.config import Config, Stage
 from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres

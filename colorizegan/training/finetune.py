@@ -34,18 +34,18 @@ from colorizegan.machine import cpu_threads
 from colorizegan.model.bundle import open_bundle
 from colorizegan.model.spec import stored_bundle
 from colorizegan.progress import progress_bar
-from colorizegan.training.augment import make_batch
+from colorizegan.training.batches.augment import make_batch
+from colorizegan.training.batches.crops import Crops, count_bins, crop_batches
 from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
 from colorizegan.training.config import AugmentConfig, Config, Stage, to_dict
-from colorizegan.training.crops import Crops, count_bins, crop_batches
 from colorizegan.training.export import export_bundle
 from colorizegan.training.networks.bins import SoftLabels, rebalancing_weights
 from colorizegan.training.networks.unet import ColorUNet
 from colorizegan.training.precision import autocast
 from colorizegan.training.restore import Restored, restore
 from colorizegan.training.step import Objective, generator_step, learning_rate, update_average
-from colorizegan.training.tuning_score import Steered, answer, best_chroma, mix_states
-from colorizegan.training.validate import holdout_squares, score_squares
+from colorizegan.training.validation.tuning_score import Steered, answer, best_chroma, mix_states
+from colorizegan.training.validation.validate import holdout_squares, score_squares
 
 logger = logging.getLogger("colorizegan.training")
 

@@ -14,19 +14,18 @@ import torch
 from colorizegan.errors import DataError
 from colorizegan.files import write_atomic
 from colorizegan.progress import progress_bar
-from colorizegan.training import stopping
-from colorizegan.training.augment import Batch, make_batch
+from colorizegan.training.batches.augment import Batch, make_batch
+from colorizegan.training.batches.crops import Crops, Waiting, count_bins, crop_batches, open_photos
 from colorizegan.training.build import Networks, Optimizers, build_discriminator, build_generator, open_features
 from colorizegan.training.checkpoint import checkpoint_path, load_checkpoint
 from colorizegan.training.config import Config, Stage, check, to_dict
-from colorizegan.training.crops import Crops, Waiting, count_bins, crop_batches, open_photos
 from colorizegan.training.networks.bins import SoftLabels, rebalancing_weights
 from colorizegan.training.networks.units import count_parameters
-from colorizegan.training.parallel import in_turn, part, share_norms, start_fabric
 from colorizegan.training.precision import autocast
-from colorizegan.training.run import Run
-from colorizegan.training.runlog import RunLog, StopSignals, sole_writer
-from colorizegan.training.state import RunState
+from colorizegan.training.run.parallel import in_turn, part, share_norms, start_fabric
+from colorizegan.training.run.run import Run
+from colorizegan.training.run.runlog import RunLog, StopSignals, sole_writer
+from colorizegan.training.run.state import RunState
 from colorizegan.training.step import (
     Objective,
     discriminator_step,
@@ -36,7 +35,8 @@ from colorizegan.training.step import (
     seed_of,
     update_average,
 )
-from colorizegan.training.validate import holdout_squares, square_side
+from colorizegan.training.validation import stopping
+from colorizegan.training.validation.validate import holdout_squares, square_side
 
 logger = logging.getLogger("colorizegan.training")
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorizegan.training.augment import Batch
+from colorizegan.training.batches.augment import Batch
+from colorizegan.training.batches.lab import lab_to_rgb
 from colorizegan.training.config import Stage
-from colorizegan.training.lab import lab_to_rgb
 from colorizegan.training.networks.bins import SoftLabels
 from colorizegan.training.networks.units import ColorOutput
 

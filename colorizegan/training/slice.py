@@ -22,12 +22,12 @@ from torch import Tensor, nn
 
 from colorizegan.errors import ConfigError, DataError
 from colorizegan.training.arriving import ArrivingPhotos
-from colorizegan.training.augment import make_batch
+from colorizegan.training.batches.augment import make_batch
+from colorizegan.training.batches.crops import Crops
+from colorizegan.training.batches.gpu_crops import DeviceCrops
 from colorizegan.training.build import Networks, Optimizers, build_discriminator, build_generator, open_features
 from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
 from colorizegan.training.config import Config, Stage, check, to_dict
-from colorizegan.training.crops import Crops
-from colorizegan.training.gpu_crops import DeviceCrops
 from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres
 from colorizegan.training.precision import autocast
 from colorizegan.training.step import (

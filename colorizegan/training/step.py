@@ -15,7 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from colorizegan.training import losses
-from colorizegan.training.augment import Batch
+from colorizegan.training.batches.augment import Batch
 from colorizegan.training.config import Stage
 from colorizegan.training.losses import GeneratorOutput
 from colorizegan.training.networks.bins import SoftLabels

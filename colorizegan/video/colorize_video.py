@@ -22,7 +22,7 @@ import numpy as np
 from colorizegan import __version__
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import OutputError, UsageError
-from colorizegan.photo.tone import judge_tone
+from colorizegan.photo.scan.tone import judge_tone
 from colorizegan.video.consistency import FrameColors, steady_colors
 from colorizegan.video.formats import CONTAINERS, is_pattern
 from colorizegan.video.frames import Film

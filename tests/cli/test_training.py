@@ -35,7 +35,7 @@ from colorizegan.training.networks.unet import ColorUNet
 from colorizegan.training.networks.units import annealed_mean
 from colorizegan.training.precision import best_precision
 from colorizegan.training.step import learning_rate
-from colorizegan.training.validate import auc
+from colorizegan.training.validation.validate import auc
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 

@@ -23,7 +23,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from colorizegan.color.lab import rgb_to_gray
 from colorizegan.errors import ColorizeGANError, DecodeError, InputError, OutputError, TooLargeError
-from colorizegan.photo.metadata import Metadata
+from colorizegan.photo.metadata.metadata import Metadata
 from colorizegan.photo.photo import Limits, Photo
 from colorizegan.photo.read import read_photo
 from colorizegan.photo.write import encode_photo, write_photo

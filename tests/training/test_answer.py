@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from tiny_run import overrides
 
 from colorizegan.errors import ConfigError, DataError, InputError
-from colorizegan.training.augment import make_batch
+from colorizegan.training.batches.augment import make_batch
 from colorizegan.training.build import open_features
 from colorizegan.training.config import AugmentConfig, Stage
 from colorizegan.training.configure import load_config

@@ -22,8 +22,8 @@ from colorizegan.training import finetune as module
 from colorizegan.training.checkpoint import load_newest
 from colorizegan.training.finetune import finetune
 from colorizegan.training.restore import restore
-from colorizegan.training.tuning_score import CHROMAS, best_chroma, mix_states, steering_score
-from colorizegan.training.validate import score_squares
+from colorizegan.training.validation.tuning_score import CHROMAS, best_chroma, mix_states, steering_score
+from colorizegan.training.validation.validate import score_squares
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 

@@ -1,0 +1,192 @@
+"""Two processes that train one network: as bare DDP would, as one process would, stopped and gone on with."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_run import STAGES, log_of, overrides
+
+from colorizegan.errors import CheckpointError, ConfigError
+from colorizegan.training.checkpoint import Checkpoint, list_checkpoints, load_newest
+from colorizegan.training.config import to_dict
+from colorizegan.training.configure import load_config
+from colorizegan.training.loop import train
+from colorizegan.training.run.parallel import check_shares
+from colorizegan.training.run.runlog import sole_writer
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+# Two steps, both of which are kept; no looks, so that the last weights stay; no films, because flat blocks of JPEG make
+# ties in max pooling, and rounding then decides which way a gradient goes.
+ADVERSARIAL = (
+    "stages=[{kind='adversarial',images=16,size=48,batch=8,lr=2e-3,lr_discriminator=2e-3,beta1=0.5,adversarial=0.1}]",
+    "stopping.every=0",
+    "augment.film=0.0",
+    "checkpoint_minutes=0",
+)
+
+
+def torchrun(*arguments: object) -> list[str]:
+    """A command line for two processes on this machine."""
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return [*start, *map(str, arguments)]
+
+
+def command(photos: Path, out: Path, *changes: str) -> list[str]:
+    """`colorizegan train` in two processes."""
+    settings = [item for change in overrides(photos, *changes) for item in ("--set", change)]
+    return torchrun("-m", "colorizegan", "train", "--preset", "tiny", "-o", out, *settings)
+
+
+def finish(arguments: list[str]) -> str:
+    """Run to the end; what it said."""
+    result = subprocess.run(arguments, capture_output=True, text=True, timeout=240, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stderr
+
+
+@contextmanager
+def running(arguments: list[str], errors: Path) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], list[int]]]]:
+    """torchrun under way, and a function that gives the ids of its workers; nothing of it is left in the end."""
+    with errors.open("wb") as file, subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=file) as process:
+
+        def workers() -> list[int]:
+            found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            return [int(child) for child in found]
+
+        seen: list[int] = []
+        try:
+            yield process, lambda: seen.extend(workers()) or seen[:]
+        finally:
+            process.kill()
+            for worker in seen:
+                with_signal(worker, signal.SIGKILL)
+            while any(is_alive(worker) for worker in seen):
+                time.sleep(0.01)
+
+
+def with_signal(process: int, number: int) -> None:
+    """Send a signal to a process that may have ended."""
+    try:
+        os.kill(process, number)
+    except ProcessLookupError:
+        return
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process runs: one that has ended, and that nobody has asked about yet, holds nothing any more."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], errors: Path) -> None:
+    """Return when the condition holds."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, errors.read_text()
+        assert time.monotonic() < deadline, "nothing happened within 120 s"
+        time.sleep(0.01)
+
+
+def newest(run: Path) -> Checkpoint:
+    """The last checkpoint of a run."""
+    saved, _ = load_newest(run / "checkpoints")
+    assert saved is not None
+    return saved
+
+
+def assert_equal(one: Checkpoint, other: Checkpoint) -> None:
+    """The same tensors, to the bit."""
+    assert one.tensors.keys() == other.tensors.keys()
+    assert [name for name, tensor in one.tensors.items() if not torch.equal(tensor, other.tensors[name])] == []
+
+
+@pytest.fixture(scope="module")
+def pair(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of all kinds of stages in two processes."""
+    out = tmp_path_factory.mktemp("pair") / "run"
+    finish(command(photos, out))
+    return out
+
+
+@pytest.fixture(scope="module")
+def adversarial(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished adversarial stage in two processes."""
+    out = tmp_path_factory.mktemp("adversarial") / "run"
+    finish(command(photos, out, *ADVERSARIAL))
+    return out
+
+
+def test_two_processes_equal_bare_ddp(adversarial: Path, photos: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps(to_dict(load_config("tiny", None, overrides(photos, *ADVERSARIAL)))))
+    finish(torchrun(Path(__file__).parents[2] / "bare_ddp.py", settings, tmp_path / "weights.safetensors"))
+    expected, got = load_file(tmp_path / "weights.safetensors"), newest(adversarial).tensors
+    assert expected.keys() <= got.keys()
+    assert [name for name, tensor in expected.items() if not torch.equal(tensor, got[name])] == []
+
+
+def test_kill_9_then_resume_with_two_or_with_one(pair: Path, photos: Path, tmp_path: Path) -> None:
+    out, errors = tmp_path / "run", tmp_path / "errors"
+    arguments = command(photos, out, "checkpoint_minutes=0", "data.workers=2")
+    with running(arguments, errors) as (process, workers):
+        wait_for(lambda: bool(workers()) and bool(list_checkpoints(out / "checkpoints")), process, errors)
+    said = finish([*arguments, "--resume"])
+    assert "going on after step" in said
+    assert said.count("going on after step") == 1  # only the first process speaks
+    assert_equal(newest(pair), newest(out))
+    assert log_of(out) == log_of(pair)
+    # What two wrote, one goes on with.
+    list_checkpoints(out / "checkpoints")[-1].unlink()
+    step = newest(out).facts["state"]["step"]
+    train(load_config("tiny", None, overrides(photos)), out, resume=True)
+    assert newest(out).facts["state"]["step"] == step + 1 == newest(pair).facts["state"]["step"]
+    assert newest(out).tensors.keys() == newest(pair).tensors.keys()
+
+
+def test_a_signal_to_one_stops_all_and_saves(photos: Path, tmp_path: Path) -> None:
+    out, errors = tmp_path / "run", tmp_path / "errors"
+    with running(command(photos, out, STAGES.replace("images=48", "images=100000")), errors) as (process, workers):
+        log = out / "log.jsonl"
+        wait_for(lambda: bool(workers()) and log.exists() and log.read_text().count("\n") >= 2, process, errors)
+        os.kill(workers()[1], signal.SIGTERM)
+        assert process.wait(60) != 0
+    said = errors.read_text()
+    assert said.count("exitcode  : 143") == 2, said
+    assert newest(out).facts["state"]["step"] == len(log.read_text().splitlines()) >= 2
+
+
+def test_a_lost_process_ends_the_run(photos: Path, tmp_path: Path) -> None:
+    out, errors = tmp_path / "run", tmp_path / "errors"
+    with running(command(photos, out, STAGES.replace("images=48", "images=100000")), errors) as (process, workers):
+        log = out / "log.jsonl"
+        wait_for(lambda: bool(workers()) and log.exists() and log.read_text().count("\n") >= 2, process, errors)
+        both = workers()
+        os.kill(both[1], signal.SIGKILL)
+        assert process.wait(60) != 0
+        assert [worker for worker in both if Path(f"/proc/{worker}").exists()] == []
+
+
+def test_one_run_at_a_time_writes_a_folder(photos: Path, tmp_path: Path) -> None:
+    with sole_writer(tmp_path), pytest.raises(CheckpointError, match="is written by another run right now"):
+        train(load_config("tiny", None, overrides(photos, "stages=[{images=8,size=48,batch=8}]")), tmp_path)
+    assert not (tmp_path / "log.jsonl").exists()
+
+
+def test_batches_must_be_dealt_out_evenly() -> None:
+    config = load_config("tiny", None, ["accumulate=2"])
+    check_shares(config, 4)
+    with pytest.raises(ConfigError, match=r"stages\.0\.batch is 8, for 3 processes and accumulate 2; it must be"):
+        check_shares(config, 3)

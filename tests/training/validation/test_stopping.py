@@ -1,0 +1,108 @@
+"""An adversarial stage ends where it starts to do harm, and goes back to the best weights it had."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_run import overrides
+
+from colorizegan.errors import CheckpointError
+from colorizegan.training import loop
+from colorizegan.training.checkpoint import load_checkpoint, load_newest
+from colorizegan.training.config import StoppingConfig
+from colorizegan.training.configure import load_config
+from colorizegan.training.validation import stopping
+from colorizegan.training.validation.stopping import HoldoutScore, best_score, broken_rule, skin_turn
+
+START = HoldoutScore(step=100, auc=80.0, delta_cf=-8.0, skin_turn=2.0)
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (HoldoutScore(110, 80.0, -4.0, 5.9), ""),
+        (HoldoutScore(110, 79.6, -0.1, None), ""),
+        (HoldoutScore(110, 80.0, -4.0, 6.5), "hue of skin has turned 4.5 degrees away from that of the photos"),
+        (HoldoutScore(110, 80.0, -4.0, -6.5), "turned 4.5 degrees away"),
+        (HoldoutScore(110, 80.0, 0.5, 2.0), "delta-CF +0.50"),
+        (HoldoutScore(110, 79.4, -4.0, 2.0), "AuC has fallen by 0.60 points"),
+    ],
+)
+def test_each_rule_ends_the_stage(now: HoldoutScore, words: str) -> None:
+    assert words in broken_rule(START, now, StoppingConfig())
+    assert bool(words) == bool(broken_rule(START, now, StoppingConfig()))
+
+
+def test_rules_where_the_start_says_little() -> None:
+    vivid = HoldoutScore(100, 80.0, 3.0, None)
+    assert not broken_rule(
+        vivid, HoldoutScore(110, 80.0, 4.0, 20.0), StoppingConfig()
+    )  # nothing is crossed, no skin to go by
+    yellow = HoldoutScore(100, 80.0, -8.0, 5.4)
+    assert not broken_rule(
+        yellow, HoldoutScore(110, 80.0, -8.0, 0.2), StoppingConfig()
+    )  # skin has come nearer to the photos'
+
+
+def test_the_best_weights_are_the_most_colourful_that_does_no_harm() -> None:
+    good, better = HoldoutScore(110, 80.2, -5.0, 3.0), HoldoutScore(120, 79.9, -2.0, 4.0)
+    orange, vivid = HoldoutScore(130, 79.9, -1.0, -8.0), HoldoutScore(140, 79.9, 0.1, 4.0)
+    assert best_score([START, good, better, orange, vivid], StoppingConfig()) == better
+    assert best_score([START, orange, vivid], StoppingConfig()) == START
+    assert best_score([START, better, HoldoutScore(150, 80.0, -2.0, 4.0)], StoppingConfig()).step == 150
+    assert HoldoutScore(**json.loads(json.dumps(better.facts()))) == better
+
+
+def test_the_turn_of_skin_is_from_the_photos_to_the_results() -> None:
+    L = torch.full((1, 1, 20, 20), 60.0)
+    truth = torch.zeros(1, 2, 20, 20)
+    truth[:, :, :, 10:] = torch.tensor([10.0, 17.3205])[None, :, None, None]  # half the picture is skin, of 60 degrees
+    result = torch.full((1, 2, 20, 20), -40.0)
+    result[:, :, :, 10:] = torch.tensor([10.0, 10.0])[None, :, None, None]
+    assert skin_turn(L, truth, result) == pytest.approx(-15.0, abs=0.01)
+    result[:, :, :, 10:] = torch.tensor([-10.0, -10.0])[None, :, None, None]  # 225 degrees
+    assert skin_turn(L, truth, result) == pytest.approx(165.0, abs=0.01)
+    assert skin_turn(torch.full_like(L, 10.0), truth, result) is None  # too dark for skin
+    assert skin_turn(L[..., :12], truth[..., :12], result[..., :12]) is None  # too little of it
+
+
+def test_a_run_goes_back_to_the_weights_that_are_kept(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third score breaks a rule: the stage ends there, before its crops are used up, with the second weights."""
+    script = iter([-8.0, -3.0, 1.0])
+
+    def scripted(generator: torch.nn.Module, squares: torch.Tensor, device: torch.device, step: int) -> HoldoutScore:
+        return HoldoutScore(step, 80.0, next(script), None)
+
+    monkeypatch.setattr(stopping, "score_holdout", scripted)
+    stages = (
+        "stages=[{images=16,size=48,batch=8},{kind='adversarial',images=4000,size=48,batch=8,lr=1e-3,adversarial=0.1}]"
+    )
+    loop.train(load_config("tiny", None, overrides(photos, stages, "stopping.every=16")), tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    scores = [line for line in lines if line["event"] == "holdout"]
+    assert [(line["step"], line["delta_cf"], bool(line["broken"])) for line in scores] == [
+        (4, -3.0, False),
+        (6, 1.0, True),
+    ]
+    assert [path.name for path in sorted((tmp_path / "snapshots").glob("*.safetensors"))] == [
+        f"step-{step:09d}.safetensors" for step in (2, 4, 6)
+    ]
+    saved, _ = load_newest(tmp_path / "checkpoints")
+    assert saved is not None
+    assert saved.facts["state"]["step"] == 6
+    kept, last = (load_checkpoint(tmp_path / "snapshots" / f"step-{step:09d}.safetensors") for step in (4, 6))
+    average = saved.part("average")
+    assert all(torch.equal(tensor, average[name]) for name, tensor in kept.part("average").items())
+    assert any(not torch.equal(tensor, average[name]) for name, tensor in last.part("average").items())
+    before = saved.facts["state"]
+    loop.train(load_config("tiny", None, overrides(photos, stages, "stopping.every=16")), tmp_path, resume=True)
+    again, _ = load_newest(tmp_path / "checkpoints")
+    assert again is not None
+    assert again.facts["state"] == before  # there is nothing left to do
+    with pytest.raises(CheckpointError):
+        loop.train(load_config("tiny", None, overrides(photos, stages)), tmp_path)
