@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from colorizegan.batch.ledger import Entry, Ledger
-from colorizegan.batch.plan import Job, shown
+from colorizegan.batch.jobs import Job
+from colorizegan.batch.plan import shown
 from colorizegan.batch.sheets import write_confidence
 from colorizegan.colorize_file import FileOptions, FileReport, colorize_file, provenance
 from colorizegan.colorizer import Colorizer

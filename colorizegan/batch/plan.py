@@ -8,15 +8,19 @@ import itertools
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
+from typing import BinaryIO
 
+from colorizegan.batch.jobs import FolderNames, Job, Jobs, NameSets
 from colorizegan.errors import InputError, UsageError
-from colorizegan.files import fitting_name
+from colorizegan.files import CHUNK, fitting_name
 from colorizegan.photo.formats import PHOTO_SUFFIXES, RESULT_SUFFIXES, SUFFIXES, UNREAD_SUFFIXES
 
 SUFFIX = ".colorized"
+SHORTENED = re.compile(r"~[0-9a-f]{8}(?=\.|$)")  # in a name that was too long
 OWN_PICTURES = (".proposals.png", ".confidence.png", ".unsure.png")  # beside results, to look at
 # Folders that file systems and network drives fill by themselves: thumbnails, bins, snapshots.
 SYSTEM_FOLDERS = {
@@ -25,20 +29,11 @@ SYSTEM_FOLDERS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Job:
-    """One photo to colorize."""
-
-    source: Path | bytes
-    """A file, or what standard input held."""
-    target: Path
-
-
 @dataclass
 class Plan:
     """All jobs of a run, in order, no source twice and no target twice."""
 
-    jobs: list[Job] = field(default_factory=list[Job])
+    jobs: Collection[Job] = ()
     empty: list[str] = field(default_factory=list[str])
     """Folders and patterns, as given, in which there was no photo."""
     problems: list[InputError] = field(default_factory=list[InputError])
@@ -54,8 +49,8 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class FoundPhoto:
-    """One photo that an input names."""
+class PhotoFolder:
+    """A folder in which photos were found."""
 
     source: Path
     """Its path as the user would write it."""
@@ -69,7 +64,7 @@ def make_plan(
     inputs: Sequence[str],
     output: str | None = None,
     *,
-    listed: Sequence[str] = (),
+    listed: Iterable[str] = (),
     suffix: str | None = None,
     format: str | None = None,
     shard: tuple[int, int] | None = None,
@@ -101,41 +96,77 @@ def make_plan(
     if suffix is not None and ("/" in suffix or os.sep in suffix or "\0" in suffix):
         raise UsageError(f"suffix {suffix!r} is no part of a file name", remedy="leave out the slash")
     plan = Plan(known=known)
-    photos = find_photos([*((name, True) for name in inputs), *((name, False) for name in listed)], suffix, plan)
-    single = len(photos) == 1 and not any(is_dir(Path(name)) for name in (*inputs, *listed))
+    named = itertools.chain(((name, True) for name in inputs), ((name, False) for name in listed))
+    photos, searched = find_photos(named, suffix, plan)
     if output is not None and not is_folder(output, known):
-        if not single:
+        if len(photos) != 1 or searched:
             raise UsageError(f"output {output!r} is a file, but the input is not one photo", remedy="give a folder")
-        plan.jobs.append(Job(photos[0].source, file_target(output, format, written)))
+        ((folder, name),) = photos
+        plan.jobs = [Job(folder.source / name, file_target(output, format, written))]
         return plan
 
-    if output is not None:  # results of an earlier run in a folder inside the searched one are no inputs
-        inside = Path(output).resolve()
-        photos = [p for p in photos if not (p.root in inside.parents and inside in p.place.parents)]
-    base = Path(os.path.commonpath([photo.root for photo in photos])) if photos else Path()
     between = suffix if suffix is not None else SUFFIX if output is None else ""
-    folders = [name for name in (*inputs, *listed) if is_dir(Path(name))]
-    plan.output_root = Path(output) if output is not None else Path(folders[0]) if len(folders) == 1 else None
-    taken: set[Path] = set()
-    for photo in photos:
-        folder = photo.source.parent if output is None else Path(output) / photo.place.parent.relative_to(base)
-        own = written.get(photo.source.suffix.lower(), photo.source.suffix)
-        extension = own if format is None else SUFFIXES[format][0]
-        stems = itertools.chain(
-            (photo.source.stem, photo.source.name), (f"{photo.source.name}.{n}" for n in itertools.count(2))
-        )
-        target = next(t for stem in stems if (t := folder / fitting_name(stem, f"{between}{extension}")) not in taken)
-        taken.add(target)
-        if shard is None or part_of(photo.place.relative_to(base), shard[1]) == shard[0]:
-            plan.jobs.append(Job(photo.source, target))
-        else:
-            plan.other_shards += 1
+    plan.output_root = Path(output) if output is not None else searched[0] if len(searched) == 1 else None
+    name_results(plan, photos, output, between, format, shard, written)
     return plan
 
 
-def part_of(path: Path, count: int) -> int:
-    """Which of `count` parts a path belongs to, from 1 on: by the hash of its name, so others do not matter."""
-    return int.from_bytes(hashlib.sha256(os.fsencode(path.as_posix())).digest()[:8], "big") % count + 1
+def name_results(
+    plan: Plan,
+    photos: FolderNames[PhotoFolder],
+    output: str | None,
+    between: str,
+    format: str | None,
+    shard: tuple[int, int] | None,
+    written: Mapping[str, str],
+) -> None:
+    """Put the jobs into a plan: no target twice, whatever belongs to other shards counted."""
+    left_out: set[PhotoFolder] = set()
+    if output is not None:  # results of an earlier run in a folder inside the searched one are no inputs
+        inside = Path(output).resolve()
+        left_out = {f for f in photos.folders if f.root in inside.parents and inside in (f.place, *f.place.parents)}
+    roots = {folder.root for folder in photos.folders if folder not in left_out}
+    base = Path(os.path.commonpath(roots)) if roots else Path()
+    ways = {  # folder of the photos -> with the folder of their results, and where they lie below the base
+        folder: ((folder.source, folder.source if output is None else Path(output) / below), below.as_posix())
+        for folder in photos.folders
+        if folder not in left_out
+        for below in [folder.place.relative_to(base)]
+    }
+    jobs, taken = Jobs(), NameSets[Path]()
+    for folder, together in itertools.groupby(photos, itemgetter(0)):
+        if folder in left_out:
+            continue
+        folders, below = ways[folder]
+        names = taken.of(folders[1])
+        for _, name in together:
+            target = next(t for t in result_names(name, between, format, written) if t not in names)
+            names.add(target)
+            if shard is None or part_of(name if below == "." else f"{below}/{name}", shard[1]) == shard[0]:
+                jobs.add(folders, name, target)
+            else:
+                plan.other_shards += 1
+    plan.jobs = jobs
+
+
+def result_names(name: str, between: str, format: str | None, written: Mapping[str, str]) -> Iterator[str]:
+    """What the result of a photo may be called; the first that is free is taken."""
+    stem, ending = split_ending(name)
+    extension = between + (written.get(ending.lower(), ending) if format is None else SUFFIXES[format][0])
+    yield fitting_name(stem, extension)
+    yield fitting_name(name, extension)
+    yield from (fitting_name(f"{name}.{n}", extension) for n in itertools.count(2))
+
+
+def split_ending(name: str) -> tuple[str, str]:
+    """`a.b.jpg` -> ("a.b", ".jpg"), as pathlib has stem and suffix, but faster."""
+    dot = name.rfind(".")
+    return (name[:dot], name[dot:]) if 0 < dot < len(name) - 1 else (name, "")
+
+
+def part_of(path: str, count: int) -> int:
+    """Which of `count` parts a path (a/b.jpg) belongs to, from 1 on: by its hash, so others do not matter."""
+    return int.from_bytes(hashlib.sha256(os.fsencode(path)).digest()[:8], "big") % count + 1
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -158,40 +189,57 @@ def file_target(output: str, format: str | None, written: Mapping[str, str] = RE
     return Path(output)
 
 
-def find_photos(inputs: Sequence[tuple[str, bool]], suffix: str | None, plan: Plan) -> list[FoundPhoto]:
-    """All photos that the inputs (name, may be a pattern) mean, each once; what went wrong goes into the plan."""
-    photos: dict[Path, FoundPhoto] = {}
+def find_photos(
+    inputs: Iterable[tuple[str, bool]], suffix: str | None, plan: Plan
+) -> tuple[FolderNames[PhotoFolder], list[Path]]:
+    """All photos that the inputs (name, may be a pattern) mean, each once, and those inputs that are folders; what went
+    wrong goes into the plan."""
+    photos, seen, searched = FolderNames[PhotoFolder](), NameSets[Path](), list[Path]()
+    homes: dict[Path, PhotoFolder] = {}
     for name, pattern in inputs:
-        before = len(plan.problems)
-        found = list(find(name, suffix or SUFFIX, pattern, plan))
+        before, found = len(plan.problems), False
+        path = Path(name)
+        if is_dir(path):
+            searched.append(path)
+            batches = search(path, path.resolve(), suffix or SUFFIX, plan)
+        elif pattern and glob.has_magic(name) and not os.path.lexists(path):
+            batches = matches(name, suffix or SUFFIX, plan)
+        else:  # a missing file too, so that it fails by its name
+            batches = [(home_of(path, name, homes), [path.name])]
+        for folder, names in batches:
+            found, known = True, seen.of(folder.place)
+            new = [name for name in names if name not in known]
+            known.update(new)
+            photos.add(folder, new)
         if not found and len(plan.problems) == before:
             plan.empty.append(name)
-        for photo in found:
-            photos.setdefault(photo.place, photo)
-    return list(photos.values())
+    return photos, searched
 
 
-def find(name: str, earlier: str, pattern: bool, plan: Plan) -> Iterator[FoundPhoto]:
-    """The photos that one input names; a missing file too, so that it fails by its name."""
-    path = Path(name)
-    if is_dir(path):
-        yield from search(path, path.resolve(), earlier, plan)
-    elif pattern and glob.has_magic(name) and not os.path.lexists(path):
-        # The tree of a pattern begins where its fixed part ends.
-        root = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts)).resolve()
-        for match in sorted(map(Path, glob.iglob(name, recursive=True))):  # noqa: PTH207 (Path.glob takes no absolute)
-            if is_dir(match):
-                # `**` gives every folder and its files; other patterns mean the folder with all that is in it.
-                if "**" not in path.parts:
-                    yield from search(match, root, earlier, plan)
-            elif is_input(match.name, earlier, plan.known):
-                yield FoundPhoto(match, match.parent.resolve() / match.name, root)
-    else:
-        parent = path.parent.resolve() if "\0" not in name else path.parent
-        yield FoundPhoto(path, parent / path.name, parent)
+def home_of(path: Path, name: str, homes: dict[Path, PhotoFolder]) -> PhotoFolder:
+    """The folder of a photo that is named by itself; `homes` are those of the photos before it."""
+    folder = homes.get(path.parent)
+    if folder is None:
+        place = path.parent.resolve() if "\0" not in name else path.parent
+        folder = homes[path.parent] = PhotoFolder(path.parent, place, place)
+    return folder
 
 
-def search(folder: Path, root: Path, earlier: str, plan: Plan) -> Iterator[FoundPhoto]:
+def matches(pattern: str, earlier: str, plan: Plan) -> Iterator[tuple[PhotoFolder, list[str]]]:
+    """The photos that a pattern names."""
+    parts = Path(pattern).parts
+    # The tree of a pattern begins where its fixed part ends.
+    root = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), parts)).resolve()
+    for match in sorted(map(Path, glob.iglob(pattern, recursive=True))):  # noqa: PTH207 (Path.glob takes no absolute)
+        if is_dir(match):
+            # `**` gives every folder and its files; other patterns mean the folder with all that is in it.
+            if "**" not in parts:
+                yield from search(match, root, earlier, plan)
+        elif is_input(match.name, earlier, plan.known):
+            yield PhotoFolder(match.parent, match.parent.resolve(), root), [match.name]
+
+
+def search(folder: Path, root: Path, earlier: str, plan: Plan) -> Iterator[tuple[PhotoFolder, list[str]]]:
     """The photos in a folder and below, in the order of their names."""
 
     def note(error: OSError) -> None:
@@ -199,21 +247,21 @@ def search(folder: Path, root: Path, earlier: str, plan: Plan) -> Iterator[Found
 
     for path, folders, files in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not is_system(name))
-        here = Path(path)
-        place = here.resolve()
-        for name in sorted(files):
-            if is_input(name, earlier, plan.known):
-                yield FoundPhoto(here / name, place / name, root)
-            elif (ending := Path(name).suffix.lower()) in UNREAD_SUFFIXES and not name.startswith("."):
+        names = sorted(name for name in files if is_input(name, earlier, plan.known))
+        if names:
+            yield PhotoFolder(Path(path), Path(path).resolve(), root), names
+        for name in files:
+            if (ending := split_ending(name)[1].lower()) in UNREAD_SUFFIXES and not name.startswith("."):
                 plan.left_out[ending] += 1
 
 
 def is_input(name: str, earlier: str, known: Collection[str]) -> bool:
     """Whether a file of this name, met in a folder or by a pattern, is a photo and nothing that this program made."""
-    path = Path(name)
-    stem = re.sub(r"~[0-9a-f]{8}(?=\.|$)", "", path.stem)  # of a name that was too long
-    is_wanted = path.suffix.lower() in known and not name.startswith(".")
-    return is_wanted and not stem.endswith(earlier) and not name.endswith(OWN_PICTURES)
+    stem, ending = split_ending(name)
+    if ending.lower() not in known or name.startswith("."):
+        return False
+    stem = SHORTENED.sub("", stem)
+    return not stem.endswith(earlier) and not name.endswith(OWN_PICTURES)
 
 
 def is_system(folder: str) -> bool:
@@ -241,7 +289,19 @@ def shown(source: Path | bytes) -> str:
     return "standard input" if isinstance(source, bytes) else str(source)
 
 
-def split_list(raw: bytes, *, nul: bool) -> list[str]:
+def split_list(file: BinaryIO, *, nul: bool) -> Iterator[str]:
     """The file names in a list: one a line, or separated by NUL bytes; empty ones are left out."""
-    names = raw.split(b"\0") if nul else raw.replace(b"\r\n", b"\n").split(b"\n")
-    return [os.fsdecode(name) for name in names if name]
+    end = b"\0" if nul else b"\n"
+    rest = b""
+    while chunk := file.read(CHUNK):
+        *whole, rest = (rest + chunk).split(end)
+        yield from list_names(whole, nul=nul)
+    yield from list_names([rest], nul=nul)
+
+
+def list_names(lines: Iterable[bytes], *, nul: bool) -> Iterator[str]:
+    """The names that the lines of a list hold."""
+    for line in lines:
+        name = line if nul else line.removesuffix(b"\r")
+        if name:
+            yield os.fsdecode(name)

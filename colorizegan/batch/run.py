@@ -11,7 +11,7 @@ import io
 import os
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -20,7 +20,8 @@ from typing import BinaryIO
 
 from colorizegan.batch.job import COLORED, EXISTS, BatchRun, Result, keep_hints, run_job
 from colorizegan.batch.ledger import Ledger
-from colorizegan.batch.plan import Job, Plan, shown
+from colorizegan.batch.jobs import Job
+from colorizegan.batch.plan import Plan, shown
 from colorizegan.batch.sheets import sheet_path, write_sheet
 from colorizegan.colorize_file import FileOptions, colorize_file
 from colorizegan.colorizer import Colorizer
@@ -73,7 +74,7 @@ def run_plan(
 
 
 def run_sheets(
-    jobs: Sequence[Job],
+    jobs: Collection[Job],
     model: str | None,
     options: FileOptions,
     *,
@@ -156,7 +157,7 @@ def workers_for(jobs: int, wanted: int | None = None) -> tuple[int, int]:
 
 
 def run_jobs(
-    jobs: Sequence[Job],
+    jobs: Collection[Job],
     colorizer: Colorizer | None,
     options: FileOptions,
     *,

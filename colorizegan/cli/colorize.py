@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
@@ -167,16 +167,18 @@ def colorize(
     debug: Debug = False,
 ) -> None:
     """Colorize photos. Originals are never touched; results that exist are left as they are."""
-    from colorizegan.batch.plan import Job, Plan, file_target, make_plan, parse_shard
+    from colorizegan.batch.jobs import Job
+    from colorizegan.batch.plan import Plan, file_target, make_plan, parse_shard
     from colorizegan.photo.formats import full_name
 
     written = None if format is None else full_name(format)
     voice = Voice(as_json, quiet, debug)
     names = inputs or []
-    listed = read_list("-" if from_file is None else from_file, nul=nul) if nul or from_file is not None else []
-    if not names and not nul and from_file is None:
+    has_list = nul or from_file is not None
+    listed = read_list("-" if from_file is None else from_file, nul=nul) if has_list else iter(())
+    if not names and not has_list:
         raise UsageError("no input", remedy="name a photo or a folder, or see --help")
-    if "-" in names and (len(names) > 1 or listed):
+    if "-" in names and (len(names) > 1 or has_list):
         raise UsageError("standard input (-) goes with no other input")
     to_stdout = output == "-" or (output is None and names == ["-"])
     if to_stdout and (as_json or dry_run):
@@ -236,8 +238,9 @@ def colorize(
             raise UsageError(f"standard output takes one photo, not {len(jobs)}", remedy="give a folder as output")
         if confidence or only_show:
             raise UsageError("standard output carries the photo alone", remedy="give a file as output (-o)")
-        for remark in colorize_to_stream(jobs[0].source, sys.stdout.buffer, model, options, like=like, device=device):
-            voice.note(f"{shown(jobs[0].source)}: {remark}")
+        (job,) = jobs
+        for remark in colorize_to_stream(job.source, sys.stdout.buffer, model, options, like=like, device=device):
+            voice.note(f"{shown(job.source)}: {remark}")
         return
     if only_show:
         sheets = run_sheets(
@@ -271,15 +274,15 @@ def show_sheets(results: Iterable[Result], count: int, voice: Voice) -> int:
     return failed
 
 
-def read_list(path: str, *, nul: bool) -> list[str]:
-    """The names in a list file, or on standard input."""
+def read_list(path: str, *, nul: bool) -> Iterator[str]:
+    """The names in a list file, or on standard input, read while they are asked for."""
     from colorizegan.batch.plan import split_list
 
     try:
-        raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        file = sys.stdin.buffer if path == "-" else Path(path).open("rb")
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path) from None
-    return split_list(raw, nul=nul)
+    return split_list(file, nul=nul)
 
 
 def list_jobs(plan: Plan, overwrite: bool, *, as_json: bool) -> None:

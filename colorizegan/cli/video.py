@@ -36,7 +36,8 @@ from colorizegan.progress import progress_bar
 
 if TYPE_CHECKING:
     from colorizegan.batch.ledger import Ledger
-    from colorizegan.batch.plan import Job, Plan
+    from colorizegan.batch.jobs import Job
+    from colorizegan.batch.plan import Plan
     from colorizegan.colorizer import Colorizer
     from colorizegan.video.colorize_video import Progress
     from colorizegan.video.options import FilmOptions
@@ -138,7 +139,8 @@ def video(
 
 def plan_films(inputs: list[str], output: str | None, *, preview: bool) -> Plan:
     """Which film becomes which file."""
-    from colorizegan.batch.plan import Job, Plan, make_plan
+    from colorizegan.batch.jobs import Job
+    from colorizegan.batch.plan import Plan, make_plan
     from colorizegan.video.formats import FILM_SUFFIXES, RESULTS, is_pattern
 
     numbered = [name for name in inputs if is_pattern(name)]
