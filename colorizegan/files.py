@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import logging
 import os
 import re
@@ -11,7 +12,7 @@ import secrets
 import stat
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 PART = re.compile(r"\.colorizegan-([0-9a-f]{12})-[0-9a-f]{12}\.part")
 CHUNK = 1 << 20  # bytes read at a time
+TOGETHER = 100_000  # targets whose leftovers are looked for in one go over their folders
 ABANDONED = 3600  # seconds without a change
 LONGEST_NAME = 255  # bytes of a file name, on nearly every file system
 _own: set[str] = set()  # parts that this process is writing
@@ -141,10 +143,18 @@ def remove_leftovers(targets: Iterable[Path] = (), *, folders: Iterable[Path] = 
 
     What a living process writes stays; with `own` also what this one still writes is removed.
     """
-    tags: defaultdict[Path, set[str]] = defaultdict(set)
-    for target in targets:
-        tags[target.parent].add(_tag(target.name))
+    left = iter(targets)
     alone = set(folders)
+    while (some := list(itertools.islice(left, TOGETHER))) or alone:
+        tags: defaultdict[Path, set[str]] = defaultdict(set)
+        for target in some:
+            tags[target.parent].add(_tag(target.name))
+        _remove_parts(tags, alone, own)
+        alone = set()
+
+
+def _remove_parts(tags: Mapping[Path, set[str]], alone: set[Path], own: bool) -> None:
+    """Remove parts in the folders that belong to their targets, or all in the folders that stand alone."""
     for folder in tags.keys() | alone:
         try:
             with os.scandir(folder) as entries:

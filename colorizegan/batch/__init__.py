@@ -1,6 +1,7 @@
 """Many files: what becomes of each is planned, done by several workers, and noted.
 
 plan      files, folders and patterns -> which photo becomes which file
+jobs      the jobs of a plan, kept small
 run       the plan's jobs -> results, several photos at a time
 job       one of them, the whole way: read, colorize, write, note
 ledger    what became of every photo, a JSON line each

@@ -6,13 +6,14 @@ import hashlib
 import stat
 import threading
 import time
+from collections.abc import Collection
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from colorizegan.batch.ledger import Entry, Ledger
 from colorizegan.batch.jobs import Job
+from colorizegan.batch.ledger import Entry, Ledger
 from colorizegan.batch.plan import shown
 from colorizegan.batch.sheets import write_confidence
 from colorizegan.colorize_file import FileOptions, FileReport, colorize_file, provenance
@@ -57,6 +58,25 @@ class Result:
         return self.error.code if isinstance(self.error, ColorizeGANError) else None
 
 
+class Originals:
+    """Which files are photos of a run. That is found out once a result is to be replaced, as each is looked at for it.
+
+    Args:
+        jobs: of the run; () where somebody else sees to it that no result replaces a photo.
+    """
+
+    def __init__(self, jobs: Collection[Job]) -> None:
+        self.jobs = jobs
+        self.known: set[tuple[int, int]] | None = None
+        self.lock = threading.Lock()
+
+    def __contains__(self, identity: tuple[int, int]) -> bool:
+        with self.lock:
+            if self.known is None:
+                self.known = {found for job in self.jobs if (found := file_identity(job.source)) is not None}
+            return identity in self.known
+
+
 @dataclass(frozen=True)
 class BatchRun:
     """What the jobs of a run share."""
@@ -67,7 +87,7 @@ class BatchRun:
     overwrite: bool
     """Write results anew that exist."""
     ledger: Ledger | None
-    originals: set[tuple[int, int]]
+    originals: Originals
     budget: MemoryBudget
     stop: threading.Event
     """Set when the run is to end: no new step is begun."""
@@ -240,7 +260,7 @@ def is_known_color(run: BatchRun, job: Job) -> bool:
     return entry.is_of(job.source)
 
 
-def may_write(job: Job, overwrite: bool, originals: set[tuple[int, int]]) -> bool:
+def may_write(job: Job, overwrite: bool, originals: Originals) -> bool:
     """False where the result is there already; OutputError where writing it would touch an original or a device."""
     target = file_identity(job.target)
     if target is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -66,6 +67,8 @@ LONGEST_LINE = 1 << 20  # bytes; longer ones are not ours
 class Ledger:
     """The ledgers of a folder: all are read, one is written. Thread-safe.
 
+    Of what earlier runs wrote only the place of each result's last line is kept: a million take some 300 MB.
+
     Args:
         folder: where results go. The file is `colorizegan.jsonl`, of a shard `colorizegan.2-of-8.jsonl`, so that
             several machines may share the folder. It is made with its first line.
@@ -75,24 +78,48 @@ class Ledger:
     def __init__(self, folder: Path, shard: tuple[int, int] | None = None) -> None:
         self.folder = folder
         self.path = folder / (f"{NAME}.jsonl" if shard is None else f"{NAME}.{shard[0]}-of-{shard[1]}.jsonl")
-        self.known: dict[str, Entry] = {}
+        self.read: list[Path] = []
+        self.known: dict[str, tuple[int, int]] = {}  # result -> which of `read`, and where in it
         self.lock = threading.Lock()
         self.descriptor: int | None = None
-        writing: dict[str, Entry] = {}
+        writing: dict[str, tuple[int, int]] = {}
         for path in sorted(folder.glob(f"{NAME}*.jsonl")):
-            for entry in read_lines(path):
-                (writing if entry.status == "writing" else self.known)[entry.output] = entry
-        for output, entry in writing.items():
-            known = self.known.get(output)
-            if known is not None and known.output_sha256 == entry.output_sha256:
+            self.read_places(path, writing)
+        for output, place in writing.items():
+            entry = self.entry_at(place)
+            known = self.entry(folder / output)
+            if entry is None or (known is not None and known.output_sha256 == entry.output_sha256):
                 continue
-            if is_file_with(folder / output, entry.output_sha256):  # killed before the line was written
-                self.add(Entry(**{**vars(entry), "status": "done"}))
-                self.known[output] = entry
+            if is_file_with(folder / output, entry.output_sha256):
+                self.add(Entry(**{**vars(entry), "status": "done"}))  # killed before the line was written
+                self.known[output] = place
+
+    def read_places(self, path: Path, writing: dict[str, tuple[int, int]]) -> None:
+        """Note where each result's last line is; in `writing` the results that got no line after they were written."""
+        number, digests = len(self.read), dict[str, str]()
+        self.read.append(path)
+        for place, output, status, digest in read_lines(path):
+            if status == "writing":
+                writing[output], digests[output] = (number, place), digest
+            else:
+                self.known[output] = (number, place)
+                if digests.get(output) == digest:
+                    del writing[output], digests[output]
 
     def entry(self, target: Path) -> Entry | None:
         """What earlier runs say of a result."""
-        return self.known.get(self.name_of(target))
+        place = self.known.get(self.name_of(target))
+        return None if place is None else self.entry_at(place)
+
+    def entry_at(self, place: tuple[int, int]) -> Entry | None:
+        """The line at a place."""
+        number, start = place
+        try:
+            with os.fdopen(open_regular(self.read[number]), "rb") as file:
+                file.seek(start)
+                return as_entry(file.readline(LONGEST_LINE))
+        except OSError:
+            return None
 
     def name_of(self, target: Path) -> str:
         """A result's name in the ledger."""
@@ -138,15 +165,42 @@ def open_to_append(path: Path) -> int:
     return descriptor
 
 
-def read_lines(path: Path) -> Iterator[Entry]:
-    """The lines that are whole and ours; a ledger that cannot be read, or is no regular file, tells nothing."""
+# How a line begins that `add` wrote. A quotation mark or backslash inside a value has a backslash before it.
+HEAD = re.compile(rb'\{"output": "((?:[^"\\]|\\.)*)", "status": "(\w+)"')
+DIGEST = b', "output_sha256": "'
+DIGITS = 64  # of a SHA-256
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str, str, str]]:
+    """Of the lines that are whole and ours: place in the file, output, status, SHA-256 of the result or "".
+
+    A ledger that cannot be read, or is no regular file, tells nothing.
+    """
+    start = 0
     try:
         with os.fdopen(open_regular(path), "rb") as file:
             while line := file.readline(LONGEST_LINE):
-                if (entry := as_entry(line)) is not None:
-                    yield entry
+                head = HEAD.match(line) if line.endswith(b"}\n") else None
+                if head is not None:  # enough, as reading all of it would take ten times as long
+                    output, digest = plain(head[1]), line.find(DIGEST, head.end())
+                    found = b"" if digest < 0 else line[digest + len(DIGEST) :][:DIGITS]
+                    if not leads_elsewhere(output):
+                        yield start, output, head[2].decode(), found.decode("ascii", "replace")
+                elif (entry := as_entry(line)) is not None:
+                    yield start, entry.output, entry.status, entry.output_sha256
+                start += len(line)
     except OSError:
         return
+
+
+def plain(inside: bytes) -> str:
+    """What stands between two quotation marks of JSON; "" where that is nothing that JSON has."""
+    if b"\\" not in inside:
+        return inside.decode("utf-8", "replace")
+    try:
+        return json.loads(b'"' + inside + b'"')
+    except ValueError:
+        return ""
 
 
 def as_entry(line: bytes) -> Entry | None:
@@ -160,10 +214,16 @@ def as_entry(line: bytes) -> Entry | None:
     kept = {key: value for key, value in values.items() if key in KINDS}
     if not {"output", "status"} <= kept.keys() or not all(isinstance(kept[key], KINDS[key]) for key in kept):
         return None
-    output = kept["output"]
-    if "\0" in output or PurePath(output).is_absolute() or ".." in PurePath(output).parts:
-        return None
-    return Entry(**kept)
+    return None if leads_elsewhere(kept["output"]) else Entry(**kept)
+
+
+def leads_elsewhere(output: str) -> bool:
+    """Whether a name is none of a file in the ledger's folder."""
+    if not output or "\0" in output:
+        return True
+    if ".." not in output and ":" not in output and output[:1] not in ("/", "\\"):
+        return False  # as nearly all, told without taking the name apart
+    return PurePath(output).is_absolute() or ".." in PurePath(output).parts
 
 
 def is_file_with(path: Path, digest: str) -> bool:

@@ -18,15 +18,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from colorizegan.batch.job import COLORED, EXISTS, BatchRun, Result, keep_hints, run_job
-from colorizegan.batch.ledger import Ledger
+from colorizegan.batch.job import COLORED, EXISTS, BatchRun, Originals, Result, keep_hints, run_job
 from colorizegan.batch.jobs import Job
+from colorizegan.batch.ledger import Ledger
 from colorizegan.batch.plan import Plan, shown
 from colorizegan.batch.sheets import sheet_path, write_sheet
 from colorizegan.colorize_file import FileOptions, colorize_file
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, OutputError
-from colorizegan.files import file_identity, is_disk_full, remove_leftovers
+from colorizegan.files import is_disk_full, remove_leftovers
 from colorizegan.machine import MemoryBudget, cpu_threads, keep_freed_memory
 from colorizegan.photo.reader import Reader
 
@@ -185,12 +185,11 @@ def run_jobs(
         OutputError: the disk is full, or the ledger cannot be written: nothing more can be done. What is done stays.
     """
     keep_freed_memory()
-    originals = {identity for job in jobs if (identity := file_identity(job.source)) is not None}
     remove_leftovers(job.target for job in jobs)
     if reader is None:
         reader = Reader(threads=max(1, cpu_threads() // workers))
     budget = budget or MemoryBudget()
-    run = BatchRun(colorizer, reader, options, overwrite, ledger, originals, budget, threading.Event())
+    run = BatchRun(colorizer, reader, options, overwrite, ledger, Originals(jobs), budget, threading.Event())
     pool = ThreadPoolExecutor(workers, thread_name_prefix="colorize")
     waiting: deque[tuple[Job, Future[Result]]] = deque()
     try:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
@@ -279,10 +280,10 @@ def read_list(path: str, *, nul: bool) -> Iterator[str]:
     from colorizegan.batch.plan import split_list
 
     try:
-        file = sys.stdin.buffer if path == "-" else Path(path).open("rb")
+        with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
+            yield from split_list(file, nul=nul)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path) from None
-    return split_list(file, nul=nul)
 
 
 def list_jobs(plan: Plan, overwrite: bool, *, as_json: bool) -> None:

@@ -35,8 +35,8 @@ from colorizegan.errors import ColorizeGANError, InputError, UsageError
 from colorizegan.progress import progress_bar
 
 if TYPE_CHECKING:
-    from colorizegan.batch.ledger import Ledger
     from colorizegan.batch.jobs import Job
+    from colorizegan.batch.ledger import Ledger
     from colorizegan.batch.plan import Plan
     from colorizegan.colorizer import Colorizer
     from colorizegan.video.colorize_video import Progress

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -61,6 +62,34 @@ def test_a_bad_line_is_passed_over(tmp_path: Path, line: bytes) -> None:
     assert as_entry(line) is None
     (tmp_path / "colorizegan.jsonl").write_bytes(line + b"\n" + good + b"\n")
     assert set(Ledger(tmp_path).known) == {"good.jpg"}
+
+
+def test_the_last_line_of_a_result_counts_whatever_its_name(tmp_path: Path) -> None:
+    names = ["a.jpg", "Café/ä \udcff.jpg", 'quote".jpg', "back\\slash.jpg", "c:/x.jpg"[3:]]
+    first = Ledger(tmp_path)
+    for name in names:
+        first.add(Entry(name, "failed", "/in/x", code="E_DECODE"))
+        first.add(Entry(name, "writing", "/in/x", output_sha256="1" * 64))
+        first.add(Entry(name, "done", "/in/x", output_sha256="1" * 64, message='with "output_sha256": "'))
+    second = Ledger(tmp_path)
+    second.add(Entry("new.jpg", "done"))
+    assert set(second.known) == set(names)
+    for name in names:
+        entry = second.entry(tmp_path / name)
+        assert entry is not None
+        assert (entry.output, entry.status, entry.output_sha256) == (name, "done", "1" * 64)
+
+
+def test_what_was_written_and_not_noted_is_noted_once(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    digest = hashlib.sha256(b"x").hexdigest()
+    Ledger(tmp_path, (1, 2)).add(Entry("a.jpg", "writing", "/in/a.jpg", output_sha256=digest))
+    for _ in range(2):
+        entry = Ledger(tmp_path).entry(tmp_path / "a.jpg")
+        assert entry is not None
+        assert entry.output_sha256 == digest
+    lines = (tmp_path / "colorizegan.jsonl").read_text().splitlines()
+    assert [json.loads(line)["status"] for line in lines] == ["done"]
 
 
 def test_a_name_of_any_length_is_colorized(tmp_path: Path, tiny_bundle: Path) -> None:
