@@ -96,7 +96,7 @@ def colors(clips: dict[str, list[Pixels]], options: argparse.Namespace) -> None:
         guesses = Guesses(colorizer, Look(), {})
         found = list(steady_colors(grays, guesses))
         film = [guesses.paint(gray, one.ab) for gray, one in zip(grays, found, strict=True)]
-        single = [guesses.paint(gray, colorizer.colors(gray).ab) for gray in grays]
+        single = [guesses.paint(gray, colorizer.predict(gray).ab) for gray in grays]
         truth = None if name.startswith(OLD) else frames
         a, b = (measured(version, truth, flows) for version in (single, film))
         own = measured(frames, None, flows)["flicker"] if truth else float("nan")

@@ -37,8 +37,8 @@ def main() -> int:
     except ColorizeGANError as error:
         sys.exit(f"error: {error}")
     grays = [gray if gray.dtype == np.uint8 else (gray // 257).astype(np.uint8) for gray in grays]
-    shown = [colorizer.colors(gray).ab for gray in grays]
-    plain = [colorizer.colors(gray, eye=Eye.open_wide(gray.shape)).ab for gray in grays]
+    shown = [colorizer.predict(gray).ab for gray in grays]
+    plain = [colorizer.predict(gray, eye=Eye.open_wide(gray.shape)).ab for gray in grays]
     kinds = options.kinds.split(",") if options.kinds else [*MOUNTS, *FADED]
     print(
         "| scan | before | now | 90 % of photos under | chroma of the mount, before | now |\n|---|---|---|---|---|---|"
@@ -48,7 +48,7 @@ def main() -> int:
         rows: list[tuple[float, ...]] = []
         for gray, whole, own in zip(grays, plain, shown, strict=True):
             scan, box = mounted(kind, gray, rng) if kind in MOUNTS else (faded(kind, gray), (0, 0, *gray.shape))
-            before, now = colorizer.colors(scan, eye=Eye.open_wide(scan.shape)).ab, colorizer.colors(scan).ab
+            before, now = colorizer.predict(scan, eye=Eye.open_wide(scan.shape)).ab, colorizer.predict(scan).ab
             rows.append((*compared(before, whole, scan, box), *compared(now, own, scan, box)))
         moved, rim, moved_now, rim_now = np.transpose(rows)
         far = np.percentile(moved_now, 90)

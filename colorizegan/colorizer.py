@@ -1,4 +1,4 @@
-"""Colorizer: a photo in, a colour photo out; the two levels of the runtime are `colors` and `paint`."""
+"""Colorizer: a photo in, a colour photo out; the two levels of the runtime are `predict` and `paint`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from colorizegan.color.lab import rgb_to_gray
 from colorizegan.color.merge import merge
 from colorizegan.errors import ColorizeGANError, UsageError
 from colorizegan.model.network import Network, Prediction
-from colorizegan.model.predictor import Predictor
 from colorizegan.model.spec import open_network
 from colorizegan.photo.formats import NEAREST
 from colorizegan.photo.photo import Photo
@@ -52,23 +51,18 @@ class Colorizer:
 
     Args:
         model: None for the bundled default, a name that `colorizegan models` lists, a bundle's folder or zip, an ONNX
-            file of another project, or several joined by +; see `colorizegan.model.spec`.
-        device: "cpu" or "cuda".
+            file of another project, or several joined by + (see `colorizegan.model.spec`); or a network in memory.
+        device: "cpu" or "cuda"; a network in memory has its own, and its own threads.
         threads: CPU threads; default as many as this process may use. The result does not depend on it.
 
     Raises:
         ModelError: the bundle is missing or damaged.
     """
 
-    def __init__(self, model: ModelSpec = None, *, device: str = "cpu", threads: int | None = None) -> None:
-        self.network: Network = open_network(model, threads=threads, device=device)
-
-    @classmethod
-    def of(cls, network: Network) -> Colorizer:
-        """A colorizer of a network that is in memory already."""
-        colorizer = cls.__new__(cls)
-        colorizer.network = network
-        return colorizer
+    def __init__(self, model: ModelSpec | Network = None, *, device: str = "cpu", threads: int | None = None) -> None:
+        if model is None or isinstance(model, str | PathLike):
+            model = open_network(model, threads=threads, device=device)
+        self.network: Network = model
 
     @classmethod
     def from_pretrained(
@@ -91,24 +85,6 @@ class Colorizer:
         from colorizegan.model.hub import pretrained
 
         return cls(pretrained(model, revision), device=device, threads=threads)
-
-    def push_to_hub(self, repository: str, *, private: bool = False) -> str:
-        """Send the bundle of this colorizer to the Hugging Face Hub, its card as README.md; the address of the commit.
-
-        Args:
-            repository: "OWNER/NAME", made where there is none.
-            private: where it is made, only its owner sees it.
-
-        Raises:
-            UsageError: this is no bundle, but another project's file or several models.
-            ModelError: the Hub refuses it, or does not answer.
-            MissingExtraError: huggingface_hub is not installed.
-        """
-        from colorizegan.model.hub import push
-
-        if not isinstance(self.network, Predictor):
-            raise UsageError(f"{self.network.card.name} is no bundle of ColorizeGAN", remedy="only bundles are sent")
-        return push(self.network.bundle, repository, private=private)
 
     @overload
     def colorize(self, x: ImageSource, look: Look = ...) -> Image.Image: ...
@@ -158,13 +134,19 @@ class Colorizer:
         photo = read_source(x)
         return image_from_rgb(self._painted(photo.gray, look), photo.alpha)
 
-    def predict(self, x: Any, look: Look = AS_IT_IS, **old: object) -> Prediction:
-        """What the network says of one photo: chroma as asked, the distribution over colour bins, confidence.
+    def predict(self, x: Any, look: Look = AS_IT_IS, *, eye: Eye | None = None, **old: object) -> Prediction:
+        """What the network says of one photo: small colours as asked, but for the saturation, and how sure they are.
 
-        x: one photo of any kind that `colorize` takes, no list and no stack.
+        Args:
+            x: one photo of any kind that `colorize` takes, no list and no stack.
+            look: what is asked.
+            eye: what the network sees of it; default the photo inside of a border or mount, with its tones stretched
+                where it is faded. `Eye.open_wide(shape)` is the whole as it is.
         """
         refuse_old(old)
-        return self.colors(gray_of(x), look)
+        gray = gray_of(x)
+        eye = eye or see(gray, look.points)
+        return eye.whole(steer(self.network, self._lightness(gray, look, eye), eye.inside(look), eye.photo))
 
     def propose(self, x: Any, look: Look = AS_IT_IS, *, count: int = 5, seed: int = 0, **old: object) -> list[Proposal]:
         """Several plausible colourings of one photo, the likeliest first.
@@ -183,7 +165,7 @@ class Colorizer:
         eye = see(gray, look.points)
         if eye.text:  # neutral, which leaves no choice
             self.network.card.need_distribution("propose several colourings")
-            return [Proposal((), 0.0, self.colors(gray, look, eye).ab)]
+            return [Proposal((), 0.0, self.predict(gray, look, eye=eye).ab)]
         L = self._lightness(gray, look, eye)
         found = propose(self.network, L, eye.inside(look), eye.photo, count=count, seed=seed)
         return [eye.whole_proposal(one) for one in found]
@@ -211,18 +193,6 @@ class Colorizer:
         eye = see(gray)
         return palette_of(self.network, eye.filled.of(rgb), self._lightness(gray, AS_IT_IS, eye), name)
 
-    def colors(self, gray: Pixels, look: Look = AS_IT_IS, eye: Eye | None = None) -> Prediction:
-        """The small colours of a photo as asked, but for the saturation, and how sure they are.
-
-        Args:
-            gray: (H, W) uint8 or uint16, sRGB-encoded luminance.
-            look: what is asked.
-            eye: what the network sees of it; default the photo inside of a border or mount, with its tones stretched
-                where it is faded. `Eye.open_wide(gray.shape)` is the whole as it is.
-        """
-        eye = eye or see(gray, look.points)
-        return eye.whole(steer(self.network, self._lightness(gray, look, eye), eye.inside(look), eye.photo))
-
     def paint(self, gray: Pixels, ab: NDArray[np.float32], saturation: float = 1.0) -> Pixels:
         """The photo `gray` (H, W) with the small colours `ab` (2, h, w): rgb (H, W, 3), same dtype."""
         return merge(gray, ab, saturation=saturation, threads=self.network.threads)
@@ -233,7 +203,7 @@ class Colorizer:
         return eye.lightness(gray, look.size or card.working_size, card.detail)
 
     def _painted(self, gray: Pixels, look: Look) -> Pixels:
-        return self.paint(gray, self.colors(gray, look).ab, look.saturation)
+        return self.paint(gray, self.predict(gray, look).ab, look.saturation)
 
     def _file_in_color(self, x: bytes, look: Look) -> bytes:
         """The bytes of an image file of the same format, of a TIFF with all its pages."""

@@ -131,7 +131,7 @@ class _Model:
         }
 
     def colorize(self, key: str, gray: NDArray[np.uint8], *, size: int | None = None) -> Colorization:
-        prediction = self.colorizer.colors(gray, Look(size=size or self.size))
+        prediction = self.colorizer.predict(gray, Look(size=size or self.size))
         told = prediction if self.colorizer.network.card.has_distribution else None
         return Colorization(self.colorizer.paint(gray, prediction.ab, self.saturation), told)
 

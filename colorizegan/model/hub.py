@@ -13,15 +13,17 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from colorizegan.errors import ColorizeGANError, MissingExtraError, ModelError, UsageError
-from colorizegan.model.bundle import PICKLES, Bundle, list_bundles, open_bundle
+from colorizegan.model.bundle import PICKLES, list_bundles, open_bundle
 from colorizegan.model.card import CARD, parse_card
 from colorizegan.model.facts import facts_of, known_entries
 from colorizegan.model.foreign import outside_files
 from colorizegan.model.model_page import write_page
+from colorizegan.model.spec import stored_bundle
 from colorizegan.model.store import Entry, check_new_name, find_entry, hashes, is_name, keep, refuse_facts, store_folder
 
 ADDRESS = re.compile(r"hf:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:/([^@?]+))?(?:@([^@]+))?")
@@ -146,19 +148,20 @@ def free_name(offer: Offer) -> str:
     raise UsageError(f"there is a model {short} already", remedy="give another name")
 
 
-def push(bundle: Bundle, repository: str, *, private: bool = False) -> str:
+def push_to_hub(model: str | PathLike[str], repository: str, *, private: bool = False) -> str:
     """Send a bundle to the Hub, with its card as README.md, in one commit; return the address of the commit.
 
     Args:
-        bundle: what was opened.
+        model: the bundle's folder or zip, or its name.
         repository: "OWNER/NAME"; made if there is none.
         private: where it is made, only its owner sees it.
 
     Raises:
-        UsageError, ModelError, MissingExtraError: as for `look_up`.
+        UsageError, ModelError, MissingExtraError: as for `look_up`; ModelError where `model` is no bundle.
     """
     if ADDRESS.fullmatch(f"hf:{repository}") is None:
         raise UsageError(f"{repository!r} is no name of a repository", remedy="write OWNER/NAME")
+    bundle = open_bundle(stored_bundle(model))
     with tempfile.TemporaryDirectory(prefix="colorizegan-") as name, hub_errors(f"hf:{repository}"):
         from huggingface_hub import HfApi
 

@@ -33,7 +33,7 @@ def describe_upload(turn: Turn, upload: Upload, options: Options) -> dict[str, A
     shown_as_it_is = options.preview is not None and not options.force  # where it is in colour
     with turn.photo(upload.path, keep_color=shown_as_it_is, allow_truncated=options.allow_truncated) as photo:
         colorizer = turn.colorizer
-        prediction = colorizer.colors(photo.gray, look)
+        prediction = colorizer.predict(photo.gray, look)
         told = colorizer.network.card.has_distribution
         turn.check()
         found: dict[str, Any] = {

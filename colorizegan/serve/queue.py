@@ -59,7 +59,7 @@ class Service:
     ) -> None:
         self.limits = limits or ServiceLimits()
         self.network = BatchingNetwork(colorizer.network, self.limits.batch, note_batch)
-        self.colorizer = Colorizer.of(self.network)
+        self.colorizer = Colorizer(self.network)
         self.folder = tempfile.TemporaryDirectory(prefix="colorizegan-serve-")  # mode 0700
         self.reader = Reader(limits=self.limits.photo, ready=self.limits.decoders, most=self.limits.decoders)
         self.budget = MemoryBudget(self.limits.pixels)
@@ -212,7 +212,7 @@ class Turn:
     """Set when nobody waits for the answer any more."""
 
     def __post_init__(self) -> None:
-        self.colorizer = Colorizer.of(AskedNetwork(self.service, self.check))
+        self.colorizer = Colorizer(AskedNetwork(self.service, self.check))
 
     def check(self) -> None:
         """Cancelled where nobody waits for the answer any more."""

@@ -206,7 +206,7 @@ def serve(
         what = "films need av and opencv-python-headless, which are not installed"
         raise MissingExtraError(what, extra="serve,video")
     logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # what there is to say, `Gate` says
-    service = Service(Colorizer.of(open_network(model, shrink_arena=True)), limits)
+    service = Service(Colorizer(open_network(model, shrink_arena=True)), limits)
     films = Films(model) if video else None
     server = make_server(
         service, host=host, port=port, hosts=hosts, frames=frames, page=page, films=films, listening=listening

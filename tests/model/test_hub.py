@@ -173,7 +173,7 @@ def test_a_damaged_bundle_is_not_kept(user: User, tmp_path: Path) -> None:
 
 def test_a_bundle_is_sent_with_its_card_as_a_page(user: User, tmp_path: Path) -> None:
     bundle = make_tiny_bundle(tmp_path / "tiny")
-    send = f"from colorizegan import Colorizer; print(Colorizer({str(bundle)!r}).push_to_hub('somebody/new'))"
+    send = f"from colorizegan.model.hub import push_to_hub; print(push_to_hub({str(bundle)!r}, 'somebody/new'))"
     found = user.run("-c", send)
     assert found.stdout.strip() == f"{user.hub.url}/somebody/new/commit/{user.hub.commit_of('somebody/new')}", (
         found.stderr
@@ -190,8 +190,8 @@ def test_a_bundle_is_sent_with_its_card_as_a_page(user: User, tmp_path: Path) ->
     assert user.models("get", "hf:somebody/new", "-y").returncode == 0
     assert open_bundle(store_folder() / "new").digest == open_bundle(bundle).digest
     model = ddcolor(tmp_path, 64)
-    refused = f"from colorizegan import Colorizer; Colorizer({str(model)!r}).push_to_hub('somebody/new')"
-    assert "ddcolor is no bundle of ColorizeGAN" in user.run("-c", refused).stderr
+    refused = f"from colorizegan.model.hub import push_to_hub; push_to_hub({str(model)!r}, 'somebody/new')"
+    assert "ddcolor.onnx: not a model bundle" in user.run("-c", refused).stderr
 
 
 def test_what_a_card_says_cannot_break_the_page(tmp_path: Path) -> None:

@@ -257,7 +257,7 @@ def test_a_prediction_is_all_that_painting_needs(client: Client, tiny_bundle: Pa
     raw = picture("TIFF", (960, 640))
     found = client.send("POST", "/v1/predict?preview=240&saturation=2&warmth=1&proposals=3", raw).json
     colorizer, gray = Colorizer(tiny_bundle), read_photo(raw).gray
-    ab = colorizer.colors(gray, Look()).ab  # saturation and warmth are left to whoever paints
+    ab = colorizer.predict(gray, Look()).ab  # saturation and warmth are left to whoever paints
     sent = np.frombuffer(base64.b64decode(found["ab"]["data"]), "<i2").reshape(2, found["ab"]["height"], -1) / 100
     assert sent.shape == ab.shape
     assert np.abs(sent - ab).max() <= 0.0051

@@ -43,7 +43,7 @@ class Calm(Predictor):
 
 @pytest.fixture(scope="module")
 def colorizer(tiny_bundle: Path) -> Colorizer:
-    return Colorizer.of(Calm(open_bundle(tiny_bundle), threads=1))
+    return Colorizer(Calm(open_bundle(tiny_bundle), threads=1))
 
 
 def scene() -> Array:
@@ -122,7 +122,7 @@ def test_unsure_places_are_toned_down_and_hinted_ones_are_not(colorizer: Coloriz
     gray, hint = np.pad(scene(), ((0, 0), (0, 640)), mode="edge"), Hint(100, 120, "#c02020")
     looks = (Look(hints=[hint], tone_down_unsure=toned) for toned in (False, True))
     wide = Eye.open_wide((gray.shape[0], gray.shape[1]))  # the even wall is no mount here
-    full, toned = (colorizer.paint(gray, colorizer.colors(gray, look, wide).ab) for look in looks)
+    full, toned = (colorizer.paint(gray, colorizer.predict(gray, look, eye=wide).ab) for look in looks)
     chroma = [np.hypot(*np.moveaxis(lab(rgb)[..., 1:], -1, 0)) for rgb in (full, toned)]
     assert (chroma[1] <= chroma[0] + 1.5).all()
     far = (slice(0, 40), slice(890, 960))

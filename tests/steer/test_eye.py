@@ -38,7 +38,7 @@ def test_the_mount_is_neutral_and_the_photo_has_its_own_colours(colorizer: Color
     scan, (top, left, height, width) = mounted(kind, photo, np.random.default_rng(0))
     look = Look(size=256)
     rgb, own = colorizer.colorize(scan, look), colorizer.colorize(photo, look)
-    as_it_is = colorizer.paint(scan, colorizer.colors(scan, look, Eye.open_wide(scan.shape)).ab)
+    as_it_is = colorizer.paint(scan, colorizer.predict(scan, look, eye=Eye.open_wide(scan.shape)).ab)
     assert rgb.shape == (*scan.shape, 3)
     inside = np.zeros(scan.shape, bool)
     inside[max(0, top - 5) : top + height + 5, max(0, left - 5) : left + width + 5] = True
@@ -59,13 +59,13 @@ def test_a_faded_photo_has_the_colours_of_the_full_one(colorizer: Colorizer, pho
     gray = faded("a quarter of its contrast", photo)
     full = colorizer.predict(photo).ab
     moved = np.hypot(*(colorizer.predict(gray).ab - full)).mean()
-    as_it_is = colorizer.colors(gray, eye=Eye.open_wide(gray.shape)).ab
+    as_it_is = colorizer.predict(gray, eye=Eye.open_wide(gray.shape)).ab
     assert moved < 0.5 * np.hypot(*(as_it_is - full)).mean()
 
 
 def test_a_photo_without_border_is_seen_as_it_is(colorizer: Colorizer, photo: Array) -> None:
     assert see(photo) == Eye.open_wide((photo.shape[0], photo.shape[1]))
-    assert np.array_equal(colorizer.predict(photo).ab, colorizer.colors(photo, eye=Eye.open_wide(photo.shape)).ab)
+    assert np.array_equal(colorizer.predict(photo).ab, colorizer.predict(photo, eye=Eye.open_wide(photo.shape)).ab)
 
 
 def test_hints_keep_their_place_on_a_mounted_photo(colorizer: Colorizer, photo: Array) -> None:

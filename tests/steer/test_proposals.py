@@ -79,7 +79,7 @@ def test_five_proposals_ask_the_network_a_handful_of_times(tiny_bundle: Path, gr
             asked.append(len(inputs))
             return super().predict_batch(inputs)
 
-    found = Colorizer.of(Counted(open_bundle(tiny_bundle), threads=1)).propose(gray, count=5)
+    found = Colorizer(Counted(open_bundle(tiny_bundle), threads=1)).propose(gray, count=5)
     assert len(found) > 1
     assert len(asked) <= 13  # it was 51
     assert max(asked) <= 4  # of which each takes memory
