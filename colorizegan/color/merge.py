@@ -31,6 +31,7 @@ PIECE = 1 << 16  # pixels worked on at a time, 68 bytes each: fewer, and threads
 ROWS_OF_CELLS = 8  # that a piece may lie between
 GROUP = 1 << 19  # pixels that a thread takes; their colours out of gamut are mended together
 MENDED = 1 << 14  # pixels mended at a time
+PRODUCT = 1 << 18  # multiplications of a matrix product: for more OpenBLAS starts threads, which cost more than they do
 GAMUT_SLACK = 0.25  # of a code: so far beyond 0 or the largest code is rounding, not a colour out of gamut
 STEPS = {np.dtype(np.uint8): 1 << 16, np.dtype(np.uint16): 1 << 21}  # of linear light; 2.5 or more for each code
 
@@ -72,7 +73,7 @@ def merge(gray: NDArray[Any], ab: Plane, *, saturation: float = 1.0, threads: in
             for piece in group:
                 rows = slice(piece.top, piece.top + piece.rows)
                 cells = slice(piece.cells.start - first, piece.cells.stop - first)
-                np.matmul(piece.weights, wide[:, cells], out=space.lines(piece.rows, gray.shape[1]))
+                _product(piece.weights, wide[:, cells], space.lines(piece.rows, gray.shape[1]))
                 found = _join(gray[rows], space, table, rgb[rows])
                 if found is not None:
                     outside.append(_Outside(found.at + piece.top * gray.shape[1], found.f))
@@ -140,6 +141,15 @@ def _enlarge_columns(lines: Plane, width: int) -> Plane:
     result *= share
     result += lines.take(before, axis=2)
     return result
+
+
+def _product(few: Plane, many: Plane, out: Plane) -> Plane:
+    """few (r, k) @ many (..., k, n) -> out (..., r, n), on this thread alone."""
+    step = max(1, PRODUCT // few.size)
+    for start in range(0, out.shape[-1], step):
+        columns = slice(start, start + step)
+        np.matmul(few, many[..., columns], out=out[..., columns])
+    return out
 
 
 @dataclass(frozen=True)
@@ -267,7 +277,7 @@ def _join(gray: NDArray[Any], space: _Workspace, table: _Table, rgb: NDArray[Any
     cubes -= np.float32(3 * DELTA**2)
     cubes *= m
     table.y.take(code, mode="clip", out=y)
-    linear = np.matmul(table.matrix, terms, out=space.four[: 3 * n].reshape(3, n))
+    linear = _product(table.matrix, terms, space.four[: 3 * n].reshape(3, n))
     steps = space.index[: 3 * n].reshape(n, 3)
     for i in range(3):
         np.copyto(steps[:, i], linear[i], casting="unsafe")

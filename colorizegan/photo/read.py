@@ -28,7 +28,7 @@ from colorizegan.photo.metadata.metadata import read_metadata
 from colorizegan.photo.photo import Limits, Photo
 from colorizegan.photo.scan.text_page import is_text_page
 from colorizegan.photo.scan.tone import Tone, judge_tone
-from colorizegan.photo.scan.window import find_window
+from colorizegan.photo.scan.window import find_window, glance
 from colorizegan.photo.size import Size, check_size
 from colorizegan.photo.tiff.lab import as_plain_channels, lab_to_srgb
 from colorizegan.photo.tiff.pages import TiffPage, find_pages
@@ -188,7 +188,8 @@ def _read(
             raise
 
     metadata, orientation = read_metadata(image, stream, format, pages, page)
-    window = find_window(light.gray)
+    small = glance(light.gray)
+    window = find_window(light.gray, small)
     tone = Tone(False, 0.0) if light.sample is None else judge_tone(light.sample)
     if tone.is_color and light.sample is not None and window is not None:
         tone = judge_tone(window.scaled(light.gray.shape, light.sample.shape).of(light.sample))
@@ -200,7 +201,7 @@ def _read(
         remarks.append("its ICC profile is damaged or does not fit it: taken as sRGB")
     if tone.tinted:
         remarks.append(f"{tone.tinted:.0%} of it has a tint of its own (by hand, or stains), which is replaced")
-    if is_text_page(light.gray if window is None else window.of(light.gray)):
+    if is_text_page(light.gray, small) if window is None else is_text_page(window.of(light.gray)):
         remarks.append("looks like a page of text, which stays gray; where a hint is given it is taken for a photo")
     if this is not None and this.extra:
         what = "a channel" if this.extra == 1 else f"{this.extra} channels"

@@ -24,8 +24,6 @@ from colorizegan.steer.proposals import Proposal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LOOKED_AT = 384  # px, longer side of what the tones are taken from
-
 
 @dataclass(frozen=True)
 class Eye:
@@ -117,8 +115,10 @@ def see(gray: NDArray[Any], hints: tuple[Hint, ...] = ()) -> Eye:
     shape = (gray.shape[0], gray.shape[1])
     check_places(hints, shape)
     whole = Window(0, shape[0], 0, shape[1])
-    window, filled = find_windows(gray) or (whole, whole)
+    small = glance(gray)
+    window, filled = find_windows(gray, small) or (whole, whole)
     if not all(window.holds(hint.y, hint.x) for hint in hints):
         window = filled = whole
     photo = filled.of(gray)
-    return Eye(shape, window, filled, faded_tones(glance(photo, LOOKED_AT)), not hints and is_text_page(photo))
+    small = small if filled == whole else glance(photo)
+    return Eye(shape, window, filled, faded_tones(small), not hints and is_text_page(photo, small))

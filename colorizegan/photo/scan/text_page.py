@@ -15,8 +15,7 @@ from colorizegan.photo.scan.window import glance
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FIRST = 384  # px, longer side of a first look, which is enough for nearly all photos
-LOOKED_AT = 1024  # px; a newspaper's lines are then 5 px apart
+LOOKED_AT = 1024  # px, longer side; a newspaper's lines are then 5 px apart
 SQUARE = 32  # px
 FEWEST = 48  # squares; less tells nothing
 # Shares of the page's white. Of 2,480 photos none passes, of 42 pages made up of seven kinds all do
@@ -30,9 +29,9 @@ TEXT = 0.35
 PAPER = 0.9
 
 
-def is_text_page(gray: NDArray[Any]) -> bool:
-    """Whether a picture (H, W), uint8 or uint16, is a page of text."""
-    first = glance(gray, FIRST)
+def is_text_page(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -> bool:
+    """Whether a picture (H, W), uint8 or uint16, is a page of text. `small`: its `glance`, where that is there already."""
+    first = glance(gray) if small is None else small  # enough for nearly all photos
     white = float(np.percentile(first, 95))
     if white < 100 or float(np.median(first)) < 0.7 * white:
         return False

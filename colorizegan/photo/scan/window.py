@@ -90,19 +90,24 @@ class _Side:
     """It ends along a straight line."""
 
 
-def find_window(gray: NDArray[Any]) -> Window | None:
+def find_window(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -> Window | None:
     """The part of a scan that is the photo; None where it is all photo, or nobody can tell.
 
-    gray: (H, W) uint8 or uint16, sRGB-encoded luminance.
+    Args:
+        gray: (H, W) uint8 or uint16, sRGB-encoded luminance.
+        small: its `glance`, where that is there already.
     """
-    found = find_windows(gray)
+    found = find_windows(gray, small)
     return None if found is None else found[0]
 
 
-def find_windows(gray: NDArray[Any]) -> tuple[Window, Window] | None:
-    """The part of a scan that holds all of the photo, and that which the photo fills, without torn or skew edges."""
+def find_windows(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -> tuple[Window, Window] | None:
+    """The part of a scan that holds all of the photo, and that which the photo fills, without torn or skew edges.
+
+    Arguments as for `find_window`.
+    """
     height, width = gray.shape
-    small = glance(gray, LOOKED_AT)
+    small = glance(gray) if small is None else small
     shape = rows, columns = small.shape
     if min(shape) < 24:
         return None
@@ -115,13 +120,15 @@ def find_windows(gray: NDArray[Any]) -> tuple[Window, Window] | None:
     return None if found is None else (found[0].scaled(shape, (height, width)), found[1].scaled(shape, (height, width)))
 
 
-def glance(gray: NDArray[Any], longest: int) -> NDArray[np.float32]:
+def glance(gray: NDArray[Any], longest: int = LOOKED_AT) -> NDArray[np.float32]:
     """A picture (H, W) uint8 or uint16 made small, its longer side at most `longest` px: codes 0 .. 255, float32."""
     step = max(1, max(gray.shape) // (2 * longest))  # every pixel of a large scan would take longer, and tell no more
-    few = gray[::step, ::step].astype(np.float32) / np.float32(np.iinfo(gray.dtype).max // 255)
+    few = np.ascontiguousarray(gray[::step, ::step])
     scale = min(1.0, longest / max(few.shape))
     size = (max(1, round(few.shape[1] * scale)), max(1, round(few.shape[0] * scale)))
-    return np.asarray(Image.fromarray(few).resize(size, Image.Resampling.BOX), np.float32)
+    # Pillow takes 8 bits without a copy.
+    image = Image.fromarray(few if few.dtype == np.uint8 else few.astype(np.float32) / np.float32(257)).convert("F")
+    return np.asarray(image.resize(size, Image.Resampling.BOX))
 
 
 def _without_border(small: NDArray[np.float32], window: Window) -> tuple[Window, Window] | None:
