@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -184,3 +187,17 @@ def test_inputs_are_left_as_they_were_and_large_photos_are_pieced_together() -> 
 def test_other_shapes_are_refused(gray: np.ndarray, ab: np.ndarray) -> None:
     with pytest.raises(ValueError, match="must be"):
         merge(gray, ab)
+
+
+def test_no_other_threads_are_started() -> None:
+    # Those of BLAS wait for work by turning in circles: the join took three times the processor's time.
+    code = (
+        "import time, numpy as np; from colorizegan.color.merge import merge\n"
+        "gray, ab = np.tile(np.arange(250, dtype=np.uint8), (1000, 4)), np.ones((2, 112, 112), np.float32)\n"
+        "merge(gray, ab); start = time.process_time(), time.thread_time()\n"
+        "for _ in range(5): merge(gray, ab)\n"
+        "print((time.process_time() - start[0]) / (time.thread_time() - start[1]))"
+    )
+    threads = {**os.environ, "OPENBLAS_NUM_THREADS": "4", "OMP_NUM_THREADS": "4"}
+    done = subprocess.run([sys.executable, "-c", code], env=threads, check=True, capture_output=True, text=True)
+    assert float(done.stdout) < 1.3

@@ -30,7 +30,7 @@ PAPER = 0.9
 
 
 def is_text_page(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -> bool:
-    """Whether a picture (H, W), uint8 or uint16, is a page of text. `small`: its `glance`, where that is there already."""
+    """Whether a picture (H, W), uint8 or uint16, is a page of text. `small`: its `glance`, if it is known."""
     first = glance(gray) if small is None else small  # enough for nearly all photos
     white = float(np.percentile(first, 95))
     if white < 100 or float(np.median(first)) < 0.7 * white:

@@ -58,6 +58,7 @@ def write_graph(graph: nn.Module, folder: Path, multiple: int, file_bytes: int |
     assert program is not None
     model: onnx.ModelProto = program.model_proto
     strip_debug(model)
+    settle_casts(model)
     store_outside(model, folder, file_bytes)
 
 
@@ -71,6 +72,24 @@ def strip_debug(model: onnx.ModelProto) -> None:
         del item.metadata_props[:]
         item.doc_string = ""
     del graph.value_info[:]
+
+
+def settle_casts(model: onnx.ModelProto) -> None:
+    """Put numbers in the place of constants that are cast to the type of a tensor, which is float32 everywhere here.
+
+    ONNX Runtime would do that too late to join what depends on it: norms and ReLU6 with their convolutions.
+    """
+    constants = {node.output[0]: node for node in model.graph.node if node.op_type == "Constant"}
+    for node in model.graph.node:
+        if node.op_type == "CastLike" and node.input[0] in constants:
+            value = helper.get_attribute_value(constants[node.input[0]].attribute[0])
+            array = numpy_helper.to_array(value) if isinstance(value, TensorProto) else value
+            number = numpy_helper.from_array(np.asarray(array, np.float32))
+            node.CopyFrom(helper.make_node("Constant", [], [node.output[0]], value=number))
+    used = {name for node in model.graph.node for name in node.input}
+    kept = [node for node in model.graph.node if node.op_type != "Constant" or node.output[0] in used]
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
 
 
 def store_outside(model: onnx.ModelProto, folder: Path, file_bytes: int | None = None) -> None:
