@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.color.difference import colorfulness
+from colorizegan.contact_sheet import contact_sheet
 from colorizegan.data.decode import FORMATS, MIN_COLORFULNESS, STORE_SIDE, decode, read_bytes
 from colorizegan.data.duplicates import difference_hash, group_near
 from colorizegan.data.layouts import PhotoFile
@@ -72,20 +73,14 @@ class Survey:
         return [photo.key for photo, s in zip(self.photos, self.seen, strict=True) if s.verdict == verdict]
 
     def write_sheet(self, path: Path) -> None:
-        """A picture of usable photos from all over the set, and below a line the gray ones."""
-        rows: list[NDArray[np.uint8]] = []
+        """A picture of usable photos from all over the set, and after them the gray ones."""
+        shown: list[tuple[str, NDArray[np.uint8]]] = []
         for verdict, most in (("usable", _SHOWN), ("gray", 2 * _COLUMNS)):
             tiles = [s.thumbnail for s in self.seen if s.verdict == verdict and s.thumbnail is not None]
-            tiles = [tiles[i] for i in np.linspace(0, len(tiles) - 1, min(most, len(tiles))).astype(int)]
-            if rows and tiles:
-                rows.append(np.full((6, _COLUMNS * _SIDE, 3), (200, 0, 0), np.uint8))
-            for start in range(0, len(tiles), _COLUMNS):
-                row = np.full((_SIDE, _COLUMNS * _SIDE, 3), 255, np.uint8)
-                for column, tile in enumerate(tiles[start : start + _COLUMNS]):
-                    row[:, column * _SIDE : (column + 1) * _SIDE] = tile
-                rows.append(row)
+            shown += [(verdict, tiles[i]) for i in np.linspace(0, len(tiles) - 1, min(most, len(tiles))).astype(int)]
+        sheet = contact_sheet([tile for _, tile in shown], _COLUMNS, captions=[verdict for verdict, _ in shown])
         try:
-            Image.fromarray(np.concatenate(rows) if rows else np.full((1, 1, 3), 255, np.uint8)).save(path)
+            sheet.save(path)
         except (OSError, ValueError) as error:
             raise OutputError(f"cannot be written ({error})", path=path, remedy="give a .png or .jpg") from None
 

@@ -16,14 +16,16 @@ from colorizegan.errors import CheckpointError, ConfigError
 from colorizegan.model.bundle import open_bundle
 from colorizegan.training.checkpoint import Checkpoint, load_checkpoint, load_optimizer, load_weights, optimizer_tensors
 from colorizegan.training.config import Config, NetworkConfig, Stage
+from colorizegan.training.networks.bins import SoftLabels
 from colorizegan.training.networks.discriminator import PatchDiscriminator, ScaledDiscriminator
 from colorizegan.training.networks.efficientnet import EfficientNetFeatures, start_recognizer
 from colorizegan.training.networks.pix2pix import Pix2PixUNet, init_pix2pix
 from colorizegan.training.networks.squeezenet import SqueezeNetFeatures, start_encoder
 from colorizegan.training.networks.unet import ColorUNet
 from colorizegan.training.networks.zhang16 import Zhang16
+from colorizegan.training.precision import autocast
 from colorizegan.training.restore import restore
-from colorizegan.training.step import learning_rate
+from colorizegan.training.step import Objective, learning_rate
 
 logger = logging.getLogger("colorizegan.training")
 
@@ -111,6 +113,20 @@ def build_discriminator(config: Config) -> nn.Module:
         init_pix2pix(net)
     _start(net, config, "discriminator")
     return net
+
+
+def build_objective(config: Config, device: torch.device, rebalance: Tensor) -> Objective:
+    """What the first stage minimises; a stage replaces `stage` and `heads`. `rebalance`: (Q,), weights of the bins."""
+    needs_features = any(stage.perceptual > 0 for stage in config.stages)
+    return Objective(
+        config.stages[0],
+        config.losses.gan,
+        SoftLabels(device),
+        rebalance.to(device),
+        open_features(Path(config.losses.features)).to(device) if needs_features else None,
+        clip=5.0 if config.network.generator == "unet" else None,
+        autocast=autocast(config.precision, device),
+    )
 
 
 @dataclass

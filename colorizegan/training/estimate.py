@@ -17,7 +17,7 @@ from colorizegan.training.config import Config, Stage
 from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres
 from colorizegan.training.networks.units import count_parameters
 from colorizegan.training.precision import autocast, best_precision
-from colorizegan.training.step import Objective, discriminator_step, generate, generator_step, judged_heads
+from colorizegan.training.step import Objective, judged_heads, train_step
 
 FEW = 2  # crops of the step that is counted
 
@@ -125,14 +125,7 @@ def _stage(
     def step(crops: int) -> None:
         rgb = torch.randint(0, 256, (crops, 3, stage.size, stage.size), dtype=torch.uint8, generator=chance)
         batch = make_batch(rgb.to(device), config.augment, chance)
-        if stage.kind == "pretrain_discriminator":
-            with torch.no_grad():
-                outputs = [generate(generator, batch, 0, objective)]
-        else:
-            judge = discriminator if stage.kind == "adversarial" else None
-            _, outputs = generator_step(generator, optimizers.generator, [batch], [0], objective, judge)
-        if stage.kind != "pretrain_generator":
-            discriminator_step(discriminator, optimizers.discriminator, outputs, objective)
+        train_step(generator, discriminator, discriminator, optimizers, [batch], [0], objective)
 
     with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
         step(few := min(stage.batch, FEW))

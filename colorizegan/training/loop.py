@@ -16,25 +16,16 @@ from colorizegan.files import write_atomic
 from colorizegan.progress import progress_bar
 from colorizegan.training.batches.augment import Batch, make_batch
 from colorizegan.training.batches.crops import Crops, Waiting, count_bins, crop_batches, open_photos
-from colorizegan.training.build import Networks, Optimizers, build_discriminator, build_generator, open_features
+from colorizegan.training.build import Networks, Optimizers, build_discriminator, build_generator, build_objective
 from colorizegan.training.checkpoint import checkpoint_path, load_checkpoint
 from colorizegan.training.config import Config, Stage, check, to_dict
-from colorizegan.training.networks.bins import SoftLabels, rebalancing_weights
+from colorizegan.training.networks.bins import rebalancing_weights
 from colorizegan.training.networks.units import count_parameters
-from colorizegan.training.precision import autocast
 from colorizegan.training.run.parallel import in_turn, part, share_norms, start_fabric
 from colorizegan.training.run.run import Run
 from colorizegan.training.run.runlog import RunLog, StopSignals, sole_writer
 from colorizegan.training.run.state import RunState
-from colorizegan.training.step import (
-    Objective,
-    discriminator_step,
-    generate,
-    generator_step,
-    judged_heads,
-    seed_of,
-    update_average,
-)
+from colorizegan.training.step import judged_heads, seed_of, train_step, update_average
 from colorizegan.training.validation import stopping
 from colorizegan.training.validation.validate import holdout_squares, square_side
 
@@ -90,16 +81,8 @@ def setup(config: Config, out: Path, cache: Path, resume: bool) -> Run:
 
     # --- networks ---
     networks = Networks(build_generator(config), build_discriminator(config), device)
-    needs_features = any(stage.perceptual > 0 for stage in config.stages)
-    objective = Objective(
-        config.stages[0],
-        config.losses.gan,
-        SoftLabels(device),
-        torch.from_numpy(rebalancing_weights(bins, config.losses.rebalance)).to(device),
-        open_features(Path(config.losses.features)).to(device) if needs_features else None,
-        clip=5.0 if config.network.generator == "unet" else None,
-        autocast=autocast(config.precision, device),
-    )
+    rebalance = torch.from_numpy(rebalancing_weights(bins, config.losses.rebalance))
+    objective = build_objective(config, device, rebalance)
     learning = (count_parameters(networks.generator) / 1e6, count_parameters(networks.discriminator) / 1e6)
     tell("generator %.2f M, discriminator %.2f M parameters to learn", *learning)
 
@@ -125,8 +108,7 @@ def fit(run: Run, number: int) -> None:
     optimizers.load(run.saved)
     run.saved = None
     objective = replace(run.objective, stage=stage, heads=judged_heads(run.networks.generator, stage))
-    generator_learns, discriminator_learns = stage.kind != "pretrain_discriminator", stage.kind != "pretrain_generator"
-    run.networks.generator.train(generator_learns)
+    run.networks.generator.train(stage.kind != "pretrain_discriminator")
     run.networks.discriminator.train()
     watched = stage.kind == "adversarial" and config.stopping.every > 0 and run.squares is not None
     if watched and not state.scores:
@@ -147,16 +129,9 @@ def fit(run: Run, number: int) -> None:
             pieces = [Batch(*part) for part in zip(*(x.chunk(config.accumulate) for x in batch), strict=True)]
             seeds = [seed_of(*place, 1 + share[0], n) for n in range(len(pieces))]
             rate = optimizers.set_rates(stage, state.stage_images / stage.images)
-            values: dict[str, torch.Tensor] = {}
-            if generator_learns:
-                judge = run.judge if stage.kind == "adversarial" else None
-                values, outputs = generator_step(run.net_g, optimizers.generator, pieces, seeds, objective, judge)
+            values = train_step(run.net_g, run.net_d, run.judge, optimizers, pieces, seeds, objective)
+            if stage.kind != "pretrain_discriminator":
                 update_average(run.networks.average, run.networks.generator, config.ema, state.step)
-            else:
-                with torch.no_grad():
-                    outputs = [generate(run.net_g, *piece, objective) for piece in zip(pieces, seeds, strict=True)]
-            if discriminator_learns:
-                values |= discriminator_step(run.net_d, optimizers.discriminator, outputs, objective)
 
             # --- count, log, score, validate, save ---
             found, validates, saves = run.agree(values)

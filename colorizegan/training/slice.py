@@ -25,20 +25,11 @@ from colorizegan.training.arriving import ArrivingPhotos
 from colorizegan.training.batches.augment import make_batch
 from colorizegan.training.batches.crops import Crops
 from colorizegan.training.batches.gpu_crops import DeviceCrops
-from colorizegan.training.build import Networks, Optimizers, build_discriminator, build_generator, open_features
+from colorizegan.training.build import Networks, Optimizers, build_discriminator, build_generator, build_objective
 from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
 from colorizegan.training.config import Config, Stage, check, to_dict
-from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres
-from colorizegan.training.precision import autocast
-from colorizegan.training.step import (
-    Objective,
-    discriminator_step,
-    generate,
-    generator_step,
-    judged_heads,
-    seed_of,
-    update_average,
-)
+from colorizegan.training.networks.bins import ab_bin_centres
+from colorizegan.training.step import judged_heads, seed_of, train_step, update_average
 
 logger = logging.getLogger("colorizegan.training")
 
@@ -71,16 +62,7 @@ def train_slice(config: Config, shards: Path, out: Path, minutes: float, save_mi
     torch.manual_seed(config.seed)
     out.mkdir(parents=True, exist_ok=True)
     networks = Networks(build_generator(config), build_discriminator(config), device)
-    needs_features = any(stage.perceptual > 0 for stage in config.stages)
-    objective = Objective(
-        config.stages[0],
-        config.losses.gan,
-        SoftLabels(device),
-        torch.ones(len(ab_bin_centres()), device=device),
-        open_features(Path(config.losses.features)).to(device) if needs_features else None,
-        clip=5.0 if config.network.generator == "unet" else None,
-        autocast=autocast(config.precision, device),
-    )
+    objective = build_objective(config, device, torch.ones(len(ab_bin_centres())))
     generator, discriminator = networks.generator, networks.discriminator
     if config.compile:
         generator, discriminator = (cast(nn.Module, torch.compile(net)) for net in (generator, discriminator))
@@ -110,16 +92,9 @@ def train_slice(config: Config, shards: Path, out: Path, minutes: float, save_mi
             batch = make_batch(crops.batch(position, stage.batch), config.augment, chance)
             seeds = [seed_of(config.seed, number, step, 1)]
             optimizers.set_rates(stage, (now - started) / (over - started))
-            values: dict[str, Tensor] = {}
-            if stage.kind == "pretrain_discriminator":
-                with torch.no_grad():
-                    outputs = [generate(generator, batch, seeds[0], objective)]
-            else:
-                judge = discriminator if stage.kind == "adversarial" else None
-                values, outputs = generator_step(generator, optimizers.generator, [batch], seeds, objective, judge)
+            values = train_step(generator, discriminator, discriminator, optimizers, [batch], seeds, objective)
+            if stage.kind != "pretrain_discriminator":
                 update_average(networks.average, networks.generator, config.ema, step)
-            if stage.kind != "pretrain_generator":
-                values |= discriminator_step(discriminator, optimizers.discriminator, outputs, objective)
             for name, value in values.items():
                 sums[name] = sums.get(name, 0) + value
             step, images, position = step + 1, images + stage.batch, position + stage.batch

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,6 +23,9 @@ from colorizegan.training.networks.bins import SoftLabels
 from colorizegan.training.networks.discriminator import Verdict
 from colorizegan.training.networks.unet import BothHeads, ColorUNet
 from colorizegan.training.networks.units import ColorOutput
+
+if TYPE_CHECKING:
+    from colorizegan.training.build import Optimizers
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,38 @@ def judged_heads(net: nn.Module, stage: Stage) -> BothHeads | None:
         return None
     assert isinstance(net, ColorUNet)  # as `config.check` has seen to
     return BothHeads(net, stage.judged_correction, stage.judged_temperature)
+
+
+def train_step(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    judge: nn.Module,
+    optimizers: Optimizers,
+    pieces: Sequence[Batch],
+    seeds: Sequence[int],
+    objective: Objective,
+) -> dict[str, Tensor]:
+    """What the stage does with a batch: the generator learns, then the discriminator; in the first stages one alone.
+
+    Args:
+        generator, discriminator: as they are called in training (compiled, or in several processes).
+        judge: the discriminator as `generator_step` takes it.
+        pieces, seeds: see `generator_step`.
+
+    Returns:
+        The losses by name, means over the batch.
+    """
+    values: dict[str, Tensor] = {}
+    stage = objective.stage
+    if stage.kind != "pretrain_discriminator":
+        told = judge if stage.kind == "adversarial" else None
+        values, outputs = generator_step(generator, optimizers.generator, pieces, seeds, objective, told)
+    else:
+        with torch.no_grad():
+            outputs = [generate(generator, *piece, objective) for piece in zip(pieces, seeds, strict=True)]
+    if stage.kind != "pretrain_generator":
+        values |= discriminator_step(discriminator, optimizers.discriminator, outputs, objective)
+    return values
 
 
 def generator_step(

@@ -11,6 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from colorizegan.cli.main import app
+from colorizegan.contact_sheet import CAPTION
 from colorizegan.data.layouts import list_photos
 
 
@@ -44,8 +45,11 @@ def test_inspect_counts_and_draws(album: Path, tmp_path: Path) -> None:
     assert facts["cache_bytes"] == 3 * (5 * 120 * 90 + 100 * 75)
     assert facts["bytes"] == sum(path.stat().st_size for path in album.iterdir())
     with Image.open(sheet) as drawn:
-        assert drawn.size == (12 * 128, 2 * 128 + 6)  # a row of usable photos, a line, the gray one
-        assert drawn.getpixel((5, 131)) == (200, 0, 0)
+        assert drawn.size == (7 * 128, 128 + CAPTION)  # the usable photos, then the gray one
+        usable, gray = (
+            np.ptp(np.asarray(drawn.crop(box)), axis=2).max() for box in ((0, 0, 768, 128), (768, 0, 896, 128))
+        )
+        assert usable > 100 > 6 > gray
 
 
 def test_inspect_names_what_training_would_leave_out(album: Path) -> None:

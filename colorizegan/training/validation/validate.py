@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from colorizegan.bench.measures.habits import habits
 from colorizegan.color.difference import ciede2000, colorfulness
+from colorizegan.contact_sheet import contact_sheet
 from colorizegan.data.cache import PhotoCache
 from colorizegan.training.batches.augment import plain_batch
 from colorizegan.training.batches.crops import cut_square
@@ -146,7 +146,7 @@ def validate(generator: torch.nn.Module, squares: Tensor, device: torch.device) 
 
 
 def write_samples(generator: torch.nn.Module, squares: Tensor, device: torch.device, path: Path) -> None:
-    """A PNG of held-out photos in rows: gray, result, truth."""
+    """A PNG of held-out photos, two a row: gray, result, truth of each."""
     training = generator.training
     generator.eval()
     L, truth, predicted, _ = predict_squares(generator, squares, device)
@@ -155,15 +155,9 @@ def write_samples(generator: torch.nn.Module, squares: Tensor, device: torch.dev
     for ab in (torch.zeros_like(predicted), predicted, truth):
         full = torch.nn.functional.interpolate(ab, L.shape[2:], mode="bilinear", align_corners=False)
         columns.append(lab_to_rgb(torch.cat((L, full), dim=1)))
-    triples = torch.cat(columns, dim=3)  # (N, 3, S, 3 S)
-    half = (len(triples) + 1) // 2
-    strips = [torch.cat(list(part), dim=1) for part in triples.split(half)]
-    if len(strips) == 2 and strips[1].shape[1] < strips[0].shape[1]:
-        missing = strips[0].shape[1] - strips[1].shape[1]
-        strips[1] = torch.nn.functional.pad(strips[1], (0, 0, 0, missing))
-    sheet = (torch.cat(strips, dim=2) * 255).round().byte().permute(1, 2, 0).numpy()
+    triples = (torch.cat(columns, dim=3) * 255).round().byte().permute(0, 2, 3, 1)  # (N, S, 3 S, 3)
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(sheet).save(path)
+    contact_sheet(list(triples.numpy()), 2).save(path)
 
 
 def write_curves(log: Path, path: Path) -> None:
