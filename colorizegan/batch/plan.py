@@ -95,12 +95,15 @@ def make_plan(
     """
     if suffix is not None and ("/" in suffix or os.sep in suffix or "\0" in suffix):
         raise UsageError(f"suffix {suffix!r} is no part of a file name", remedy="leave out the slash")
+    if "" in (*inputs, output):
+        raise UsageError("an input or the output is an empty name", remedy="name a file or a folder")
     plan = Plan(known=known)
     named = itertools.chain(((name, True) for name in inputs), ((name, False) for name in listed))
     photos, searched = find_photos(named, suffix, plan)
     if output is not None and not is_folder(output, known):
         if len(photos) != 1 or searched:
-            raise UsageError(f"output {output!r} is a file, but the input is not one photo", remedy="give a folder")
+            what = f"output {output!r} is one file, but the input is a folder or several files"
+            raise UsageError(what, remedy="give a folder")
         ((folder, name),) = photos
         plan.jobs = [Job(folder.source / name, file_target(output, format, written))]
         return plan

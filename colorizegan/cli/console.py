@@ -108,7 +108,7 @@ def show_results(
 def words_of_left_out(left_out: Mapping[str, int]) -> str:
     """How many files of which endings were not looked at."""
     count, endings = sum(left_out.values()), ", ".join(f"{n} {ending}" for ending, n in sorted(left_out.items()))
-    return f"{count} {'file' if count == 1 else 'files'} left out, as the format is not read: {endings}"
+    return f"{counted(count, 'file')} left out, as the format is not read: {endings}"
 
 
 def show_result(result: Result, voice: Voice, *, brief: bool) -> None:
@@ -141,6 +141,11 @@ def describe(result: Result) -> dict[str, str | float | int | list[str] | None]:
         "height": height,
         "seconds": round(result.seconds, 3),
     }
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: "1 file", "2 files"."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def counts(summary: Summary) -> str:

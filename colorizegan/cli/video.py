@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, TypeVar
 
 import typer
 
-from colorizegan.cli.console import Summary, Voice, counts, put, say
+from colorizegan.cli.console import Summary, Voice, counted, counts, put, say
 from colorizegan.cli.options import (
     FAILED,
     NOTHING,
@@ -31,7 +31,7 @@ from colorizegan.cli.options import (
     Temperature,
     ToneDownUnsure,
 )
-from colorizegan.errors import ColorizeGANError, InputError, UsageError
+from colorizegan.errors import InputError, UsageError
 from colorizegan.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from colorizegan.video.options import FilmOptions
 
 T = TypeVar("T")
+
+GOES_ON = "the same command goes on from here"
+NOTHING_KEPT = "nothing is kept yet, the same command begins anew"
 
 # Optional[...] and not X | None: Typer reads these at run time.
 # ruff: noqa: UP045
@@ -143,6 +146,8 @@ def plan_films(inputs: list[str], output: str | None, *, preview: bool) -> Plan:
     from colorizegan.batch.plan import Plan, make_plan
     from colorizegan.video.formats import FILM_SUFFIXES, RESULTS, is_pattern
 
+    if "-" in (*inputs, output):
+        raise UsageError("films come from files and go into files, not through standard input or output")
     numbered = [name for name in inputs if is_pattern(name)]
     if numbered or (output is not None and is_pattern(output)):
         if len(inputs) != 1 or (output is None and not preview):
@@ -164,6 +169,7 @@ def preview_name(target: Path) -> str:
 
 def run(plan: Plan, colorizer: Colorizer, options: FilmOptions, voice: Voice, *, preview: bool, use_saved: bool) -> int:
     """Do the films and say what became of them; how many failed."""
+    from colorizegan.batch.job import as_our_error
     from colorizegan.batch.ledger import Ledger
 
     summary, begin = Summary(), time.perf_counter()
@@ -173,11 +179,13 @@ def run(plan: Plan, colorizer: Colorizer, options: FilmOptions, voice: Voice, *,
             facts: dict[str, Any] = {"input": str(job.source), "output": str(job.target)}
             started = time.perf_counter()
             try:
+                check_is_no_photo(source_of(job))
                 asked = with_saved_hints(job, options) if use_saved else options
                 facts |= (
                     one_preview(job, colorizer, asked, voice) if preview else one_film(job, colorizer, asked, voice)
                 )
-            except ColorizeGANError as error:
+            except Exception as raised:
+                error = as_our_error(raised, source_of(job))  # no fault of one film stops the others
                 error.path = error.path or str(job.source)
                 if voice.debug:
                     traceback.print_exception(error)
@@ -189,7 +197,8 @@ def run(plan: Plan, colorizer: Colorizer, options: FilmOptions, voice: Voice, *,
             if voice.as_json:
                 put(json.dumps(facts))
     except (KeyboardInterrupt, SystemExit):
-        voice.note(f"stopped: {counts(summary)}; the same command goes on from here")
+        kept = summary.done or summary.skipped or any(is_under_way(job.target) for job in plan.jobs)
+        voice.note(f"stopped: {counts(summary)}; " + (GOES_ON if kept else NOTHING_KEPT))
         raise
     finally:
         if ledger is not None:
@@ -199,6 +208,15 @@ def run(plan: Plan, colorizer: Colorizer, options: FilmOptions, voice: Voice, *,
     elif len(plan.jobs) > 1:
         voice.note(f"{counts(summary)} in {time.perf_counter() - begin:.1f} s")
     return summary.failed
+
+
+def check_is_no_photo(source: Path) -> None:
+    """InputError for a photo, so that nobody looks for what is wrong with his film."""
+    from colorizegan.photo.formats import PHOTO_SUFFIXES
+    from colorizegan.video.formats import is_pattern
+
+    if source.suffix.lower() in PHOTO_SUFFIXES and not is_pattern(source.name):
+        raise InputError("is a photo", path=source, remedy=f"use colorizegan colorize {source.name}")
 
 
 def one_film(job: Job, colorizer: Colorizer, options: FilmOptions, voice: Voice) -> dict[str, Any]:
@@ -234,8 +252,16 @@ def one_preview(job: Job, colorizer: Colorizer, options: FilmOptions, voice: Voi
         return {"status": "skipped"}
     shots = followed(preview_steps(source_of(job), job.target, colorizer, options), voice)
     if not voice.as_json:
-        voice.note(f"{job.source} -> {job.target}  ({shots} shots)")
+        voice.note(f"{job.source} -> {job.target}  ({counted(shots, 'shot')})")
     return {"status": "done", "shots": shots}
+
+
+def is_under_way(target: Path) -> bool:
+    """Whether there is something of a result for the next run to go on from."""
+    from colorizegan.video.formats import is_pattern
+    from colorizegan.video.parts import folder_of
+
+    return folder_of(target).is_dir() or (is_pattern(target.name) and Path(target.parent, target.name % 1).is_file())
 
 
 def source_of(job: Job) -> Path:
@@ -255,6 +281,8 @@ def followed(steps: Generator[Progress, None, T], voice: Voice) -> T:
                 step = next(steps)
     except StopIteration as end:
         return end.value
+    finally:
+        steps.close()  # a part that is not whole goes before anything is said
 
 
 def with_saved_hints(job: Job, options: FilmOptions) -> FilmOptions:

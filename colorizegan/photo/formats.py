@@ -59,8 +59,14 @@ STARTS = {
     b"BM": "bmp",
 }
 RAW = "a raw file of a camera"
+FILM = "a film"
 # Named in the refusal, so that the user knows what there is.
 OTHERS = {
+    b"\x1a\x45\xdf\xa3": FILM,  # Matroska, WebM
+    b"\0\0\x01\xba": FILM,  # MPEG
+    b"G@": FILM,  # MPEG-TS
+    b"FLV\x01": FILM,
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": FILM,  # WMV
     b"%PDF": "a PDF document",
     b"%!PS": "a PostScript file",
     b"\xc5\xd0\xd3\xc6": "an EPS file",
@@ -85,6 +91,7 @@ OTHERS = {
     b"<svg": "an SVG drawing",
     b"<?xml": "an XML file",
 }
+FILM_BRANDS = re.compile(rb"qt  |iso.|mp4.|avc1|dash|M4V.|3gp.|3g2.|mmp4")
 READABLE = "use JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP or PNM"
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 AVIF_BRANDS = {b"avif", b"avis"}
@@ -112,10 +119,13 @@ def sniff(head: bytes) -> str:
             return "heic"
         if b"crx " in brands:
             raise DecodeError(f"is {RAW}, whose picture is not read", remedy=READABLE)
-        raise DecodeError("is a video or an unknown kind of HEIF, not a photo", remedy=READABLE)
+        if not any(map(FILM_BRANDS.fullmatch, brands)):
+            raise DecodeError("is an unknown kind of HEIF, not a photo", remedy=READABLE)
     if re.match(rb"P[1-6][\s#]", head):
         return "pnm"
     what = next((what for start, what in OTHERS.items() if head.lstrip().startswith(start)), None)
+    if what == FILM or head[4:8] == b"ftyp" or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
+        raise DecodeError("is a film, not a photo", remedy="colorizegan video takes films")
     if what is None:
         what = "a text file" if _is_text(head) else "of no known picture format"
     raise DecodeError(f"is {what}, not a photo" if what.startswith("a") else f"is {what}", remedy=READABLE)

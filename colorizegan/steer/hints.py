@@ -127,7 +127,9 @@ def check_places(hints: Sequence[Hint], photo: tuple[int, int]) -> None:
     """UsageError where a hint lies outside a photo (H, W)."""
     for hint in hints:
         if hint.y >= photo[0] or hint.x >= photo[1]:
-            raise UsageError(f"the hint {hint} lies outside the photo", remedy=f"it has {photo[1]} x {photo[0]} pixels")
+            raise UsageError(
+                f"the hint {hint} lies outside the picture", remedy=f"it has {photo[1]} x {photo[0]} pixels"
+            )
 
 
 def points_of(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, int]) -> list[Point]:

@@ -6,7 +6,6 @@ pictures; the other paints them into the full frames, so that no full frame has 
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +39,7 @@ T = TypeVar("T")
 AHEAD = 32  # frames that are looked at at a time
 LOOKS = 8  # frames that are looked at for colours of their own before anything is done
 LOOK_EVERY = 48  # and of those that are worked on, one of so many
+SHORT = 1  # seconds that a film may be shorter than its file says
 SAMPLE = 160  # px, width of what is looked at
 COLORED = "in colour already, left alone; --force colorizes it anyway"
 EXISTS = "done already; --overwrite does it again"
@@ -129,7 +129,12 @@ def colorize_steps(
                 yield Progress(colors.number + 1, max(total, colors.number + 1), made)
         remarks = result.finish()
         if film.damaged:
-            remarks.append(f"{film.damaged} damaged pieces could not be decoded and are left out")
+            remarks.append(f"left out, as they cannot be decoded: {film.damaged} of its packets")
+        if film.flawed:
+            remarks.append(f"damaged in the film itself: {film.flawed} of {result.frames} frames")
+        if options.end is None and film.seconds - film.seconds_at(film.last) > SHORT > 0 < film.last:
+            seconds = f"{float(film.seconds_at(film.last)):.1f} of {float(film.seconds):.1f} seconds"
+            remarks.append(f"its pictures end after {seconds}; is the file cut off?")
         if film.interlaced and not options.deinterlace:
             remarks.append("is interlaced and stays so; --deinterlace makes whole frames")
         if colored:
@@ -165,7 +170,8 @@ def _reason_to_leave(film: Film, target: Path, options: FilmOptions) -> str:
     """Why nothing is to be done; OutputError or UsageError where nothing can be."""
     if not is_pattern(target.name):
         if target.suffix.lower() not in CONTAINERS:
-            raise UsageError(f"no films end with {target.suffix!r}", remedy=f"use {', '.join(CONTAINERS)}")
+            what = f"no film is written with the ending {target.suffix!r}"
+            raise UsageError(what, remedy=f"name a result that ends with {', '.join(CONTAINERS)}")
         if os.path.lexists(target):
             if not target.is_file() or target.samefile(film.path):
                 raise OutputError("is the film itself, or no file", path=target, remedy="name another output")
@@ -202,12 +208,12 @@ def _is_colored(frame: VideoFrame) -> bool:
 
 def _wanted(film: Film, options: FilmOptions, since: int | None) -> Iterator[VideoFrame]:
     """The frames between --start and --end, from `since` on."""
-    start, end = options.start, options.end
-    if since is None and start is not None:
-        since = math.ceil(start / film.time_base)
+    if since is None and options.start is not None:
+        since = film.pts_at(options.start)
+    end = None if options.end is None else film.pts_at(options.end)
     for frame in film.frames(since=since, deinterlace=options.deinterlace):
         assert frame.pts is not None
-        if end is not None and frame.pts * film.time_base >= end:
+        if end is not None and frame.pts >= end:
             return
         yield frame
 

@@ -11,7 +11,7 @@ import av
 from av.container import Flags
 
 from colorizegan.errors import UsageError
-from colorizegan.video.formats import CODECS, CONTAINERS
+from colorizegan.video.formats import CONTAINERS
 from colorizegan.video.frames import Film
 from colorizegan.video.pixels import CHROMA, FULL, Pixels
 
@@ -37,17 +37,20 @@ class Encoder:
 
 
 def encoder_for(suffix: str, codec: str | None, quality: int, bits: int) -> Encoder:
-    """The encoder for a result whose name ends with `suffix`; UsageError for a codec that is not there.
+    """The encoder for a result whose name ends with `suffix`; UsageError for a codec that does not go into it.
 
     `quality` 1..100 is a rate factor of each encoder: the same number looks about the same with each.
     """
-    _, usual = CONTAINERS[suffix]
-    codec = codec or ("av1" if usual == "vp9" and bits > 8 else usual)
+    _, held = CONTAINERS[suffix]
+    codec = codec or ("av1" if held[0] == "vp9" and bits > 8 else held[0])
+    if codec not in held:
+        raise UsageError(f"{suffix} does not hold {codec}", remedy=f"use {', '.join(held)}, or .mkv, which holds all")
     factor = round((100 - quality) * 0.45 + 9)  # of H.264, 0..51: 80 gives 18
     lossless = quality == 100
     if codec == "h264":
         press = {"qp": "0"} if lossless else {"crf": str(min(factor, 51))}
-        return Encoder("libx264", {"preset": "veryfast", **press})
+        # What x264 has for one kind of processor reads what was never written, where rows are no multiple of 16.
+        return Encoder("libx264", {"preset": "veryfast", "x264-params": "cpu-independent=1", **press})
     if codec == "hevc":
         quiet = "log-level=none" + (":lossless=1" if lossless else "")
         press = {} if lossless else {"crf": str(min(factor + 2, 51))}
@@ -60,9 +63,7 @@ def encoder_for(suffix: str, codec: str | None, quality: int, bits: int) -> Enco
         return Encoder("libsvtav1", {"preset": "9", "crf": str(min(max(round(factor * 1.5), 1), 63))})
     if codec == "ffv1":
         return Encoder("ffv1", {"level": "3", "slicecrc": "1", "slices": "12"})
-    if codec == "prores":
-        return Encoder("prores_ks", {"profile": "3"})
-    raise UsageError(f"no codec {codec!r}", remedy=f"use one of {', '.join(CODECS)}")
+    return Encoder("prores_ks", {"profile": "3"})
 
 
 def fitted(pixels: Pixels, encoder: Encoder) -> Pixels:

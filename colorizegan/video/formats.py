@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 
 CODECS = ("h264", "hevc", "vp9", "av1", "ffv1", "prores")
-# Ending of a result -> FFmpeg's name of the container, and the codec that is usual there.
+_MP4 = "mp4", ("h264", "hevc", "vp9", "av1", "ffv1")
+_STREAM = "mpegts", ("h264", "hevc")
+# Ending of a result -> FFmpeg's name of the container, and the codecs that can be read from it, the usual one first.
 CONTAINERS = {
-    ".mp4": ("mp4", "h264"), ".m4v": ("mp4", "h264"), ".mov": ("mov", "h264"), ".mkv": ("matroska", "h264"),
-    ".webm": ("webm", "vp9"), ".avi": ("avi", "h264"), ".ts": ("mpegts", "h264"), ".m2ts": ("mpegts", "h264"),
-    ".mts": ("mpegts", "h264"),
+    ".mp4": _MP4, ".m4v": _MP4, ".mov": ("mov", ("h264", "hevc", "prores")), ".mkv": ("matroska", CODECS),
+    ".webm": ("webm", ("vp9", "av1")), ".avi": ("avi", ("h264", "vp9", "av1", "ffv1")),
+    ".ts": _STREAM, ".m2ts": _STREAM, ".mts": _STREAM,
 }  # fmt: skip
 # Endings that are only read -> those of their results.
 RESULTS = {
     ".mpg": ".mkv", ".mpeg": ".mkv", ".vob": ".mkv", ".flv": ".mkv", ".ogv": ".mkv", ".wmv": ".mkv", ".mxf": ".mkv",
-    ".dv": ".mkv", ".3gp": ".mp4",
+    ".dv": ".mkv", ".asf": ".mkv", ".divx": ".mkv", ".m1v": ".mkv", ".m2v": ".mkv", ".qt": ".mov", ".f4v": ".mp4",
+    ".3gp": ".mp4", ".3g2": ".mp4",
 }  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -20,11 +21,14 @@ from colorizegan.video.pixels import pixels_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
+    from av.stream import Stream
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 # What may be opened, whatever a file's name says: no playlists, which lead to other files and to the network.
 OPENED = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,mxf,dv,image2,nut,h264,hevc"
+READ = "MP4, MOV, MKV, WebM, AVI, MPEG, FLV, Ogg, WMV, MXF and DV are read"
 PIXELS = 1 << 26  # of a frame, 8K and a half
 
 
@@ -45,7 +49,11 @@ class Film:
         self.path = path
         self.damaged = 0
         """Packets that could not be decoded."""
+        self.flawed = 0
+        """Frames that came out of damaged packets."""
         self.asked_rate = rate
+        self.last = 0
+        """When the last frame that was given ends, in `time_base`."""
         self.open()
         try:
             first = next(self.decoded())
@@ -94,6 +102,25 @@ class Film:
         """When the last frame ends, in `time_base`; 0 where the file does not say."""
         return (self.stream.start_time or 0) + self.stream.duration if self.stream.duration else 0
 
+    @property
+    def seconds(self) -> Fraction:
+        """How long the film is, as the file says; 0 where it does not."""
+        return self.seconds_at(self.end) if self.end else Fraction(self.container.duration or 0, av.time_base)
+
+    @property
+    def begin(self) -> Fraction:
+        """What the film's own clock shows where players show 0, seconds: tapes and broadcasts begin anywhere."""
+        start = self.container.start_time
+        return Fraction(start - 1, av.time_base) if start else Fraction(0)  # it is rounded: no frame may lie before it
+
+    def pts_at(self, seconds: Fraction) -> int:
+        """The least pts that is not before `seconds` from the beginning."""
+        return math.ceil((seconds + self.begin) / self.time_base)
+
+    def seconds_at(self, pts: int) -> Fraction:
+        """Seconds from the beginning."""
+        return pts * self.time_base - self.begin
+
     def frames(self, *, since: int | None = None, deinterlace: bool = False) -> Iterator[VideoFrame]:
         """The frames in the order that they are shown in, each with its `pts` in `time_base`, which only grows.
 
@@ -103,7 +130,7 @@ class Film:
         """
         self.container.close()
         self.open()
-        self.damaged = 0
+        self.damaged = self.flawed = 0
         # A frame's neighbour before has a say in its other field, so that none may be left out.
         frames = filtered(deinterlacer(self.stream), self.decoded()) if deinterlace else self.decoded(since)
         step = max(1, round(1 / (self.rate * self.time_base)))
@@ -113,14 +140,16 @@ class Film:
             if frame.pts is None or (last is not None and frame.pts <= last):
                 frame.pts = 0 if last is None else last + (step if frame.pts is None else 1)
             last = frame.pts
+            self.last = last + frame.duration
             if since is None or last >= since:
+                self.flawed += frame.is_corrupt
                 yield frame
 
     def times(self) -> list[int]:
         """The pts of all frames in order, without decoding them."""
         self.container.close()
         self.open()
-        return sorted(packet.pts for packet in self.container.demux(self.stream) if packet.pts is not None)
+        return sorted(packet.pts for packet in demuxed(self.container, [self.stream]) if packet.pts is not None)
 
     def decoded(self, since: int | None = None) -> Iterator[VideoFrame]:
         """What the decoder gives, from some frame up to `since` on; packets that it cannot read are counted."""
@@ -145,7 +174,7 @@ class Film:
             raise DecodeError("has no frame that can be decoded", path=self.path)
 
     def packets(self) -> Iterator[VideoFrame]:
-        packets = self.container.demux(self.stream)
+        packets = demuxed(self.container, [self.stream])
         while True:
             try:
                 packet = next(packets, None)
@@ -185,9 +214,15 @@ def open_container(path: Path, rate: Fraction) -> InputContainer:
         raise InputError("may not be read", path=path) from None
     except (av.error.FileNotFoundError, FileNotFoundError):
         raise InputError("no such pictures" if is_pattern(path.name) else "no such file", path=path) from None
+    except av.error.InvalidDataError:
+        empty = not is_pattern(path.name) and path.stat().st_size == 0
+        raise DecodeError(
+            "is empty" if empty else "is no film, or damaged or cut off at its beginning", path=path
+        ) from None
+    except av.error.ArgumentError:  # not of OPENED
+        raise DecodeError("is no film of a format that is read", path=path, remedy=READ) from None
     except (av.error.FFmpegError, ValueError, OSError) as error:
-        why = "empty" if not is_pattern(path.name) and path.stat().st_size == 0 else said(error)
-        raise DecodeError(f"is no film that can be read ({why})", path=path) from None
+        raise DecodeError(f"is no film that can be read ({said(error)})", path=path) from None
 
 
 def picture_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -205,6 +240,16 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
             raise DecodeError("has no frame that can be decoded", path=path)
         return stream
     raise DecodeError("has sound but no pictures" if container.streams.audio else "holds no film", path=path)
+
+
+def demuxed(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:
+    """The packets of some streams. PyAV fails at those of streams that come up on the way; they are passed over."""
+    while True:
+        try:
+            yield from container.demux(streams)
+            return
+        except IndexError:
+            continue
 
 
 def display_matrix(frame: VideoFrame) -> list[int] | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,6 @@ from colorizegan.video.options import FilmOptions
 Plane = NDArray[np.float32]
 
 EVENLY = 0.3  # how sure a model is that does not say how sure it is: as others are in the mean
-NEVER = Fraction(-1 << 40), Fraction(1 << 40)  # seconds that no film has
 
 
 class Guesses:
@@ -41,16 +39,22 @@ class Guesses:
 
     @classmethod
     def of(cls, film: Film, colorizer: Colorizer, options: FilmOptions) -> Guesses:
-        """For a film, with the hints of each of its frames; UsageError for hints behind its end."""
+        """For a film, with the hints of each frame that is wanted; UsageError for a hint that is on none."""
         hints: dict[int, tuple[Hint, ...]] = {}
         if options.hints:
-            start, end = options.start or NEVER[0], options.end or NEVER[1]
-            times = [pts for pts in film.times() if start <= pts * film.time_base < end]
+            times = film.times()
+            first = 0 if options.start is None else bisect_left(times, film.pts_at(options.start))
+            last = len(times) if options.end is None else bisect_left(times, film.pts_at(options.end))
+            width, height = (film.height, film.width) if film.turns % 2 else (film.width, film.height)
             for one in options.hints:
-                number = bisect_left(times, one.seconds / film.time_base)
+                if one.hint.x >= width or one.hint.y >= height:
+                    size = f"they have {width} x {height} pixels"
+                    raise UsageError(f"the hint {one} lies outside the frames", remedy=size)
+                number = bisect_left(times, film.pts_at(one.seconds))
                 if number == len(times):
                     raise UsageError(f"the hint {one} lies behind the end of the film")
-                hints[number] = (*hints.get(number, ()), one.hint)
+                if first <= number < last:
+                    hints[number - first] = (*hints.get(number - first, ()), one.hint)
         return cls(colorizer, options.look, hints)
 
     def lightness(self, gray: NDArray[Any]) -> Plane:

@@ -19,7 +19,7 @@ from av.container import Flags
 
 from colorizegan.errors import OutputError
 from colorizegan.video.encode import START, Encoder, NotedFile
-from colorizegan.video.frames import Film, open_container, said
+from colorizegan.video.frames import Film, demuxed, open_container, said
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -31,7 +31,7 @@ QUICKTIME = ("mp4", "mov")
 # Tags that tell of the file as it was written, not of the film.
 OWN_TAGS = ("rotate", "encoder", "major_brand", "minor_version", "compatible_brands", "duration")
 COUNTS = ("bps", "number_of_", "_statistics", "duration", "encoder", "rotate")
-START_CODES = {"libx264": "h264_mp4toannexb", "libx265": "hevc_mp4toannexb"}
+START_CODES = {"libx264": "h264_mp4toannexb"}  # AVI wants them, and does not make them by itself
 MADE_ANEW = ("tmcd", "bin_data", "none")  # tracks of QuickTime that follow from tags and chapters
 
 
@@ -66,8 +66,8 @@ def join(
         parts: all of the picture, in order.
         encoder: of the parts.
         note: who made the colours, kept as a comment where there is none.
-        start: where the picture begins in the source, seconds; then the result begins at 0. None = at its beginning.
-        end: where it ends, seconds; None = at its end.
+        start: where the picture begins, seconds from the film's beginning; then the result begins at 0. None = there.
+        end: where it ends, seconds from the film's beginning; None = at its end.
 
     Returns:
         What could not be kept, as clauses.
@@ -82,10 +82,12 @@ def join(
     ):
         result.flags |= Flags.bitexact.value
         # --- the streams, in the source's order ---
-        picture = -1
+        picture, start_codes = -1, None
         for stream in source.streams:
             if stream.index == film.stream.index:
                 made = result.add_stream_from_template(first.streams.video[0], opaque=True)
+                if form == "avi" and encoder.name in START_CODES:
+                    start_codes = av.BitStreamFilterContext(START_CODES[encoder.name], first.streams.video[0], made)
                 made.time_base = film.time_base
                 made.codec_context.framerate = film.rate
                 if encoder.tag and form in QUICKTIME:
@@ -104,14 +106,16 @@ def join(
             result.set_chapters(source.chapters())
         # --- their packets, by the time of their decoding ---
         result.start_encoding()
-        zero = round((start or Fraction(0)) / film.time_base)
+        begin = None if start is None else start + film.begin
+        until = None if end is None else end + film.begin
+        zero = round((begin or Fraction(0)) / film.time_base)
         if form == "avi":  # begins with its first frame, whatever its time is
             zero = parts[0].times[0][0]
         last = 0 if end is not None else film.end - parts[-1].times[-1][0]
         pictures = _picture_packets(parts, film.time_base, zero, last if 0 < last * film.time_base < LONG else 0)
-        if form == "avi" and encoder.name in START_CODES:
-            pictures = _with_start_codes(pictures, first.streams.video[0], START_CODES[encoder.name])
-        others = _copied_packets(source, copies, start, end)
+        if start_codes is not None:
+            pictures = ((time, changed) for time, packet in pictures for changed in start_codes.filter(packet))
+        others = _copied_packets(source, copies, begin, until)
         for _, index, packet in heapq.merge(
             ((time, picture, packet) for time, packet in pictures), others, key=lambda item: item[0]
         ):
@@ -140,13 +144,15 @@ def _describe(made: Stream, stream: Stream, form: str) -> None:
 
 def _copy_of(stream: Stream, result: OutputContainer, form: str, losses: list[str]) -> Stream | None:
     """The stream of the result that takes a stream over as it is; None where the container does not hold it."""
-    name = stream.codec_context.name if stream.codec_context else stream.name or "none"
+    context: Any = stream.codec_context  # None where FFmpeg has no decoder, whatever the types say
+    name = context.name if context else getattr(stream, "name", None) or "none"  # one of no known kind has no name
     if stream.type == "data" and name in MADE_ANEW:
         return None
     try:
         made = result.add_stream_from_template(stream, opaque=True)
     except (ValueError, av.error.FFmpegError):
-        losses.append(f"{stream.type} {stream.index} ({name}) does not go into a film of this kind and is left out")
+        what = "a stream of unknown kind" if stream.type == "unknown" else f"{stream.type} ({name})"
+        losses.append(f"stream {stream.index}, {what}, does not go into a film of this kind and is left out")
         return None
     _describe(made, stream, form)
     assert stream.time_base is not None
@@ -190,26 +196,19 @@ def _picture_packets(
         before += len(part.times)
 
 
-def _with_start_codes(
-    packets: Iterator[tuple[float, Packet[Any]]], stream: Stream, name: str
-) -> Iterator[tuple[float, Packet[Any]]]:
-    """The packets as AVI wants them, which does not change them by itself."""
-    context = av.BitStreamFilterContext(name, stream)
-    for time, packet in packets:
-        for changed in context.filter(packet):
-            yield time, changed
-
-
 def _copied_packets(
     source: InputContainer, copies: dict[int, Stream], start: Fraction | None, end: Fraction | None
 ) -> Iterator[tuple[float, int, Packet[Any]]]:
-    """The packets of the streams that are copied: (seconds, index in the result, packet)."""
+    """The packets of the streams that are copied: (seconds, index in the result, packet).
+
+    `start` and `end` by the film's own clock.
+    """
     streams = [stream for stream in source.streams if stream.index in copies and stream.type != "attachment"]
     if not streams:
         return
-    last = 0.0
+    last, newest = 0.0, dict[int, int]()  # seconds; time of decoding of each stream's last packet
     try:
-        for packet in source.demux(streams):
+        for packet in demuxed(source, streams):
             at = packet.pts if packet.dts is None else packet.dts
             if at is None:
                 continue
@@ -218,7 +217,12 @@ def _copied_packets(
                 continue
             zero = round((start or 0) / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - zero
-            packet.dts = None if packet.dts is None else packet.dts - zero
+            if packet.dts is not None:
+                # Damage makes times go back, which no container takes.
+                strict = packet.stream.type in ("audio", "video")
+                packet.dts = max(packet.dts - zero, newest.get(packet.stream_index, packet.dts - zero - 1) + strict)
+                packet.pts = None if packet.pts is None else max(packet.pts, packet.dts)
+                newest[packet.stream_index] = packet.dts
             last = max(last, float(time - (start or 0)))  # streams of their own order would hold up the merging
             yield last, copies[packet.stream_index].index, packet
     except av.error.FFmpegError as error:

@@ -55,8 +55,7 @@ class PartFolder:
     """
 
     def __init__(self, target: Path, facts: Mapping[str, Any]) -> None:
-        tag = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]
-        self.path = target.with_name(f".colorizegan-{tag}.film")
+        self.path = folder_of(target)
         self.parts: list[Part] = []
         self.start: Start | None = Start()
         """None where all frames are done."""
@@ -148,10 +147,17 @@ class PartFolder:
         shutil.rmtree(self.path)
 
     def close(self) -> None:
-        """Let other runs have the folder."""
+        """Let other runs have the folder; it goes where it holds no part."""
         if self.lock is not None:
+            if not self.parts:
+                shutil.rmtree(self.path, ignore_errors=True)
             os.close(self.lock)
             self.lock = None
+
+
+def folder_of(target: Path) -> Path:
+    """Where the parts of a result are; it is there as long as there are any."""
+    return target.with_name(f".colorizegan-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]}.film")
 
 
 def locked_folder(path: Path, target: Path) -> int | None:

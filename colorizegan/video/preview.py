@@ -15,13 +15,13 @@ from PIL import Image
 from colorizegan.color.lab import to_8_bit
 from colorizegan.colorizer import Colorizer
 from colorizegan.contact_sheet import contact_sheet
-from colorizegan.errors import OutputError
 from colorizegan.files import atomic_file
 from colorizegan.video.colorize_video import Progress, frames_in_colors
 from colorizegan.video.frames import Film
 from colorizegan.video.guesses import Guesses
 from colorizegan.video.options import FilmOptions
 from colorizegan.video.pixels import luma_of
+from colorizegan.video.results import as_output_errors
 
 INTO = 12  # frames into a shot that the frame that is shown lies, where the shot is that long
 WIDTH = 320  # px of a frame
@@ -57,7 +57,7 @@ def pictures_of_shots(
                     break
                 ready, waiting, first, count = waiting, None, colors.shot.first, count + 1
                 assert frame.pts is not None
-                seconds = float(frame.pts * film.time_base)
+                seconds = float(film.seconds_at(frame.pts))
             if into <= INTO:
                 gray = np.rot90(film.pixels.gray(luma_of(frame, film.pixels)), film.turns)
                 size = WIDTH, max(1, round(WIDTH * gray.shape[0] / gray.shape[1]))
@@ -76,14 +76,12 @@ def preview_steps(
 ) -> Generator[Progress, None, int]:
     """Write the sheet of a film as JPEG or PNG, a frame at a time; returns the number of shots."""
     shown: list[NDArray[Any]] = []
+    with as_output_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
     for progress, picture in pictures_of_shots(source, colorizer, options):
         if picture is not None:
             shown.append(picture.rgb)
         yield progress
-    sheet = contact_sheet(shown, ACROSS)
-    try:
-        with atomic_file(target) as file:
-            sheet.save(file, "PNG" if target.suffix.lower() == ".png" else "JPEG", quality=92)
-    except OSError as error:
-        raise OutputError(f"cannot be written ({error.strerror or error})", path=target) from error
+    with as_output_errors(target), atomic_file(target) as file:
+        contact_sheet(shown, ACROSS).save(file, "PNG" if target.suffix.lower() == ".png" else "JPEG", quality=92)
     return len(shown)

@@ -123,7 +123,10 @@ class FilmResult:
             if self.writer is not None:
                 self.end_part(None)
             if not self.folder.parts:
-                raise OutputError("there is no frame between the start and the end", path=self.film.path)
+                raise UsageError(
+                    "there is no frame between the start and the end",
+                    remedy=f"it lasts {float(self.film.seconds):.3f} seconds",
+                )
             with atomic_file(self.target) as file:
                 losses = join(
                     file, self.form, self.film, self.folder.parts, self.encoder, self.note,

@@ -2,7 +2,7 @@
 
 A frame belongs to the shot of the frame before it where most of it can be found there again. Single frames that do
 not fit, between others that do, are flashes and damage: the shot goes on behind them. Frames without a picture (black,
-white, gray) end a shot, so that nothing leads through a fade.
+white, gray) are a shot of their own, so that nothing leads through a fade.
 """
 
 from __future__ import annotations
@@ -68,10 +68,7 @@ def find_shots(views: Iterable[View]) -> Iterator[Step]:
     last: View | None = None
     waiting: list[View] = []
     for view in views:
-        if is_empty(view.L) and not (last is not None and _may_be_flash(last, view)):
-            yield from _new_shots([*waiting, view])
-            waiting, last = [], None
-        elif last is None:
+        if last is None or (is_empty(last.L) and not is_empty(view.L)):
             yield Step(view, opens=True)
             last = view
         elif step := _step(last, view):
@@ -80,9 +77,9 @@ def find_shots(views: Iterable[View]) -> Iterator[Step]:
             yield step
         else:
             waiting.append(view)
-            if len(waiting) > FLASH:
+            if len(waiting) > FLASH or (is_empty(view.L) and not _may_be_flash(last, view)):
                 yield from _new_shots(waiting)
-                waiting, last = [], None if is_empty(view.L) else view
+                waiting, last = [], view
     yield from _new_shots(waiting)
 
 
@@ -90,7 +87,7 @@ def _new_shots(views: list[View]) -> Iterator[Step]:
     last: View | None = None
     for view in views:
         yield (last and _step(last, view)) or Step(view, opens=True)
-        last = None if is_empty(view.L) else view
+        last = view
 
 
 def _may_be_flash(last: View, view: View) -> bool:
@@ -100,8 +97,9 @@ def _may_be_flash(last: View, view: View) -> bool:
 
 def _step(last: View, view: View) -> Step | None:
     """The step from one frame to the next, None where they are of two shots."""
-    if is_empty(view.L):
-        return None
+    if is_empty(last.L) or is_empty(view.L):  # nothing leads into them or out of them; among them nothing moves
+        still = Motion.none(*view.cells)
+        return Step(view, back=still, ahead=still) if is_empty(last.L) and is_empty(view.L) else None
     back, ahead = match(last.picture, view.picture, view.cells)
     return Step(view, back=back, ahead=ahead) if float(back.trust.mean()) >= SAME else None
 

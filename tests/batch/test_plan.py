@@ -133,7 +133,7 @@ class TestNames:
 
     def test_file_as_output_of_several(self) -> None:
         for inputs in (["album/a.jpg", "other/a.jpg"], ["other"]):
-            with pytest.raises(UsageError, match="is a file"):
+            with pytest.raises(UsageError, match="is one file"):
                 make_plan(inputs, "new.jpg")
 
     def test_contradicting_format(self) -> None:

@@ -164,7 +164,7 @@ def test_another_photos_colors(tiny_bundle: Path, photo: Path) -> None:
     ("args", "said"),
     [
         (["--hint", "1,2"], "is no hint; write it as x,y,#rrggbb"),
-        (["--hint", "999,1,#ffffff"], "lies outside the photo; it has 160 x 120 pixels"),
+        (["--hint", "999,1,#ffffff"], "lies outside the picture; it has 160 x 120 pixels"),
         (["--hints", "none.json"], "none.json: no such file of hints"),
         (["--hint", "1,1,#ffffff", "--hints", "none.json"], "do not go together"),
         (["--pick", "2"], "--pick 2 is of no sheet"),

@@ -12,6 +12,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from colorizegan.cli.main import app
+from colorizegan.video.frames import Film
+from colorizegan.video.results import FilmResult
 
 MOVING = ("-f", "lavfi", "-i", "testsrc2=s=96x64:r=12:d=1", "-vf", "format=gray,format=yuv420p", "-c:v", "libx264")
 
@@ -115,6 +117,77 @@ def test_wrong_options_are_one_line(video: Any, ffmpeg: FFmpeg, tmp_path: Path, 
     assert out.status == 2
     assert len(out.err) == 1
     assert out.err[0].startswith("error: ")
+
+
+def test_a_photo_is_not_taken_for_a_film(video: Any, tmp_path: Path) -> None:
+    photo = tmp_path / "portrait.jpg"
+    Image.new("L", (32, 32)).save(photo)
+    (tmp_path / "portrait.jpg.hints.json").write_text('{"schema": 1, "hints": [{"x": 1, "y": 1, "color": "#112233"}]}')
+    out = video(photo)
+    assert out.status == 1
+    assert out.err == [f"error: {photo}: is a photo; use colorizegan colorize portrait.jpg [E_INPUT]"]
+
+
+def test_a_film_is_not_taken_for_a_photo(ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    for name in ("a.mp4", "a.mov", "a.mkv", "a.avi", "a.ts"):
+        source = ffmpeg.make(tmp_path / name, *MOVING)
+        result = CliRunner().invoke(app, ["colorize", str(source)])
+        assert result.exit_code == 1
+        assert "is a film, not a photo; colorizegan video takes films" in result.stderr
+
+
+def test_a_fault_in_one_film_does_not_stop_the_others(
+    video: Any, ffmpeg: FFmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        ffmpeg.make(tmp_path / name, *MOVING)
+
+    def fails(self: Film, path: Path, *rest: Any) -> None:
+        if path.name == "a.mp4":
+            raise AttributeError("a fault of ours")
+        whole(self, path, *rest)
+
+    whole = Film.__init__
+    monkeypatch.setattr(Film, "__init__", fails)
+    out = video(tmp_path, "-o", tmp_path / "out", "--json")
+    assert out.status == 1
+    assert [line["status"] for line in out.json[:-1]] == ["failed", "done"]
+    assert out.json[0]["code"] == "E_INTERNAL"
+
+
+def test_standard_input_and_output_are_no_films(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    source = ffmpeg.make(tmp_path / "a.mp4", *MOVING)
+    for asked in ((source, "-o", "-"), ("-",), ("",)):
+        out = video(*asked, model=False)
+        assert out.status == 2
+        assert len(out.err) == 1
+
+
+def test_a_preview_goes_into_a_new_folder(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    source = ffmpeg.make(tmp_path / "a.mp4", *MOVING)
+    sheet = tmp_path / "sheets" / "a.preview.jpg"
+    assert video(source, "--preview", "-o", tmp_path / "sheets").err == [f"{source} -> {sheet}  (1 shot)"]
+    assert sheet.is_file()
+
+
+@pytest.mark.parametrize(("parts", "said"), [(False, "nothing is kept yet"), (True, "goes on from here")])
+def test_a_stop_says_what_is_kept(
+    video: Any, ffmpeg: FFmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: bool, said: str
+) -> None:
+    if parts:
+        monkeypatch.setattr("colorizegan.video.results.LONGEST", 4)
+    source, add = ffmpeg.make(tmp_path / "a.mp4", *MOVING), FilmResult.add
+
+    def stop(self: FilmResult, frame: Any, colors: Any) -> None:
+        add(self, frame, colors)
+        if colors.number == 8:
+            raise SystemExit(143)
+
+    monkeypatch.setattr(FilmResult, "add", stop)
+    out = video(source)
+    assert out.status == 143
+    assert said in out.err[0]
+    assert bool(list(tmp_path.glob(".colorizegan*"))) == parts
 
 
 def test_nothing_to_do_has_a_status_of_its_own(video: Any, tmp_path: Path) -> None:

@@ -111,5 +111,5 @@ def test_of_two_hints_on_one_spot_the_later_one_counts() -> None:
 
 @pytest.mark.parametrize(("x", "y"), [(10, 0), (0, 20), (10**6, 10**6)])
 def test_a_hint_outside_names_the_size(x: int, y: int) -> None:
-    with pytest.raises(UsageError, match="outside the photo; it has 10 x 20 pixels"):
+    with pytest.raises(UsageError, match="outside the picture; it has 10 x 20 pixels"):
         points_of([Hint(x, y, "#ff0000")], (20, 10), (20, 10))

@@ -118,8 +118,10 @@ def test_what_is_no_film_is_one_line(ffmpeg: FFmpeg, tmp_path: Path) -> None:
     ffmpeg.make(tmp_path / "sound.mp4", "-f", "lavfi", "-i", "sine=d=1")
     whole = ffmpeg.make(tmp_path / "whole.mp4", *SOURCE, "-c:v", "libx264").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])  # its table of frames is at the end
-    for name in ("empty.mp4", "text.mp4", "sound.mp4", "cut.mp4"):
+    ffmpeg.make(tmp_path / "sound.mp3", "-f", "lavfi", "-i", "sine=d=1")
+    for name in ("empty.mp4", "text.mp4", "sound.mp4", "sound.mp3", "cut.mp4"):
         assert isinstance(refused(tmp_path / name), DecodeError)
+        assert "nvalid" not in str(refused(tmp_path / name))  # FFmpeg's words help nobody
     assert "sound" in str(refused(tmp_path / "sound.mp4"))
     assert "empty" in str(refused(tmp_path / "empty.mp4"))
     assert isinstance(refused(tmp_path / "none.mp4"), InputError)

@@ -85,7 +85,14 @@ def test_a_white_flash_is_no_cut_and_a_black_gap_is() -> None:
     frames[5] = frames[6] = np.full(SHAPE, 97, np.float32)
     assert "".join(found(frames)) == "o....~~....."
     frames[5] = frames[6] = np.full(SHAPE, 2, np.float32)
-    assert "".join(found(frames)) == "o....ooo...."
+    assert "".join(found(frames)) == "o....o.o...."
+
+
+def test_frames_without_a_picture_are_one_shot() -> None:
+    rng = np.random.default_rng(1)
+    black = [np.clip(rng.normal(3, 1, SHAPE), 0, 100).astype(np.float32) for _ in range(30)]
+    white = [np.full(SHAPE, 97, np.float32)] * 9
+    assert "".join(found([*pan(8, 8), *black, *pan(9, 8), *white])) == f"o.......o{29 * '.'}o.......o........"
 
 
 def test_flicker_of_brightness_weave_and_dust_are_no_cuts() -> None:
@@ -106,7 +113,7 @@ def test_nothing_leads_through_a_fade() -> None:
     out = [frame * np.float32(1 - i / 7) for i, frame in enumerate(pan(10, 8))]
     fade_in = [frame * np.float32((i + 1) / 8) for i, frame in enumerate(pan(10, 8))]
     steps = found([*out, *fade_in])
-    assert steps[7] == "o"  # black
+    assert steps[7] == "o"  # black, one frame
     assert steps[8] == "o"
     assert steps[1:7] == ["."] * 6
 
