@@ -14,7 +14,7 @@ import typer
 from colorizegan.cli.console import put, say
 from colorizegan.cli.help import Command
 from colorizegan.cli.options import Debug, Json, Quiet
-from colorizegan.errors import ModelError, UsageError
+from colorizegan.errors import ColorizeGANError, UsageError
 
 if TYPE_CHECKING:
     from colorizegan.model.bundle import Bundle
@@ -76,8 +76,8 @@ def add(
     if entry.licence == "not stated" and not licence:
         entry = replace(entry, licence=asked_licence(entry))
     agree(entry.name, entry.licence, entry.source, yes or licence is not None)
-    try_model(next(path for path in found if path.name == entry.file) if entry.file else files[0], facts)
-    keep(entry, found)
+    known = try_model(next(path for path in found if path.name == entry.file) if entry.file else files[0], facts)
+    keep(replace(entry, facts=known), found)
     if not quiet:
         say(f"added {name}: colorizegan colorize PHOTO --model {name}")
 
@@ -98,8 +98,7 @@ def get(
     if quiet or not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # read by huggingface_hub when it is imported
     from colorizegan.model.hub import fetch, look_up
-    from colorizegan.model.spec import try_model
-    from colorizegan.model.store import find_entry, remove
+    from colorizegan.model.store import find_entry
 
     entry = find_entry(address)
     if entry is not None:
@@ -109,11 +108,6 @@ def get(
     offer = look_up(address)
     agree(address, offer.licence, offer.source, yes)
     entry = fetch(offer, name=name, facts=given(layout=layout, size=size, multiple=multiple, fit=fit))
-    try:
-        try_model(entry.name)
-    except BaseException:
-        remove(entry.name)
-        raise
     if not quiet:
         say(f"fetched {offer.source}: colorizegan colorize PHOTO --model {entry.name}")
 
@@ -154,27 +148,21 @@ def agree(name: str, licence: str, source: str, yes: bool) -> None:
 
 def show(as_json: bool, measured: bool) -> None:
     """List the models of this installation, then those that were added."""
-    from colorizegan.model.bundle import list_bundles, open_bundle
+    from colorizegan.model.bundle import added_names, list_bundles
     from colorizegan.model.cost import measure
-    from colorizegan.model.store import list_entries
 
-    names, entries = list_bundles(), list_entries()
-    broken: ModelError | None = None
-    for name, entry in [(name, None) for name in names] + [(entry.name, entry) for entry in entries]:
+    names = [*list_bundles(), *added_names()]
+    broken: ColorizeGANError | None = None
+    for name in names:
         try:
-            if entry is not None:
-                entry.check()
-        except ModelError as error:  # the others are still to be seen
+            facts, lines = model_facts(name)
+            cost = measure(name) if measured else None
+        except ColorizeGANError as error:  # the others are still to be seen
             if broken is not None:
                 say(f"error: {broken}")
             broken = error
             continue
-        if entry is not None and entry.is_foreign:
-            facts, lines = foreign_facts(entry)
-        else:
-            facts, lines = bundle_facts(name, open_bundle(name if entry is None else entry.path), entry)
-        if measured:
-            cost = measure(name)
+        if cost is not None:
             facts["measured"] = asdict(cost)
             took = f"opens in {cost.open_seconds:.1f} s, {cost.photo_seconds:.2f} s a photo on {cost.threads} threads"
             lines.insert(-1, f"  {took}, {cost.peak_bytes / 1e6:.0f} MB at most")
@@ -183,10 +171,22 @@ def show(as_json: bool, measured: bool) -> None:
         else:
             for line in lines:
                 put(line)
-    if not names and not entries:
+    if not names:
         say("no models in this installation; name a bundle with --model")
     if broken is not None:
         raise broken
+
+
+def model_facts(name: str) -> tuple[dict[str, Any], list[str]]:
+    """A model that ships or was added, as JSON and in some lines. ModelError where it is damaged."""
+    from colorizegan.model.bundle import list_bundles, open_bundle
+    from colorizegan.model.store import find_entry
+
+    entry = find_entry(name) if name not in list_bundles() else None
+    if entry is None:
+        return bundle_facts(name, open_bundle(name), None)
+    entry.check()
+    return foreign_facts(entry) if entry.is_foreign else bundle_facts(name, open_bundle(entry.path), entry)
 
 
 def bundle_facts(name: str, bundle: Bundle, entry: Entry | None) -> tuple[dict[str, Any], list[str]]:

@@ -17,6 +17,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from colorizegan.errors import ModelError
 from colorizegan.files import sha256_of_file
 from colorizegan.model.card import CARD, GRAPH, Card, is_plain_name, parse_card
@@ -81,6 +83,16 @@ def list_bundles() -> list[str]:
     return sorted(card.parent.name for card in WEIGHTS.glob(f"*/{CARD}"))
 
 
+def store_folder() -> Path:
+    """Where added models are kept: `models` in the user's data folder (`~/.local/share/colorizegan` on Linux)."""
+    return platformdirs.user_data_path("colorizegan", appauthor=False) / "models"
+
+
+def added_names() -> list[str]:
+    """Names of the models that were added or fetched, sorted; see store.py."""
+    return sorted(filter(is_plain_name, (path.parent.name for path in store_folder().glob("*/entry.json"))))
+
+
 def locate(model: str | PathLike[str] | None) -> Path:
     """The folder or zip that `model` means."""
     bundled = list_bundles()
@@ -95,7 +107,7 @@ def locate(model: str | PathLike[str] | None) -> Path:
         if path.is_dir():
             return path
         if not path.is_file():  # also keeps FIFOs and devices from being opened
-            known = ", ".join(bundled) or "none here"
+            known = ", ".join([*bundled, *added_names()]) or "none here"
             remedy = f"give a folder, a zip or a name that `colorizegan models` lists ({known})"
             raise ModelError("no such model bundle", path=path, remedy=remedy)
         if path.suffix.lower() not in PICKLES and zipfile.is_zipfile(path):

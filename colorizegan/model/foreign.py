@@ -16,7 +16,7 @@ from colorizegan.files import sha256_of_file
 from colorizegan.model.card import Architecture, Card, is_plain_name
 from colorizegan.model.facts import LAYOUTS, Facts, Layout, facts_of
 from colorizegan.model.network import Network, NetworkInput, Prediction
-from colorizegan.model.predictor import checked_threads, open_run_options, open_session, run_session
+from colorizegan.model.predictor import INPUTS, checked_threads, open_run_options, open_session, run_session
 from colorizegan.model.trial import try_graph
 from colorizegan.model.verify import external_entries
 
@@ -166,30 +166,48 @@ def open_foreign(
 
 
 def guessed_layout(path: Path, inputs: Sequence[Any], output: Any) -> str:
-    """The layout where the shapes leave one only; UsageError where somebody has to say it."""
-    channels = {layout.name: (layout.inputs, layout.outputs) for layout in LAYOUTS.values()}
-    found = tuple(port.shape[1] if len(port.shape) == 4 else None for port in (inputs[0], output))
-    fitting = [name for name, pair in channels.items() if pair == found]
-    if len(fitting) == 1 and len(inputs) == 1:
+    """The layout where the shapes leave one only; ModelError where none fits, UsageError where somebody has to say."""
+    fitting = fitting_layouts(path, inputs, output)
+    if len(fitting) == 1:
         return fitting[0]
-    shapes = f"{', '.join(f'{port.name} {port.shape}' for port in inputs)[:200]} -> {output.name} {output.shape}"
-    remedy = f"give one: {path.name}?layout=..., of {', '.join(fitting or channels)}"
+    shapes = f"{shown_ports(inputs)} -> {output.name} {output.shape}"
+    remedy = f"say it, one of {', '.join(fitting)}: {path.name}?layout=..., or --layout with `models add` and `get`"
     raise UsageError(f"the shapes of {path.name} do not tell its layout ({shapes})", remedy=remedy)
+
+
+def fitting_layouts(path: Path, inputs: Sequence[Any], output: Any) -> list[str]:
+    """The layouts that the shapes allow; ModelError where they allow none."""
+    if {port.name for port in inputs} == set(INPUTS):
+        raise ModelError("is the graph of a bundle", path=path, remedy="name its folder, which holds card.json")
+    shape = inputs[0].shape
+    fitting: list[str] = []
+    if len(inputs) == 1 and len(shape) == 4 and (shape[0] == 1 or not isinstance(shape[0], int)):
+        found = shape[1], output.shape[1] if len(output.shape) == 4 else None
+        for layout in LAYOUTS.values():
+            pairs = zip(found, (layout.inputs, layout.outputs), strict=True)
+            if all(n == wanted or not isinstance(n, int) for n, wanted in pairs):
+                fitting.append(layout.name)
+    if not fitting:
+        what = "fits no layout, which all take one picture (N, 1 or 3, H, W) and give ab or RGB: it has"
+        what = f"{what} {shown_ports(inputs)} -> {output.name} {output.shape}"
+        raise ModelError(what, path=path, remedy="export it again with one picture in and one out, or use another")
+    if inputs[0].type not in KINDS:
+        raise ModelError(f"takes {inputs[0].type}, not floats", path=path, remedy="export it with floats")
+    return fitting
 
 
 def check_ports(path: Path, layout: Layout, inputs: Sequence[Any], output: Any) -> None:
     """ModelError where a file is of another layout than stated."""
-    first = inputs[0]
-    batch, channels = first.shape[:2] if len(first.shape) == 4 else (None, None)
-    one = len(inputs) == 1 and len(first.shape) == 4 and (batch == 1 or not isinstance(batch, int))
-    if not one or (isinstance(channels, int) and channels != layout.inputs):
-        found = ", ".join(f"{port.name} {port.shape}" for port in inputs)[:300]
-        takes = f"layout {layout.name} takes one input (N, {layout.inputs}, H, W), the file has {found}"
-        raise ModelError(takes, path=path, remedy="give another layout; a bundle is named by its folder")
-    if first.type not in KINDS:
-        raise ModelError(f"takes {first.type}, not floats", path=path)
-    if len(output.shape) == 4 and isinstance(output.shape[1], int) and output.shape[1] != layout.outputs:
-        raise wrong_output(path, layout, output.shape)
+    fitting = fitting_layouts(path, inputs, output)
+    if layout.name not in fitting:
+        what = f"layout {layout.name} is (N, {layout.inputs}, H, W) -> (N, {layout.outputs}, h, w), the file has"
+        what = f"{what} {shown_ports(inputs)} -> {output.name} {output.shape}"
+        raise ModelError(what, path=path, remedy=f"give another layout: {', '.join(fitting)}")
+
+
+def shown_ports(ports: Sequence[Any]) -> str:
+    """Names and shapes."""
+    return ", ".join(f"{port.name} {port.shape}" for port in ports)[:300]
 
 
 def wrong_output(path: Path, layout: Layout, shape: Sequence[Any]) -> ModelError:

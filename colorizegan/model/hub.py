@@ -7,7 +7,6 @@ the store, and no connection is made. A model of the Hub is a bundle, or an ONNX
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -23,11 +22,8 @@ from colorizegan.model.card import CARD, parse_card
 from colorizegan.model.facts import facts_of, known_entries
 from colorizegan.model.foreign import outside_files
 from colorizegan.model.model_page import write_page
-from colorizegan.model.spec import stored_bundle
+from colorizegan.model.spec import ADDRESS, HOW, stored_bundle, try_model
 from colorizegan.model.store import Entry, check_new_name, find_entry, hashes, is_name, keep, refuse_facts, store_folder
-
-ADDRESS = re.compile(r"hf:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:/([^@?]+))?(?:@([^@]+))?")
-HOW = "write it as hf:OWNER/NAME, hf:OWNER/NAME/FILE or hf:OWNER/NAME@REVISION"
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ def look_up(address: str) -> Offer:
 
 
 def fetch(offer: Offer, *, name: str = "", facts: Mapping[str, str | int] | None = None) -> Entry:
-    """Fetch what was offered into the cache of huggingface_hub, check it, note its SHA-256, and keep it under a name.
+    """Fetch what was offered into the cache of huggingface_hub, try it, note its SHA-256, and keep it under a name.
 
     Args:
         name: empty for the last part of the repository's name.
@@ -115,11 +111,14 @@ def fetch(offer: Offer, *, name: str = "", facts: Mapping[str, str | int] | None
     given = dict(facts or {})
     if is_foreign:
         named = {} if known_entries(paths[0].stem) else known_entries(offer.repository)  # model.onnx tells nothing
-        given = {key: named[key] for key in ("layout", "size", "multiple", "fit") if key in named} | given
-        licence = facts_of(paths[0], given).licence
+        named = {key: named[key] for key in ("layout", "size", "multiple", "fit") if key in named}
+        licence = facts_of(paths[0], named | given).licence
+        given = try_model(paths[0], given, named)
     else:
         refuse_facts(given)
-        licence = open_bundle(paths[0].parent if not offer.file else paths[0]).card.licence
+        bundle = paths[0].parent if not offer.file else paths[0]
+        licence = open_bundle(bundle).card.licence
+        try_model(bundle)
     licence = offer.licence if offer.licence != "not stated" else licence
     entry = Entry(name, PurePosixPath(offer.file).name, hashes(paths), licence, offer.source, given, offer.asked)
     return keep(entry, paths)

@@ -26,7 +26,9 @@ from colorizegan.model.predictor import Predictor
 from colorizegan.model.store import facts_of_entry, find_entry
 
 MOST = 8  # networks joined
-WEIGHT = re.compile(r"(.+):(\d+(?:\.\d+)?)")
+WEIGHT = re.compile(r"\d{1,9}(\.\d{1,9})?")
+ADDRESS = re.compile(r"hf:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:/([^@?]+))?(?:@([^@]+))?")
+HOW = "write it as hf:OWNER/NAME, hf:OWNER/NAME/FILE or hf:OWNER/NAME@REVISION"
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ def open_network(
         parts = model.split("+")
         if len(parts) > MOST:
             raise UsageError(f"{len(parts)} models are too many to join", remedy=f"join up to {MOST}")
-        pairs = [(match[1], float(match[2])) if (match := WEIGHT.fullmatch(part)) else (part, 1.0) for part in parts]
-        if not all(part and weight > 0 for part, weight in pairs):
+        pairs = [weighted(part) for part in parts]
+        if not all(part for part, _ in pairs):
             raise UsageError(f"{model!r} does not name models to join", remedy="write it as default+ddcolor:2")
         networks = [open_network(part, threads=threads, device=device, shrink_arena=shrink_arena) for part, _ in pairs]
         return JoinedNetwork(networks, [weight for _, weight in pairs])
@@ -83,6 +85,8 @@ def open_network(
             )
         model = entry.path if not spec.options else model
     elif spec.path.startswith("hf:") and isinstance(model, str):
+        if ADDRESS.fullmatch(spec.path) is None:
+            raise UsageError(f"{spec.path!r} is no address of a model", remedy=HOW)
         what = f"{spec.path} is not here yet, and nothing is fetched by itself"
         raise UsageError(what, remedy=f"run `colorizegan models get {spec.path}`")
     if Path(spec.path).suffix.lower() == ".onnx" and spec.path not in list_bundles():
@@ -92,22 +96,47 @@ def open_network(
     return Predictor(open_bundle(model), threads=threads, device=device, shrink_arena=shrink_arena)
 
 
-def try_model(model: str | PathLike[str], facts: Mapping[str, str | int] | None = None) -> None:
+def weighted(part: str) -> tuple[str, float]:
+    """`ddcolor:2` -> ("ddcolor", 2.0), `ddcolor` -> ("ddcolor", 1.0); UsageError where what follows is no weight."""
+    name, colon, text = part.rpartition(":")
+    if not colon or name in ("", "hf") or is_there(part) or re.search(r"[/\\]", text):  # hf:OWNER/NAME, C:\models
+        return part, 1.0
+    weight = float(text) if WEIGHT.fullmatch(text) else 0.0
+    if weight == 0:
+        what = f"the weight {text!r} of {name} is no number above 0"
+        raise UsageError(what, remedy="write it as default+ddcolor:2")
+    return name, weight
+
+
+def try_model(
+    model: str | PathLike[str],
+    facts: Mapping[str, str | int] | None = None,
+    known: Mapping[str, str | int] | None = None,
+) -> dict[str, str | int]:
     """Run a model on one made-up picture, so that what is wrong with it is told at once.
 
     Args:
         facts: what is said of the layout, size and so on of an ONNX file.
+        known: as for `open_foreign`.
+
+    Returns:
+        Of an ONNX file the facts, with the layout and size that it has; of a bundle nothing.
 
     Raises:
         ModelError, UsageError: as for `open_network` and `Network.predict_batch`.
     """
+    network: Network
+    found: dict[str, str | int] = {}
     if facts or Path(model).suffix.lower() == ".onnx":
-        network: Network = open_foreign(Path(model), facts or {})
+        network = foreign = open_foreign(Path(model), facts or {}, known=known)
+        found |= {**(known or {}), **(facts or {})}
+        found |= {"layout": foreign.layout.name, "size": foreign.card.working_size}
     else:
         network = open_network(model)
     side = network.card.working_size
     y, x = np.mgrid[0:side, 0 : side + 32]
     network.predict((50 + 50 * np.sin(x / 17) * np.cos(y / 23)).astype(np.float32))
+    return found
 
 
 def stored_bundle(model: str | PathLike[str] | None) -> str | PathLike[str] | None:

@@ -6,27 +6,24 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from colorizegan.errors import InputError, ModelError, OutputError, UsageError
 from colorizegan.files import ABANDONED, sha256_of_file
-from colorizegan.model.bundle import PICKLES, list_bundles, open_bundle
+from colorizegan.model.bundle import PICKLES, added_names, list_bundles, open_bundle, store_folder
 from colorizegan.model.card import CARD, is_plain_name
 from colorizegan.model.facts import facts_of
 from colorizegan.model.foreign import data_files
 
 ENTRY = "entry.json"
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 KNOWN_ENTRIES = {"layout", "size", "multiple", "fit", "licence", "source"}
 
 
@@ -43,7 +40,7 @@ class Entry:
     source: str
     """Where it is from: an address, or `hf:OWNER/NAME@COMMIT`."""
     facts: Mapping[str, str | int] = field(default_factory=dict)
-    """Of an ONNX file: what was said of its layout, size and so on."""
+    """Of an ONNX file: what was said of it, such as `fit`, and the layout and size that it was found to have."""
     asked: str = ""
     """As `models get` was asked for it; empty where files were added."""
     added: str = ""
@@ -70,14 +67,13 @@ class Entry:
                 raise ModelError(f"has changed since it was added as {self.name}", path=path, remedy=again)
 
 
-def store_folder() -> Path:
-    """Where models are kept: `models` in the user's data folder (`~/.local/share/colorizegan` on Linux)."""
-    return platformdirs.user_data_path("colorizegan", appauthor=False) / "models"
-
-
 def list_entries() -> list[Entry]:
-    """All models that are kept, by name. ModelError where an entry is damaged."""
-    return [read_entry(path) for path in sorted(store_folder().glob(f"*/{ENTRY}")) if is_name(path.parent.name)]
+    """All models that are kept, by name, without those whose entry is damaged."""
+    entries: list[Entry] = []
+    for name in added_names():
+        with suppress(ModelError):
+            entries += [entry] if (entry := find_entry(name)) else []
+    return entries
 
 
 def find_entry(name: str) -> Entry | None:
@@ -97,9 +93,11 @@ def read_entry(path: Path) -> Entry:
             raise ValueError
         if not all(isinstance(sha, str) and is_plain_name(name) for name, sha in entry.files.items()):
             raise ValueError
+        if entry.file and entry.file not in entry.files:
+            raise ValueError
         if not (isinstance(entry.facts, dict) and entry.facts.keys() <= KNOWN_ENTRIES):
             raise ValueError
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         remedy = f"run `colorizegan models remove {path.parent.name}`"
         raise ModelError("is damaged", path=path, remedy=remedy) from None
     return entry
@@ -108,7 +106,7 @@ def read_entry(path: Path) -> Entry:
 def is_name(name: str) -> bool:
     """Whether a model may be called so."""
     ending = Path(name).suffix.lower()
-    return NAME.fullmatch(name) is not None and ending not in {".onnx", ".zip", *PICKLES}
+    return is_plain_name(name) and ending not in {".onnx", ".zip", *PICKLES}
 
 
 def check_new_name(name: str) -> None:
@@ -211,8 +209,7 @@ def remove(name: str) -> None:
     """
     folder = store_folder() / name
     if not is_name(name) or not (folder / ENTRY).is_file():
-        known = [path.parent.name for path in sorted(store_folder().glob(f"*/{ENTRY}"))]
-        names = ", ".join(filter(is_name, known)) or "none"
+        names = ", ".join(added_names()) or "none"
         raise UsageError(f"there is no added model {name!r}", remedy=f"added are: {names}")
     try:
         (folder / ENTRY).unlink()  # first: what is half deleted is no model any more

@@ -207,11 +207,30 @@ def test_saturation(tmp_path: Path) -> None:
 Mistake = tuple[str, dict[str, Any], str, type[ColorizeGANError], str]
 MISTAKES: list[Mistake] = [
     ("x", {"inputs": 1, "outputs": 2}, "", UsageError, "do not tell its layout (input [1, 1, 64, 64] -> output"),
-    ("x", {"inputs": 3, "outputs": 3}, "", UsageError, "give one: x.onnx?layout=..., of rgb, rgb-unit, rgb-255"),
-    ("x", {"inputs": 3, "outputs": 2}, "?layout=lab", ModelError, "layout lab takes one input (N, 1, H, W), the file"),
-    ("x", {"inputs": 1, "outputs": 3}, "?layout=lab", ModelError, "layout lab gives (N, 2, h, w), the file gives (1,"),
+    ("x", {"inputs": 3, "outputs": 3}, "", UsageError, "one of rgb, rgb-unit, rgb-255: x.onnx?layout=..., or --layout"),
+    (
+        "x",
+        {"inputs": 3, "outputs": 2},
+        "?layout=lab",
+        ModelError,
+        "layout lab is (N, 1, H, W) -> (N, 2, h, w), the file has input",
+    ),
+    ("x", {"inputs": 1, "outputs": 3}, "?layout=lab", ModelError, "-> output [1, 3, 64, 64]; export it again with one"),
     ("x", {"inputs": 1, "outputs": 2, "more_inputs": 2}, "?layout=lab", ModelError, "input [1, 1, 64, 64], more0 [1,"),
-    ("x", {"inputs": 3, "outputs": 2, "batch": 4}, "", ModelError, "takes one input (N, 3, H, W), the file has input"),
+    ("x", {"inputs": 3, "outputs": 2, "batch": 4}, "", ModelError, "fits no layout, which all take one picture"),
+    ("x", {"inputs": 3, "outputs": 3}, "?layout=lab", ModelError, "give another layout: rgb, rgb-unit, rgb-255"),
+    # Where no layout can help none is offered.
+    ("x", {"inputs": 3, "outputs": 2, "more_inputs": 2}, "", ModelError, "64]; export it again with one picture in"),
+    ("x", {"inputs": 1, "outputs": 2, "more_inputs": 1}, "", ModelError, "64]; export it again with one picture in"),
+    ("x", {"inputs": 4, "outputs": 2}, "", ModelError, "64]; export it again with one picture in"),
+    ("x", {"inputs": 1, "outputs": 313}, "?layout=lab", ModelError, "64]; export it again with one picture in"),
+    (
+        "a",
+        {"inputs": 1, "outputs": 2, "names": ("L", "ab"), "size": "s"},
+        "",
+        UsageError,
+        "one of lab, lab-unit: a.onnx?",
+    ),
     ("x", {"inputs": 3, "outputs": 2, "gain": np.nan}, "", ModelError, "values that are not finite at 64 x 64 px"),
     ("x", {"inputs": 3, "outputs": 2, "gain": 9e5}, "", ModelError, "which are no colours in layout rgb-ab; give"),
     ("deoldify", {"inputs": 3, "outputs": 3, "gain": 9e5}, "?layout=rgb", ModelError, "no colours in layout rgb; give"),
@@ -255,7 +274,7 @@ def test_two_models_together(tmp_path: Path, tiny_bundle: Path) -> None:
     assert weighted.predict(L).ab == pytest.approx(0.75 * one.ab + 0.25 * two.ab, abs=1e-4)
     assert both.digest != weighted.digest
     assert weighted.card.name == "ddcolor:1 + tiny:3"
-    for wrong in ("+", f"{first}+", f"{first}:0+{second}"):
+    for wrong in ("+", f"{first}+"):
         with pytest.raises(UsageError, match="does not name models to join"):
             open_network(wrong)
 
@@ -273,6 +292,28 @@ def test_models_of_different_sizes_see_the_photo_each_at_its_own(tmp_path: Path,
     assert np.abs(found - (np.stack(up) + ab[1]) / 2).mean() < 0.5
     hinted = both.colorize(gray, Look(hints=[Hint(200, 100, "#208040")]))
     assert rgb_to_lab(hinted[100, 200] / 255)[1] < rgb_to_lab(both.colorize(gray)[100, 200] / 255)[1]
+
+
+@pytest.mark.parametrize("weight", ["x", "0", "0.0", "-1", "nan", "inf", "1e3", "1,5", "9" * 400, ""])
+def test_a_weight_that_is_none_is_named(weight: str) -> None:
+    for text in (f"default:{weight}+default", f"default+default:{weight}"):
+        with pytest.raises(UsageError, match="is no number above 0; write it as default") as error:
+            open_network(text)
+        assert f"the weight {weight!r} of default" in str(error.value)
+
+
+def test_colons_that_are_no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ddcolor(tmp_path, 64).rename(tmp_path / "a:b.onnx")
+    assert open_network("a:b.onnx+a:b.onnx").card.name == "a:b:1 + a:b:1"
+    with pytest.raises(UsageError, match="hf:someone/model is not here yet"):
+        open_network("default+hf:someone/model")
+
+
+@pytest.mark.parametrize("text", ["hf:bad", "hf:", "hf:a/b/", "hf:/x", "hf:a b/c", "hf:x@v1"])
+def test_what_is_no_address_is_not_offered_to_be_fetched(text: str) -> None:
+    with pytest.raises(UsageError, match="is no address of a model; write it as hf:OWNER/NAME"):
+        open_network(text)
 
 
 def test_bundles_take_no_options(tiny_bundle: Path) -> None:

@@ -141,6 +141,44 @@ def test_a_file_that_has_changed_is_not_run(tmp_path: Path, photo: Path) -> None
     assert call("models").exit_code == 0
 
 
+ENTRIES = {
+    "no JSON": "{",
+    "a list": "[]",
+    "deep": "[" * 100_000,
+    "without facts": '{"name": "broken"}',
+    "another's name": '{"name": "x", "file": "", "files": {}, "licence": "", "source": ""}',
+    "a file that it does not have": '{"name": "broken", "file": "x.onnx", "files": {}, "licence": "", "source": ""}',
+    "facts that are none": '{"name": "broken", "file": "x.onnx", "files": {"x.onnx": "0"}, "licence": "", "source": "",'
+    ' "facts": {"size": [1]}}',
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+def test_a_damaged_entry_does_not_hide_the_others(tmp_path: Path, entry: str) -> None:
+    assert call("models", "add", "well", ddcolor(tmp_path, 64), "-y").exit_code == 0
+    (store_folder() / "broken").mkdir()
+    (store_folder() / "broken" / "entry.json").write_text(entry)
+    assert "run `colorizegan models remove broken`" in refused("models")
+    told = [json.loads(line) for line in call("models", "--json").stdout.splitlines()]
+    assert [line.get("bundle", line.get("onnx")) for line in told] == ["default", "well"]
+    assert find_entry("hf:somebody/model") is None  # looks at all of them
+    assert Colorizer("well").network.card.name == "well"
+
+
+@pytest.mark.parametrize("side", [64, 96, 256])
+def test_the_size_that_a_file_fixes_is_shown(tmp_path: Path, side: int) -> None:
+    assert call("models", "add", "fixed", ddcolor(tmp_path, side), "-y").exit_code == 0  # 512 by its name
+    assert f"layout rgb-ab, {side} px" in call("models").stdout
+    told = [json.loads(line) for line in call("models", "--json").stdout.splitlines()]
+    assert [line["size"] for line in told if "onnx" in line] == [side]
+
+
+def test_the_names_that_there_are_are_told(tmp_path: Path, photo: Path) -> None:
+    call("models", "add", "mine", ddcolor(tmp_path, 64), "-y")
+    for name in ("mien", "mine.zip", "./mine"):
+        assert "lists (default, mine)" in refused("colorize", photo, "--model", name)
+
+
 def wrong_models(folder: Path) -> dict[str, tuple[list[object], str]]:
     """What nobody can use -> (what is given, what the one line says)."""
     plain: dict[str, Any] = {"inputs": 3, "outputs": 2}
@@ -152,11 +190,11 @@ def wrong_models(folder: Path) -> dict[str, tuple[list[object], str]]:
     lone = ddcolor(folder, 64, outside=True)
     (folder / "ddcolor.onnx.data").unlink()
     return {
-        "another layout": ([other, "--layout", "lab"], "layout lab takes one input (N, 1, H, W), the file has input"),
-        "no layout": ([other], "do not tell its layout"),
+        "another layout": ([other, "--layout", "lab"], "layout lab is (N, 1, H, W) -> (N, 2, h, w), the file has"),
+        "no layout": ([other], "or --layout with `models add`"),
         "unknown layout": ([other, "--layout", "hsv"], "unknown layout 'hsv'"),
         "another size": ([write_colorizer(folder / "a.onnx", **plain), "--size", 128], "is not the size"),
-        "three inputs": ([three, "--layout", "rgb-ab"], "takes one input"),
+        "three inputs": ([three, "--layout", "rgb-ab"], "fits no layout"),
         "NaN": ([nan], "not finite"),
         "pickled": ([folder / "weights.pth"], "colorizegan convert weights.pth"),
         "no model": ([folder / "text.onnx", "--layout", "lab"], "not an ONNX model"),
