@@ -36,6 +36,9 @@ TOOLS = [
     "tomli",
     "scipy",
     "colour-science",
+    "matplotlib",
+    "scikit-image",
+    "tifffile",
 ]  # of the tests
 
 

@@ -44,7 +44,8 @@ def ciede2000(lab1: ArrayLike, lab2: ArrayLike) -> Floats:
     d_hue = turn - 2 * np.pi * np.round(turn / (2 * np.pi))
     d_l, d_c, d_h = L2 - L1, c2 - c1, 2 * np.sqrt(c1 * c2) * np.sin(d_hue / 2)
     l_mean, c_mean, h_sum = (L1 + L2) / 2, (c1 + c2) / 2, h1 + h2
-    wrapped = np.abs(h1 - h2) > np.pi
+    opposite = np.pi * (1 + 8 * np.finfo(dtype).eps)  # half a turn is none, however it is rounded
+    wrapped = np.abs(h1 - h2) > opposite
     h_mean = np.where(wrapped, np.where(h_sum < 2 * np.pi, h_sum + 2 * np.pi, h_sum - 2 * np.pi), h_sum) / 2
     h_mean = np.where(colored, h_mean, h_sum)
 

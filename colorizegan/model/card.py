@@ -75,6 +75,11 @@ class Card:
         """Whether the network tells how likely every colour is: confidence, proposals and more come from that."""
         return len(self.ab_bins) > 1
 
+    @property
+    def spreads_hints(self) -> bool:
+        """Whether the network was trained to spread a person's hints by itself, by what it sees (Zhang et al. 2017)."""
+        return self.network.generator == "zhang17"
+
     def need_distribution(self, to: str) -> None:
         """UsageError where the network cannot do what takes a distribution."""
         if not self.has_distribution:

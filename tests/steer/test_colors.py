@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from colorizegan import Colorizer, Hint, UsageError
 from colorizegan.color.difference import ciede2000
 from colorizegan.color.lab import rgb_to_lab
 from colorizegan.model.bundle import open_bundle
-from colorizegan.model.network import Prediction
+from colorizegan.model.network import NetworkInput, Prediction
 from colorizegan.model.predictor import Predictor
 from colorizegan.steer.colors import annealed_mean
 from colorizegan.steer.confidence import confidence_map, overlay
@@ -44,6 +46,33 @@ class Calm(Predictor):
 @pytest.fixture(scope="module")
 def colorizer(tiny_bundle: Path) -> Colorizer:
     return Colorizer(Calm(open_bundle(tiny_bundle), threads=1))
+
+
+class Spreading(Calm):
+    """In place of Zhang's of 2017: gray without hints, and the hint's colour everywhere with one."""
+
+    def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
+        (photo,) = inputs
+        height, width = (-(-side // 2) for side in photo.L.shape)
+        ab = np.zeros((2, height, width), np.float32)
+        if photo.hint_ab is not None and photo.hint_mask is not None:
+            ab += photo.hint_ab[:, photo.hint_mask[0] > 0][:, 0, None, None]
+        return [Prediction(ab, np.zeros((1, -(-height // 2), -(-width // 2)), np.float32), self.bins[:1])]
+
+    def predict(self, L: Array, *, hint_ab: Array | None = None, hint_mask: Array | None = None) -> Prediction:
+        return self.predict_batch([NetworkInput(L, hint_ab, hint_mask)])[0]
+
+
+@pytest.mark.parametrize("color", ["#c04040", "teal", "#26f"])
+def test_a_network_that_was_made_for_hints_spreads_them_itself(tiny_bundle: Path, color: str) -> None:
+    network = Spreading(open_bundle(tiny_bundle), threads=1)
+    made = replace(network.card.network, generator="zhang17")
+    network.card = replace(network.card, network=made, ab_bins=((0.0, 0.0),))
+    colorizer = Colorizer(network)
+    assert np.abs(colorizer.predict(scene()).ab).max() == 0
+    ab = colorizer.predict(scene(), Look(hints=[Hint(100, 120, color)])).ab
+    assert np.hypot(*ab).min() > 15, "on the wall and the floor too, which are not as dark as the disc"
+    assert np.ptp(ab, axis=(1, 2)).max() < 1
 
 
 def scene() -> Array:
