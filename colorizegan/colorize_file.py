@@ -156,6 +156,7 @@ def colorize_file(
             del photo, rgb  # before their memory is given back
         page += 1
     assert writer is not None
+    writer.end()
     report.remarks += writer.lost
     report.left_alone = len(report.pages_in_color) == pages
     if report.pages_in_color:

@@ -70,6 +70,27 @@ def fitting_name(stem: str, ending: str) -> str:
 
 
 @contextmanager
+def kept_if_used(folder: Path) -> Iterator[None]:
+    """A folder, made with its parents; where the block fails, what was made of them and is empty goes again.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    missing = list(itertools.takewhile(lambda place: not os.path.lexists(place), (folder, *folder.parents)))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot be made ({error.strerror})", path=folder, remedy="name another folder") from None
+    try:
+        yield
+    except BaseException:
+        for place in missing:
+            with suppress(OSError):  # it holds something
+                place.rmdir()
+        raise
+
+
+@contextmanager
 def atomic_file(target: Path) -> Iterator[BinaryIO]:
     """A new file, open for writing and reading, that gets the name `target` when the block ends without an error.
 

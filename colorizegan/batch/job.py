@@ -18,10 +18,11 @@ from colorizegan.batch.plan import shown
 from colorizegan.batch.sheets import write_confidence
 from colorizegan.colorize_file import FileOptions, FileReport, colorize_file, provenance
 from colorizegan.colorizer import Colorizer
-from colorizegan.errors import ColorizeGANError, OutputError, TooLargeError
+from colorizegan.errors import ColorizeGANError, ModelError, OutputError, TooLargeError
 from colorizegan.files import atomic_file, file_identity, sha256_of_file
 from colorizegan.machine import Cancelled, MemoryBudget
 from colorizegan.photo.formats import format_of_name
+from colorizegan.photo.metadata.seal import is_as_written
 from colorizegan.photo.metadata.xmp import carry_sidecar, same_note
 from colorizegan.photo.reader import Reader
 from colorizegan.steer.hints import hints_path, write_hints
@@ -32,6 +33,7 @@ COLORED = "in colour already, left alone; --force colorizes it anyway"
 EXISTS = "done already; --overwrite does it again"
 CHANGED = "done already, but the photo has changed since; --overwrite does it again"
 AGAIN = "the earlier result was made with other options or another model, and is replaced"
+RETOUCHED = "is of other options, and not as this program wrote it: somebody has changed it since"
 OTHERWISE = "done already, with other settings or another model; --overwrite does it again"
 
 
@@ -172,8 +174,7 @@ def make_result(run: BatchRun, job: Job, colorizer: Colorizer, again: bool) -> F
         error.path = error.path or str(target)
         raise
     except ColorizeGANError as error:
-        error.path = error.path or shown(source)
-        raise
+        raise of_photo(error, source) from error.__cause__
     except OSError as error:
         raise OutputError(f"cannot be written ({error.strerror})", path=target) from error
     if report.left_alone:
@@ -244,12 +245,19 @@ def earlier_result(run: BatchRun, job: Job) -> str:
 
 
 def is_made_otherwise(run: BatchRun, job: Job, colorizer: Colorizer) -> bool:
-    """Whether a photo that was named by itself has a result of this program, by its note, of other options or model."""
+    """Whether a photo that was named by itself has a result of this program, by its note, of other options or model.
+
+    OutputError where another program has changed that result since.
+    """
     if run.ledger is not None or run.overwrite or isinstance(job.source, bytes):
         return False
     if job.target.is_symlink() or file_identity(job.target) is None:
         return False
-    return same_note(job.target, provenance(colorizer, run.options.with_saved_hints(job.source))) is False
+    if same_note(job.target, provenance(colorizer, run.options.with_saved_hints(job.source))) is not False:
+        return False
+    if not is_as_written(job.target):
+        raise OutputError(RETOUCHED, path=job.target, remedy="--overwrite replaces it; or name another output")
+    return True
 
 
 def is_known_color(run: BatchRun, job: Job) -> bool:
@@ -275,6 +283,14 @@ def may_write(job: Job, overwrite: bool, originals: Originals) -> bool:
     if target in originals:
         raise OutputError("is another input's original, which is never touched", path=job.target, remedy=other)
     return True
+
+
+def of_photo(error: ColorizeGANError, source: Path | bytes) -> ColorizeGANError:
+    """An error that names the photo; where the model failed, both."""
+    if isinstance(error, ModelError) and error.path not in (None, shown(source)):
+        return ModelError(f"the model {error.path} {error.reason}", path=shown(source), remedy=error.remedy)
+    error.path = error.path or shown(source)
+    return error
 
 
 def as_our_error(error: Exception, source: Path | bytes) -> ColorizeGANError:

@@ -18,10 +18,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from colorizegan.batch.job import COLORED, EXISTS, BatchRun, Originals, Result, keep_hints, run_job
+from colorizegan.batch.job import COLORED, EXISTS, BatchRun, Originals, Result, keep_hints, of_photo, run_job
 from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Ledger
-from colorizegan.batch.plan import Plan, shown
+from colorizegan.batch.plan import Plan
 from colorizegan.batch.sheets import sheet_path, write_sheet
 from colorizegan.colorize_file import FileOptions, colorize_file
 from colorizegan.colorizer import Colorizer
@@ -97,8 +97,8 @@ def run_sheets(
                 found = write_sheet(colorizer, photo, look, sheet.target, count=count, seed=seed, overwrite=overwrite)
                 yield Result(sheet, "done", proposals=tuple(found))
             except ColorizeGANError as error:
-                error.path = error.path or shown(job.source)
-                yield Result(sheet, "failed", str(error), error=error)
+                named = of_photo(error, job.source)
+                yield Result(sheet, "failed", str(named), error=named)
 
 
 def colorize_to_stream(
@@ -117,8 +117,7 @@ def colorize_to_stream(
             own = options.with_saved_hints(source)
             report = colorize_file(source, lambda: file, colorizer, reader, own)
         except ColorizeGANError as error:
-            error.path = error.path or shown(source)
-            raise
+            raise of_photo(error, source) from error.__cause__
     if report.left_alone:
         stream.write(source if isinstance(source, bytes) else source.read_bytes())
         stream.flush()

@@ -170,11 +170,11 @@ def finetune(
 
 def foretell(config: Config) -> None:
     """What `train --dry-run` says."""
-    from colorizegan.training.estimate import estimate
+    from colorizegan.training.estimate import STEPS, estimate
 
     with listed(list(config.data.sources)) as photos:
         put(f"{len(photos):,} photos, {sum(photo.size for photo in photos) / 2**20:,.1f} MiB encoded")
-    with progress_bar("timing the stages", len(config.stages)) as tick:
+    with progress_bar("timing the steps of each stage", STEPS * len(config.stages)) as tick:
         found = estimate(config, progress=tick)
     for line in found.lines():
         put(line)

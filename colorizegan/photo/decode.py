@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import BmpImagePlugin
 
 from colorizegan.errors import DecodeError, TooLargeError
+from colorizegan.photo.metadata.containers import frames_alone
 from colorizegan.photo.size import Size
 from colorizegan.photo.tiff.pages import TiffPage
 
@@ -56,6 +57,9 @@ def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str, page: 
         return _open_bmp(stream, check, pad=fail_on == "none")
     if format == "pnm":
         return _open_pnm(stream, check, pad=fail_on == "none")
+    if format in ("avif", "heic") and (frames := frames_alone(stream, format)):
+        what = f"is a sequence of {frames} frames without a photo that stands for them"
+        raise DecodeError(what, remedy="colorizegan video takes it, by a name that ends with .heics or .avifs")
     if format == "heic":
         return _open_heic(stream, check)
     load: Any = {

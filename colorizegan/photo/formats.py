@@ -21,15 +21,15 @@ SHORT_NAMES = {"jpg": "jpeg", "tif": "tiff"}
 """Names of formats that people type, too."""
 NEAREST = {"heic": "jpeg", "gif": "png"}
 """What is read but not written -> what is written instead."""
-RESULT_SUFFIXES = {".gif": ".png", ".heic": ".jpg", ".heif": ".jpg", ".pbm": ".ppm", ".pgm": ".ppm"}
+RESULT_SUFFIXES = {".gif": ".png", ".heic": ".jpg", ".heif": ".jpg", ".hif": ".jpg", ".pbm": ".ppm", ".pgm": ".ppm"}
 """Endings of what can be read but not written, or not in colour -> the ending of the result."""
 PHOTO_SUFFIXES = {suffix for suffixes in SUFFIXES.values() for suffix in suffixes} | RESULT_SUFFIXES.keys()
 """Endings of all photos: what folders and patterns are searched for."""
 UNREAD_SUFFIXES = {
-    ".3fr", ".ai", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".djvu", ".dng", ".eps", ".erf", ".exr", ".fff", ".hdr",
-    ".iiq", ".indd", ".j2k", ".jp2", ".jpf", ".jpx", ".jxl", ".jxr", ".kdc", ".kra", ".mef", ".mos", ".mrw", ".nef",
-    ".nrw", ".ora", ".orf", ".pct", ".pcx", ".pdf", ".pef", ".ps", ".psb", ".psd", ".raf", ".raw", ".rw2", ".rwl",
-    ".sgi", ".sr2", ".srf", ".srw", ".svg", ".tga", ".wdp", ".x3f", ".xcf",
+    ".3fr", ".ai", ".arw", ".avifs", ".cr2", ".cr3", ".crw", ".dcr", ".djvu", ".dng", ".eps", ".erf", ".exr",
+    ".fff", ".hdr", ".heics", ".heifs", ".iiq", ".indd", ".j2k", ".jp2", ".jpf", ".jpx", ".jxl", ".jxr", ".kdc",
+    ".kra", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".ora", ".orf", ".pct", ".pcx", ".pdf", ".pef", ".ps", ".psb",
+    ".psd", ".raf", ".raw", ".rw2", ".rwl", ".sgi", ".sr2", ".srf", ".srw", ".svg", ".tga", ".wdp", ".x3f", ".xcf",
 }  # fmt: skip
 """Endings of pictures, documents and raw files that are not read: a run over a folder says how many it left out."""
 

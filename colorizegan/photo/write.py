@@ -17,6 +17,7 @@ from colorizegan.files import atomic_file
 from colorizegan.photo.decode import words_of
 from colorizegan.photo.encode import Page, encode
 from colorizegan.photo.formats import NEAREST, WRITABLE, format_of_name
+from colorizegan.photo.metadata.seal import PROPERTY, UNSEALED, seal
 from colorizegan.photo.metadata.xmp import xmp_with_note
 from colorizegan.photo.photo import Photo
 from colorizegan.photo.tiff.writer import TiffWriter
@@ -80,7 +81,8 @@ class PageWriter:
     ) -> None:
         if format not in WRITABLE:
             raise OutputError(f"{format!r} cannot be written", remedy=f"use one of {', '.join(WRITABLE)}")
-        self.file, self.format, self.quality, self.strip, self.note = file, format, quality, strip, note
+        self.file, self.format, self.quality, self.strip = file, format, quality, strip
+        self.note = None if note is None else {**note, PROPERTY: UNSEALED}
         self.tiff: TiffWriter | None = None
         self.lost: list[str] = []
         """What the format cannot hold, in words."""
@@ -109,6 +111,11 @@ class PageWriter:
             what = "pages" if photo.format == "tiff" else "frames"
             self.lost.append(f"it has {photo.pages} {what}, of which {self.format} gets the first")
 
+    def end(self) -> None:
+        """Seal the file, after the last page: see `colorizegan.photo.metadata.seal`. OSError."""
+        if self.note is not None:
+            seal(self.file)
+
 
 def _write_alone(
     file: BinaryIO,
@@ -123,6 +130,7 @@ def _write_alone(
     """Write one page, whatever the original holds beside it; what is lost goes into the log."""
     writer = PageWriter(file, format or NEAREST.get(photo.format, photo.format), quality, strip=strip, note=note)
     writer.add(rgb, replace(photo, pages=1))
+    writer.end()
     for loss in writer.lost:
         log.warning("the photo: %s", loss)
 

@@ -20,6 +20,7 @@ from colorizegan.training.precision import autocast, best_precision
 from colorizegan.training.step import Objective, judged_heads, train_step
 
 FEW = 2  # crops of the step that is counted
+STEPS = 5  # of a stage: one counted, one that sets up, one timed, two of larger batches
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,13 @@ class Estimate:
         return [head, *rows, f"all stages {sum(stage.hours for stage in self.stages):.2f} h, uncompiled"]
 
 
-def estimate(config: Config, seconds: float = 40.0, progress: Callable[[int], None] = lambda done: None) -> Estimate:
+def estimate(config: Config, seconds: float = 30.0, progress: Callable[[int], None] = lambda done: None) -> Estimate:
     """Run a few steps of each stage, to count and to time them; nothing is written, no photo is read.
 
     Args:
         config: the settings of the run.
         seconds: about how long it may take. Where whole steps would take longer, it is told from smaller batches.
-        progress: called with the number of stages that are through.
+        progress: called with the number of steps that are through, of STEPS a stage.
     """
     torch.manual_seed(config.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -88,9 +89,14 @@ def estimate(config: Config, seconds: float = 40.0, progress: Callable[[int], No
     )
     every = sum(p.numel() for p in generator.parameters())
     stages: list[StageEstimate] = []
+    end = time.perf_counter() + seconds
     for number, stage in enumerate(config.stages):
-        stages.append(_stage(config, stage, generator, discriminator, device, seconds / len(config.stages)))
-        progress(number + 1)
+        room = (end - time.perf_counter()) / (len(config.stages) - number)
+
+        def tick(done: int, before: int = number * STEPS) -> None:
+            progress(before + done)
+
+        stages.append(_stage(config, stage, generator, discriminator, device, room, tick))
     judge = count_parameters(discriminator)
     return Estimate(every, judge, count_parameters(generator), precision, device.type, stages)
 
@@ -102,7 +108,9 @@ def _stage(
     discriminator: nn.Module,
     device: torch.device,
     room: float,
+    tick: Callable[[int], None],
 ) -> StageEstimate:
+    started = time.perf_counter()
     objective = Objective(
         stage,
         config.losses.gan,
@@ -129,19 +137,26 @@ def _stage(
 
     with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
         step(few := min(stage.batch, FEW))
+    tick(1)
     step(few)  # what a first step sets up is there now
+    tick(2)
     begun = time.perf_counter()
     step(few)
-    small = time.perf_counter() - begun
+    seconds = small = time.perf_counter() - begun
+    tick(3)
     # On a GPU a step takes as long with few crops as with some more, so the whole batch is timed if there is time.
-    crops = max(few, min(stage.batch, int(few * room / (3 * small))))
-    seconds = small
-    for _ in range(2 if crops > few else 0):
+    left = room - (time.perf_counter() - started)
+    crops = max(few, min(stage.batch, int(few * left / (2.5 * small))))
+    for number in range(2 if crops > few else 0):
         begun = time.perf_counter()
         step(crops)
         if device.type == "cuda":
             torch.cuda.synchronize()
         seconds = time.perf_counter() - begun
+        tick(4 + number)
+        if begun + 2 * seconds - started > room:  # another would take too long
+            break
+    tick(STEPS)
     for net in (generator, discriminator):
         net.zero_grad(set_to_none=True)
     weights = sum(4 * p.numel() * (5 if p.requires_grad else 2) for p in generator.parameters())  # with its average

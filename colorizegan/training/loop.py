@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from colorizegan.errors import DataError
-from colorizegan.files import write_atomic
+from colorizegan.files import kept_if_used, write_atomic
 from colorizegan.progress import progress_bar
 from colorizegan.training.batches.augment import Batch, make_batch
 from colorizegan.training.batches.crops import Crops, Waiting, count_bins, crop_batches, open_photos
@@ -50,7 +50,10 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
         DataError, ConfigError, CheckpointError: in one line each. KeyboardInterrupt or SystemExit(143) on SIGINT or
         SIGTERM, after a checkpoint was written.
     """
-    run = setup(config, out, cache or out / "cache", resume)
+    check(config)
+    cache = cache or out / "cache"
+    with kept_if_used(out), kept_if_used(cache):
+        run = setup(config, out, cache, resume)
     writer = sole_writer(out) if run.first else nullcontext()
     with run.stop, writer, RunLog(out, run.state.step, config.tensorboard) if run.first else nullcontext() as run.log:
         if run.first:
@@ -64,12 +67,10 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
 def setup(config: Config, out: Path, cache: Path, resume: bool) -> Run:
     """Machine, photos, networks, and the place to start from."""
     # --- machine: the first process writes, logs and validates; the others only train ---
-    check(config)
     fabric = start_fabric(config)
     device, first = fabric.device, fabric.is_global_zero
     tell = logger.info if first else logger.debug
     torch.manual_seed(config.seed)
-    out.mkdir(parents=True, exist_ok=True)
 
     # --- photos ---
     photos = in_turn(fabric, lambda: open_photos(config.data, cache, shown=first))

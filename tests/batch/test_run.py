@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from foreign_models import write_colorizer
 from PIL import Image
 
 import colorizegan
@@ -74,6 +75,17 @@ def run(
     plan = make_plan([str(album)], str(out))
     options = options or FileOptions()
     return list(run_jobs(plan.jobs, colorizer, options, ledger=Ledger(out), workers=workers, **more))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
+def test_a_model_that_gives_no_numbers_fails_the_photo_by_its_name(tmp_path: Path, bad: float) -> None:
+    model = write_colorizer(tmp_path / "broken.onnx", inputs=3, outputs=2, gain=bad)
+    first, second = put_photos(tmp_path / "album", 2)
+    for result in run(Colorizer(model), tmp_path / "album", tmp_path / "out"):
+        assert result.status == "failed"
+        assert result.reason.startswith(f"{result.job.source}: the model {model} gave values ")
+        assert result.reason.endswith("[E_MODEL]")
+    assert {line["input"] for line in lines(tmp_path / "out/colorizegan.jsonl")} == {str(first), str(second)}
 
 
 # --- the ledger ---

@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from typer.testing import CliRunner, Result
 
 from colorizegan.cli.main import app
 from colorizegan.color.lab import rgb_to_lab
 from colorizegan.colorizer import Colorizer
 from colorizegan.model.predictor import Predictor
+from colorizegan.photo.metadata.seal import is_as_written
 from colorizegan.photo.reader import Decoder
 from colorizegan.steer.hints import read_hints
 
@@ -225,6 +228,52 @@ def test_what_is_made_anew_is_known_in_every_format(tiny_bundle: Path, photo: Pa
         done = call(tiny_bundle, photo, "-o", result, *options)
         assert done.exit_code == 0
         assert words in done.stderr
+
+
+def retouched(result: Path, way: str) -> None:
+    """What other programs do to a result: they keep its XMP."""
+    raw = result.read_bytes()
+    if way == "pixels":
+        with Image.open(result) as image:
+            brighter = image.point(lambda value: min(255, value + 40))
+            xmp = image.info.get("xmp") or image.info["XML:com.adobe.xmp"].encode()
+        info = PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", xmp.decode())
+        more: dict[str, Any] = {".png": {"pnginfo": info}, ".tif": {"tiffinfo": {700: xmp}}}
+        brighter.save(result, **more.get(result.suffix, {"xmp": xmp}))
+    elif way == "a byte":
+        result.write_bytes(raw[:-30] + bytes([raw[-30] ^ 1]) + raw[-29:])
+    else:
+        result.write_bytes(raw + b"more")
+    assert b"<colorizegan:tool>" in result.read_bytes()
+
+
+@pytest.mark.parametrize("way", ["pixels", "a byte", "at the end"])
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".webp", ".tif", ".avif"])
+def test_a_result_that_was_retouched_is_not_replaced(tiny_bundle: Path, photo: Path, ending: str, way: str) -> None:
+    result = photo.with_name(f"out{ending}")
+    assert call(tiny_bundle, photo, "-o", result).exit_code == 0
+    retouched(result, way)
+    before = result.read_bytes()
+    assert "done already" in call(tiny_bundle, photo, "-o", result).stderr  # the same options: nothing is asked of it
+    done = call(tiny_bundle, photo, "-o", result, "--saturation", 0.5)
+    assert done.exit_code == 1
+    assert "somebody has changed it since; --overwrite replaces it; or name another output [E_OUTPUT]" in done.stderr
+    assert result.read_bytes() == before
+    assert call(tiny_bundle, photo, "-o", result, "--saturation", 0.5, "--overwrite").exit_code == 0
+    assert "is replaced" in call(tiny_bundle, photo, "-o", result).stderr  # that one is the program's own again
+
+
+def test_results_of_folders_are_sealed_too(tiny_bundle: Path, photo: Path, tmp_path: Path) -> None:
+    with Image.open(photo) as image:
+        image.save(photo.with_name("pages.tif"), save_all=True, append_images=[image.rotate(180)])
+    out = tmp_path / "out"
+    assert call(tiny_bundle, photo.parent, "-o", out).exit_code == 0
+    for result in (out / "a.png", out / "pages.tif"):
+        assert is_as_written(result)
+        assert pyvips.Image.new_from_file(str(result), fail_on="warning").avg() > 0  # check sums are right
+        result.write_bytes(result.read_bytes().replace(b"<colorizegan:saturation>1", b"<colorizegan:saturation>2"))
+        assert not is_as_written(result)
 
 
 def test_files_of_others_are_not_made_anew(tiny_bundle: Path, photo: Path, tmp_path: Path) -> None:

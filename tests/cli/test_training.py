@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from colorizegan.cli.main import app
 from colorizegan.colorizer import Colorizer
-from colorizegan.errors import CheckpointError, ConfigError, OutputError
+from colorizegan.errors import CheckpointError, ColorizeGANError, ConfigError, DataError, OutputError
 from colorizegan.model.bundle import open_bundle
 from colorizegan.model.predictor import Predictor
 from colorizegan.training.build import build_discriminator, build_generator
@@ -44,6 +44,39 @@ def command(photos: Path, out: Path, stages: str, *more: str) -> list[str]:
     """The command line of such a run."""
     start = [sys.executable, "-m", "colorizegan", "train", "--preset", "tiny", "--data", str(photos), "-o", str(out)]
     return [*start, "--set", "data.holdout=2", "--set", "threads=1", "--set", stages, *more]
+
+
+def gray_photos(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    for n in range(3):
+        Image.new("L", (80, 80), 50 * n).save(folder / f"{n}.png")
+    return folder
+
+
+@pytest.mark.parametrize("out", ["run", "new/deep/run", "there/run"])
+@pytest.mark.parametrize("kind", ["no photos", "empty", "a broken shard", "no such start"])
+def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path: Path, photos: Path, kind: str, out: str) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "x.tar").write_bytes(b"no tar")
+    given = {
+        "no photos": tmp_path / "none",
+        "empty": tmp_path / "empty",
+        "a broken shard": f"shards:{tmp_path / 'x.tar'}",
+        "no such start": photos,
+    }[kind]
+    more = ["network.start=none.zip"] if kind == "no such start" else []
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ColorizeGANError):
+        train(load_config("tiny", None, [f"data.sources=['{given}']", *more]), tmp_path / out, cache=tmp_path / "cache")
+    shutil.rmtree(tmp_path / "cache", ignore_errors=True)  # photos that were decoded before are kept
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_that_was_there_stays(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no usable photo"):
+        train(load_config("tiny", None, [f"data.sources=['{gray_photos(tmp_path / 'gray')}']"]), tmp_path)
+    assert tmp_path.is_dir()
 
 
 def test_a_run_learns_logs_and_draws(run: Path) -> None:

@@ -187,6 +187,16 @@ def _sequence(stream: BinaryIO) -> int:
     return max((count for kind, count in _tracks(stream) if kind in (b"pict", b"vide")), default=1)
 
 
+def frames_alone(stream: BinaryIO, format: str) -> int:
+    """The frames of a HEIF file that is nothing but a sequence, without the box of a still picture; else 0."""
+    try:
+        boxes = [name for name, _ in _boxes(stream, 0, stream.seek(0, 2), 1, [MOST_BOXES])]
+    except (struct.error, OSError):
+        return 0
+    frames = 0 if b"meta" in boxes else count_frames(stream, format)
+    return frames if frames > 1 else 0
+
+
 def _tracks(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
     """Of each track what it holds, and how many samples."""
     kind = b""

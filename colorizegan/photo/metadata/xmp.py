@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from colorizegan.files import open_regular, write_atomic
+from colorizegan.photo.metadata.seal import PROPERTY
 from colorizegan.photo.metadata.xmp_edits import turned_regions, without_settings
 
 ENDINGS = (".xmp", ".XMP")
@@ -150,6 +151,7 @@ def same_note(path: Path, note: Mapping[str, object]) -> bool | None:
     if "tool" not in found:
         return None
     wanted = {name: escape(_printable(value)) for name, value in note.items()}
+    found.pop(PROPERTY, None)
     return {**found, "tool": ""} == {**wanted, "tool": ""}
 
 

@@ -54,6 +54,31 @@ def test_one_picture_is_one(kind: str) -> None:
     assert written(photo)[1] == []
 
 
+def sequence(count: int, size: tuple[int, int] = (64, 48)) -> bytes:
+    """A HEIC sequence that is nothing else: the track of an HEVC film under the brand of a sequence."""
+    av = pytest.importorskip("av")
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as film:
+        stream = film.add_stream("libx265", rate=5, options={"x265-params": "log-level=none"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for n in range(count):
+            frame = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), 40 + 10 * n, np.uint8), format="rgb24")
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+    raw = file.getvalue().replace(b"vide\0", b"pict\0")
+    (length,) = struct.unpack(">I", raw[:4])
+    brands = (b"hevc\0\0\0\0msf1hevc" + b"iso8" * 10)[: length - 8]
+    return raw[:8] + brands + raw[length:]
+
+
+@pytest.mark.parametrize("count", [4, 7, 9])
+def test_a_sequence_without_a_photo_is_no_damaged_photo(count: int) -> None:
+    for raw in (sequence(count), sequence(count, (96, 128))):
+        with pytest.raises(DecodeError) as error:
+            read_photo(raw)
+        assert f"is a sequence of {count} frames without a photo that stands for them; c" in str(error.value)
+
+
 def with_index(order: str, kinds: list[int]) -> bytes:
     """A JPEG whose Multi-Picture index lists pictures of these kinds."""
     jpeg = animation("jpeg", 1)
