@@ -221,8 +221,10 @@ def check_is_no_photo(source: Path) -> None:
 
 def one_film(job: Job, colorizer: Colorizer, options: FilmOptions, voice: Voice) -> dict[str, Any]:
     """Do one film; what became of it."""
+    from colorizegan.steer.hints import hints_path
     from colorizegan.video.colorize_video import colorize_steps
-    from colorizegan.video.options import film_hints_path, write_film_hints
+    from colorizegan.video.formats import is_pattern
+    from colorizegan.video.options import write_film_hints
 
     source = source_of(job)
     report = followed(colorize_steps(source, job.target, colorizer, options), voice)
@@ -233,11 +235,11 @@ def one_film(job: Job, colorizer: Colorizer, options: FilmOptions, voice: Voice)
         voice.note(f"{source} -> {job.target}")
     for remark in report.remarks:
         voice.note(f"{source}: {remark}")
-    if options.hints and "%" not in source.name:
+    if options.hints and not is_pattern(source.name):
         try:
-            write_film_hints(film_hints_path(source), options.hints)
+            write_film_hints(hints_path(source), options.hints)
         except OSError as error:
-            voice.note(f"{film_hints_path(source)}: the hints cannot be kept ({error.strerror})")
+            voice.note(f"{hints_path(source)}: the hints cannot be kept ({error.strerror})")
     facts = dataclasses.asdict(report)
     del facts["skipped"]
     return {"status": "done", **facts}
@@ -245,11 +247,12 @@ def one_film(job: Job, colorizer: Colorizer, options: FilmOptions, voice: Voice)
 
 def one_preview(job: Job, colorizer: Colorizer, options: FilmOptions, voice: Voice) -> dict[str, Any]:
     """Write the sheet of one film."""
+    from colorizegan.video.colorize_video import EXISTS
     from colorizegan.video.preview import preview_steps
 
     if os.path.lexists(job.target) and not options.overwrite:
-        voice.note(f"{job.target}: done already; --overwrite does it again")
-        return {"status": "skipped"}
+        voice.note(f"{job.target}: {EXISTS}")
+        return {"status": "skipped", "message": EXISTS}
     shots = followed(preview_steps(source_of(job), job.target, colorizer, options), voice)
     if not voice.as_json:
         voice.note(f"{job.source} -> {job.target}  ({counted(shots, 'shot')})")
@@ -259,9 +262,10 @@ def one_preview(job: Job, colorizer: Colorizer, options: FilmOptions, voice: Voi
 def is_under_way(target: Path) -> bool:
     """Whether there is something of a result for the next run to go on from."""
     from colorizegan.video.formats import is_pattern
+    from colorizegan.video.frames import picture_numbers
     from colorizegan.video.parts import folder_of
 
-    return folder_of(target).is_dir() or (is_pattern(target.name) and Path(target.parent, target.name % 1).is_file())
+    return bool(picture_numbers(target)) if is_pattern(target.name) else folder_of(target).is_dir()
 
 
 def source_of(job: Job) -> Path:
@@ -287,9 +291,10 @@ def followed(steps: Generator[Progress, None, T], voice: Voice) -> T:
 
 def with_saved_hints(job: Job, options: FilmOptions) -> FilmOptions:
     """The options with the hints that are kept beside the film, where none are given."""
-    from colorizegan.video.options import film_hints_path, read_film_hints
+    from colorizegan.steer.hints import hints_path
+    from colorizegan.video.options import read_film_hints
 
-    path = film_hints_path(source_of(job))
+    path = hints_path(source_of(job))
     if options.hints or not path.is_file():
         return options
     return dataclasses.replace(options, hints=read_film_hints(path))

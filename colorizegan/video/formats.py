@@ -21,9 +21,16 @@ RESULTS = {
 }  # fmt: skip
 
 
+FILM_SUFFIXES = frozenset((*CONTAINERS, *RESULTS))
+NUMBER = re.compile(r"%0?(\d*)d")
+
+
 def is_pattern(name: str) -> bool:
     """Whether a name means numbered pictures, as `frames/%05d.png`."""
-    return re.search(r"%0?\d*d", name.replace("\\", "/").rsplit("/", 1)[-1]) is not None
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    return NUMBER.search(last) is not None and not last.lower().endswith(tuple(FILM_SUFFIXES))
 
 
-FILM_SUFFIXES = frozenset((*CONTAINERS, *RESULTS))
+def picture_name(pattern: str, number: int) -> str:
+    """The name of one of the pictures that a pattern means."""
+    return NUMBER.sub(lambda match: f"{number:0{match[1] or 1}d}", pattern, count=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import chain
@@ -16,7 +17,7 @@ from av.filter import Graph
 from av.stream import Disposition
 
 from colorizegan.errors import DecodeError, InputError, TooLargeError
-from colorizegan.video.formats import is_pattern
+from colorizegan.video.formats import NUMBER, is_pattern, picture_name
 from colorizegan.video.pixels import pixels_of
 
 if TYPE_CHECKING:
@@ -198,9 +199,16 @@ def open_container(path: Path, rate: Fraction) -> InputContainer:
     options = {"protocol_whitelist": "file", "format_whitelist": OPENED}
     name = str(path.absolute())
     if is_pattern(path.name):
-        options |= {"framerate": str(rate), "pattern_type": "sequence", "start_number_range": "100000"}
-        if any(map(is_pattern, path.absolute().parts[:-1])):
-            raise InputError("only the name of the pictures may be a pattern, not that of their folder", path=path)
+        numbers = picture_numbers(path)
+        if not numbers:
+            raise InputError("no such pictures", path=path)
+        if len(numbers) <= numbers[-1] - numbers[0]:  # FFmpeg would end there without a word
+            gap = next(number for number, found in enumerate(numbers, numbers[0]) if number != found)
+            what = f"{picture_name(path.name, gap)} is missing among the pictures"
+            raise InputError(what, path=path, remedy="number them without a gap")
+        options |= {"framerate": str(rate), "pattern_type": "sequence", "start_number": str(numbers[0])}
+        at = len(name) - len(path.name)
+        name = name[:at].replace("%", "%%") + name[at:]  # nothing in the names of folders means a number
     elif not path.is_file():
         raise InputError("is no regular file" if path.exists() else "no such file", path=path)
     try:
@@ -213,7 +221,7 @@ def open_container(path: Path, rate: Fraction) -> InputContainer:
     except (av.error.PermissionError, PermissionError):
         raise InputError("may not be read", path=path) from None
     except (av.error.FileNotFoundError, FileNotFoundError):
-        raise InputError("no such pictures" if is_pattern(path.name) else "no such file", path=path) from None
+        raise InputError("no such file", path=path) from None
     except av.error.InvalidDataError:
         empty = not is_pattern(path.name) and path.stat().st_size == 0
         raise DecodeError(
@@ -223,6 +231,15 @@ def open_container(path: Path, rate: Fraction) -> InputContainer:
         raise DecodeError("is no film of a format that is read", path=path, remedy=READ) from None
     except (av.error.FFmpegError, ValueError, OSError) as error:
         raise DecodeError(f"is no film that can be read ({said(error)})", path=path) from None
+
+
+def picture_numbers(pattern: Path) -> list[int]:
+    """The numbers of the pictures that a pattern means and that are there, in order."""
+    before, after = map(re.escape, NUMBER.sub("\0", pattern.name, count=1).split("\0"))
+    known = re.compile(f"{before}(\\d+){after}")
+    names = [path.name for path in pattern.parent.iterdir()] if pattern.parent.is_dir() else []
+    found = {name: int(match[1]) for name in names if (match := known.fullmatch(name))}
+    return sorted(number for name, number in found.items() if name == picture_name(pattern.name, number))
 
 
 def picture_stream(container: InputContainer, path: Path) -> VideoStream:

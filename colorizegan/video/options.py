@@ -12,7 +12,7 @@ from typing import Any
 
 from colorizegan.errors import InputError, UsageError
 from colorizegan.files import write_atomic
-from colorizegan.steer.hints import LARGEST_FILE, MOST, SCHEMA, Hint, hints_path, parse_hint
+from colorizegan.steer.hints import LARGEST_FILE, MOST, SCHEMA, Hint, parse_hint
 from colorizegan.steer.look import Look
 from colorizegan.video.formats import CODECS
 
@@ -88,11 +88,6 @@ def parse_rate(text: str) -> Fraction:
     if not re.fullmatch(r"\d{1,6}(\.\d{1,6}|/[1-9]\d{0,5})?", text):
         raise UsageError(f"{text[:40]!r} is no rate", remedy="write it as 24, 29.97 or 30000/1001")
     return Fraction(text)
-
-
-def film_hints_path(film: Path) -> Path:
-    """Where the hints of a film are kept: `film.mp4.hints.json` beside it."""
-    return hints_path(film)
 
 
 def parse_film_hint(text: str) -> FilmHint:

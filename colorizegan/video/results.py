@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
@@ -22,8 +21,8 @@ from colorizegan.files import atomic_file, is_disk_full, open_regular, remove_le
 from colorizegan.video.chroma import chroma_gray, chroma_planes
 from colorizegan.video.consistency import FrameColors, Shot
 from colorizegan.video.encode import PartWriter, encoder_for, fitted
-from colorizegan.video.formats import CONTAINERS, is_pattern
-from colorizegan.video.frames import Film, said
+from colorizegan.video.formats import CONTAINERS, is_pattern, picture_name
+from colorizegan.video.frames import Film, picture_numbers, said
 from colorizegan.video.guesses import Guesses
 from colorizegan.video.joining import join
 from colorizegan.video.options import FilmOptions
@@ -154,7 +153,7 @@ class PictureResult:
         if target.absolute() == film.path.absolute():
             raise OutputError("are the pictures themselves", path=target, remedy="name another output")
         self.film, self.target, self.guesses = film, target, guesses
-        self.from_number = first_number(film.path) if is_pattern(film.path.name) else 1
+        self.from_number = picture_numbers(film.path)[0] if is_pattern(film.path.name) else 1
         self.frames = 0
         # What was made with other facts is made anew.
         record = target.with_name(f".colorizegan-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]}.json")
@@ -180,7 +179,7 @@ class PictureResult:
 
     def path(self, number: int) -> Path:
         """The picture of frame `number`."""
-        return self.target.with_name(self.target.name % (self.from_number + number))
+        return self.target.with_name(picture_name(self.target.name, self.from_number + number))
 
     def has(self, frame: VideoFrame, colors: FrameColors) -> bool:
         """Whether a frame is there from an earlier run."""
@@ -202,13 +201,6 @@ class PictureResult:
     def finish(self) -> list[str]:
         """What the user should know, as clauses."""
         return []
-
-
-def first_number(pattern: Path) -> int:
-    """The number of the first picture of a pattern that is there."""
-    before, after = re.split(r"%0?\d*d", pattern.name)
-    known = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
-    return min(int(match[1]) for path in pattern.parent.iterdir() if (match := known.fullmatch(path.name)))
 
 
 def full_disk(target: Path) -> OutputError:

@@ -18,7 +18,7 @@ from films import FFmpeg
 
 import colorizegan
 from colorizegan.colorizer import Colorizer
-from colorizegan.errors import OutputError, UsageError
+from colorizegan.errors import InputError, OutputError, UsageError
 from colorizegan.steer.hints import Hint
 from colorizegan.steer.look import Look
 from colorizegan.video.colorize_video import colorize_steps, colorize_video
@@ -413,6 +413,28 @@ def test_pictures_in_and_out_keep_16_bits(ffmpeg: FFmpeg, tmp_path: Path, colori
     assert found == {"pix_fmt": "rgb48be", "width": 192, "height": 96}
     colorize_video(folder / "%04d.png", tmp_path / "film.mkv", colorizer=colorizer)
     assert len(ffmpeg.times(tmp_path / "film.mkv")) == 5
+
+
+def test_a_gap_among_pictures_is_told_and_they_may_begin_anywhere(
+    ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer
+) -> None:
+    pictures = tmp_path / "pictures" / "%d.png"
+    pictures.parent.mkdir()
+    ffmpeg.make(pictures, *MOVING, "-vf", "format=gray", "-start_number", "123456", "-frames:v", "4")
+    folder = pictures.parent.rename(tmp_path / "50%d 100% done")
+    report = colorize_video(folder / "%d.png", tmp_path / "out.mkv", colorizer=colorizer)
+    assert report.frames == 4
+    (folder / "123458.png").unlink()
+    with pytest.raises(InputError, match=r"123458\.png is missing"):
+        colorize_video(folder / "%d.png", tmp_path / "gap.mkv", colorizer=colorizer)
+    with pytest.raises(InputError, match="no such pictures"):
+        colorize_video(tmp_path / "none" / "%d.png", tmp_path / "none.mkv", colorizer=colorizer)
+
+
+def test_a_film_may_be_named_like_a_pattern(ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer) -> None:
+    made = ffmpeg.make(tmp_path / "made.mp4", *MOVING, "-vf", GRAY, *H264)
+    source = made.rename(tmp_path / "100%done.mp4")
+    assert colorize_video(source, tmp_path / "100%d.mp4", colorizer=colorizer).frames == 24
 
 
 def test_a_film_in_colour_is_left_alone(ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer) -> None:
