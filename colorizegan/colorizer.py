@@ -18,6 +18,7 @@ from colorizegan.arrays import array_like, frame_from_array, frame_from_image, f
 from colorizegan.color.lab import rgb_to_gray
 from colorizegan.color.merge import merge
 from colorizegan.errors import ColorizeGANError, UsageError
+from colorizegan.machine import give_back_memory
 from colorizegan.model.network import Network, Prediction
 from colorizegan.model.spec import open_network
 from colorizegan.photo.formats import NEAREST
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 
 GRAYEST = 6 / 255  # of the whole range: channels that are no further apart anywhere are gray, and the noise of JPEG
 KEPT_INFO = ("dpi", "exif", "xmp")  # of a Pillow image; its ICC profile is a gray one and would be wrong
+LARGE = 4_000_000  # pixels from which on what reading and the network took is given back before the result is made
 AS_IT_IS = Look()
 
 
@@ -52,7 +54,7 @@ class Colorizer:
     Args:
         model: None for the bundled default, a name that `colorizegan models` lists, a bundle's folder or zip, an ONNX
             file of another project, or several joined by + (see `colorizegan.model.spec`); or a network in memory.
-        device: "cpu" or "cuda"; a network in memory has its own, and its own threads.
+        device: "cpu", "cuda", "dml" or "coreml"; a network in memory has its own, and its own threads.
         threads: CPU threads; default as many as this process may use. The result does not depend on it.
 
     Raises:
@@ -195,6 +197,8 @@ class Colorizer:
 
     def paint(self, gray: Pixels, ab: NDArray[np.float32], saturation: float = 1.0) -> Pixels:
         """The photo `gray` (H, W) with the small colours `ab` (2, h, w): rgb (H, W, 3), same dtype."""
+        if gray.size >= LARGE:
+            give_back_memory()
         return merge(gray, ab, saturation=saturation, threads=self.network.threads)
 
     def _lightness(self, gray: Pixels, look: Look, eye: Eye) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Collection, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -28,9 +28,11 @@ from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, OutputError
 from colorizegan.files import is_disk_full, remove_leftovers
 from colorizegan.machine import MemoryBudget, cpu_threads, keep_freed_memory
+from colorizegan.model.batching import BatchingNetwork
 from colorizegan.photo.reader import Reader
 
 MAX_PENDING = 256  # photos whose turn is settled; results wait here for the results before them
+MAX_BATCH = 8  # photos of one size in one run of the network on a device beside the CPU
 SHUTDOWN_SECONDS = 4.0  # that photos under way get when a run is stopped
 
 
@@ -135,8 +137,12 @@ def opened(
 
     What the model cannot do is one error here, and not one a photo.
     """
-    with Reader(ready=workers, threads=threads) as reader:
+    with ExitStack() as ends:
+        reader = ends.enter_context(Reader(ready=workers, threads=threads))
         colorizer = Colorizer(model, threads=threads, device=device)
+        if device != "cpu":  # photos of one size go through it together
+            batches = BatchingNetwork(colorizer.network, MAX_BATCH)
+            colorizer = Colorizer(ends.enter_context(closing(batches)))
         if like is not None:
             options = replace(options, look=replace(options.look, like=colorizer.palette(like)))
         options.look.check_model(colorizer.network.card)

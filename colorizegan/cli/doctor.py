@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-import shutil
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from typing import Any
@@ -18,7 +17,7 @@ from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError
 from colorizegan.machine import cpu_threads
 from colorizegan.model.bundle import list_bundles
-from colorizegan.model.predictor import available_devices
+from colorizegan.model.predictor import NEEDS, available_devices
 from colorizegan.photo.photo import Limits
 from colorizegan.serve.limits import FilmLimits, ServiceLimits
 
@@ -41,7 +40,7 @@ def examine(model: str | None = None) -> Checkup:
     """Look at the installation and colorize a synthetic picture with the model (None = the default)."""
     facts: dict[str, dict[str, Any]] = {
         "versions": {"colorizegan": __version__, "python": platform.python_version(), "system": platform.platform()},
-        "machine": {"threads": cpu_threads(), "devices": ", ".join(available_devices()), "cuda": cuda()},
+        "machine": {"threads": cpu_threads(), "devices": ", ".join(available_devices()), **others()},
         "extras": extras(),
         "limits": {field.name: getattr(Limits(), field.name) for field in dataclasses.fields(Limits)},
         "limits of serve": dataclasses.asdict(ServiceLimits()),
@@ -108,15 +107,13 @@ def extras() -> dict[str, str]:
     return found
 
 
-def cuda() -> str:
-    """Whether the network can run on a GPU here, or what that takes. Training is PyTorch's business, and needs less."""
-    if "cuda" in available_devices():
-        return "available"
-    driver = "an NVIDIA driver (nvidia-smi is not found here), " if shutil.which("nvidia-smi") is None else ""
-    return (
-        f"not available: --device cuda needs {driver}CUDA with cuDNN, and onnxruntime-gpu in place of onnxruntime "
-        "(pip uninstall onnxruntime, then pip install onnxruntime-gpu)"
-    )
+def others() -> dict[str, str]:
+    """Whether the network can run on each device beside the CPU, or what that takes. Training is PyTorch's business."""
+    here = available_devices()
+    return {
+        device: "available" if device in here else f"not available: --device {device} needs {needs}"
+        for device, needs in NEEDS.items()
+    }
 
 
 def installed(package: str) -> str:

@@ -69,6 +69,6 @@ DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only list what wo
 Force = Annotated[bool, typer.Option("--force", help="Colorize also what is in colour already.", rich_help_panel=INPUT)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write results anew that exist.", rich_help_panel=RESULTS)]
 Device = Annotated[
-    Literal["cpu", "cuda"],
-    typer.Option(help="What the network runs on; `doctor` says what cuda needs.", rich_help_panel=MACHINE),
+    Literal["cpu", "cuda", "dml", "coreml"],
+    typer.Option(help="What the network runs on; `doctor` says what each needs.", rich_help_panel=MACHINE),
 ]

@@ -27,9 +27,9 @@ from colorizegan.color.lab import DELTA, NORMED_XYZ_TO_RGB, gray_to_lightness, l
 Plane = NDArray[np.float32]
 
 EPSILON = 0.1**2  # brightness 0..1; flatter neighbourhoods than this count as flat, and ab follows no edge there
-PIECE = 1 << 16  # pixels worked on at a time, 68 bytes each: fewer, and threads wait for each other's turn of Python
+PIECE = 1 << 15  # pixels worked on at a time, 68 bytes each: many fewer, and threads wait for Python's lock
 ROWS_OF_CELLS = 8  # that a piece may lie between
-GROUP = 1 << 19  # pixels that a thread takes; their colours out of gamut are mended together
+GROUP = 1 << 18  # pixels that a thread takes; their colours out of gamut are mended together
 MENDED = 1 << 14  # pixels mended at a time
 PRODUCT = 1 << 18  # multiplications of a matrix product: for more OpenBLAS starts threads, which cost more than they do
 GAMUT_SLACK = 0.25  # of a code: so far beyond 0 or the largest code is rounding, not a colour out of gamut

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,19 @@ if TYPE_CHECKING:
 
     from colorizegan.model.bundle import Bundle
 
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "dml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+}
+IN_PLACE = "{0} in place of onnxruntime (pip uninstall onnxruntime, then pip install {0})"
+NEEDS = {
+    "cuda": f"an NVIDIA GPU with its driver, CUDA with cuDNN, and {IN_PLACE.format('onnxruntime-gpu')}",
+    "dml": f"Windows with DirectX 12, and {IN_PLACE.format('onnxruntime-directml')}",
+    "coreml": "macOS, whose onnxruntime holds it",
+}
+"""What a device takes to be there."""
 INPUTS = {"L": 1, "hint_ab": 2, "hint_mask": 1}
 QUIET = 4  # ONNX Runtime's level for fatal errors: what goes wrong is raised, not printed
 
@@ -37,7 +50,7 @@ class Predictor(Network):
     Args:
         bundle: a verified bundle. A large one, whose weights lie in several files, is loaded when it is first asked.
         threads: CPU threads; default as many as this process may use.
-        device: "cpu" or "cuda" (with the onnxruntime-gpu package).
+        device: one of PROVIDERS; `NEEDS` says what it takes. Others than the CPU may give other bytes.
         shrink_arena: give the memory that a large photo took back to the system after it, for programs that run long.
 
     Raises:
@@ -129,9 +142,14 @@ def open_session(onnx: Path, threads: int, device: str, *, shown: Path | None = 
     # Idle threads sleep instead of spinning: decoding and encoding need the cores between two photos.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(onnx, options, providers=[PROVIDERS[device]])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a device does not work is told below, in one line
+            session = onnxruntime.InferenceSession(onnx, options, providers=[PROVIDERS[device]])
     except Exception as error:
         raise ModelError(f"cannot be loaded ({first_line(error)})", path=shown or onnx) from None
+    if session.get_providers()[0] != PROVIDERS[device]:  # ONNX Runtime would go on with the CPU
+        raise UsageError(f"device {device!r} does not work here", remedy=f"use cpu; it needs {NEEDS[device]}")
+    return session
 
 
 def open_run_options(shrink_arena: bool) -> onnxruntime.RunOptions:
@@ -185,12 +203,12 @@ def checked_device(device: str) -> str:
     if device not in PROVIDERS:
         raise UsageError(f"unknown device {device!r}", remedy=f"use one of {', '.join(PROVIDERS)}")
     if device not in available_devices():
-        raise UsageError(f"device {device!r} is not available here", remedy="use cpu, or install onnxruntime-gpu")
+        raise UsageError(f"device {device!r} is not available here", remedy=f"use cpu; it needs {NEEDS[device]}")
     return device
 
 
 def available_devices() -> list[str]:
-    """The devices that networks can run on here: "cpu" and perhaps "cuda"."""
+    """The devices that networks can run on here: "cpu" and perhaps others of PROVIDERS."""
     found = onnxruntime.get_available_providers()
     return [device for device, provider in PROVIDERS.items() if provider in found]
 

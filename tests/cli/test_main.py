@@ -629,6 +629,7 @@ def test_doctor_tells_extras_and_what_cuda_needs(folder: Path, monkeypatch: pyte
     assert facts["extras"]["train"] == "installed"
     assert {"bench", "notebook", "video"} <= facts["extras"].keys()
     assert "onnxruntime-gpu in place of onnxruntime" in facts["machine"]["cuda"]
+    assert "onnxruntime-directml in place of onnxruntime" in facts["machine"]["dml"]
     monkeypatch.setattr("colorizegan.cli.doctor.available_devices", lambda: ["cpu", "cuda"])
     assert json.loads(cli("doctor", "--json").out)["machine"]["cuda"] == "available"
 

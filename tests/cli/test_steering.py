@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ from typer.testing import CliRunner, Result
 from colorizegan.cli.main import app
 from colorizegan.color.lab import rgb_to_lab
 from colorizegan.colorizer import Colorizer
-from colorizegan.model.predictor import Predictor
+from colorizegan.model.network import NetworkInput, Prediction
+from colorizegan.model.predictor import PROVIDERS, Predictor
 from colorizegan.photo.metadata.seal import is_as_written
 from colorizegan.photo.reader import Decoder
 from colorizegan.steer.hints import read_hints
@@ -324,3 +327,25 @@ def test_device_and_jobs(tiny_bundle: Path, photo: Path, tmp_path: Path, monkeyp
     refused = call(tiny_bundle, photo, "--device", "cuda")
     assert refused.exit_code != 0
     assert "device 'cuda' is not available here" in refused.stderr
+
+
+def test_on_a_device_photos_go_together(
+    tiny_bundle: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call(tiny_bundle, photo, "-o", tmp_path / "alone").exit_code == 0
+    for i in range(12):
+        (photo.parent / f"{i}.png").write_bytes(photo.read_bytes())
+    monkeypatch.setitem(PROVIDERS, "dml", "CPUExecutionProvider")  # the only one that is here, by another name
+    predict, sizes = Predictor.predict_batch, list[int]()
+
+    def slow(self: Predictor, inputs: Sequence[NetworkInput]) -> list[Prediction]:
+        sizes.append(len(inputs))
+        time.sleep(0.2)  # the others come up meanwhile
+        return predict(self, inputs)
+
+    monkeypatch.setattr(Predictor, "predict_batch", slow)
+    assert call(tiny_bundle, photo.parent, "-o", tmp_path / "together", "-j", 6, "--device", "dml").exit_code == 0
+    assert sum(sizes) == 13
+    assert 1 < max(sizes) <= 8
+    results = {path.read_bytes() for path in (tmp_path / "together").glob("*.png")}
+    assert results == {(tmp_path / "alone" / "a.png").read_bytes()}

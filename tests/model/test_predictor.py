@@ -141,6 +141,12 @@ def test_wrong_settings(bundle: Bundle) -> None:
             Predictor(bundle, device="cuda")
 
 
+def test_a_device_that_does_not_work(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("colorizegan.model.predictor.available_devices", lambda: ["cpu", "dml"])
+    with pytest.raises(UsageError, match=r"'dml' does not work here; use cpu; it needs Windows"):
+        Predictor(bundle, device="dml")
+
+
 def test_network_that_gives_nan(tiny_bundle: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_bundle, tmp_path / "nan")
     raw = bytearray((folder / "model.safetensors").read_bytes())
