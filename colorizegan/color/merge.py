@@ -22,7 +22,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.color.gamut import gamut_scale, in_gamut_scale
-from colorizegan.color.lab import DELTA, NORMED_XYZ_TO_RGB, gray_to_lightness, linear_to_srgb, srgb_to_linear
+from colorizegan.color.lab import (
+    DELTA,
+    NORMED_XYZ_TO_RGB,
+    PRODUCT,
+    gray_to_lightness,
+    linear_to_srgb,
+    srgb_to_linear,
+)
 
 Plane = NDArray[np.float32]
 
@@ -31,7 +38,6 @@ PIECE = 1 << 15  # pixels worked on at a time, 68 bytes each: many fewer, and th
 ROWS_OF_CELLS = 8  # that a piece may lie between
 GROUP = 1 << 18  # pixels that a thread takes; their colours out of gamut are mended together
 MENDED = 1 << 14  # pixels mended at a time
-PRODUCT = 1 << 18  # multiplications of a matrix product: for more OpenBLAS starts threads, which cost more than they do
 GAMUT_SLACK = 0.25  # of a code: so far beyond 0 or the largest code is rounding, not a colour out of gamut
 STEPS = {np.dtype(np.uint8): 1 << 16, np.dtype(np.uint16): 1 << 21}  # of linear light; 2.5 or more for each code
 

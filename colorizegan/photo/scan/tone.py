@@ -41,11 +41,13 @@ def judge_tone(sample: NDArray[Any]) -> Tone:
     lab = rgb_to_lab(sample.reshape(-1, 3).astype(np.float32) / np.float32(np.iinfo(sample.dtype).max))
     group = np.clip(lab[:, 0] * (GROUPS / 100), 0, GROUPS - 1).astype(np.intp)
     count = np.maximum(np.bincount(group, minlength=GROUPS), 1)
+    order, ends = np.argsort(group.astype(np.uint8), kind="stable"), np.cumsum(np.bincount(group, minlength=GROUPS))
     mean, median = (np.empty((2, len(lab)), np.float32) for _ in range(2))  # distance from the tone, two ways
     for i in range(2):
         plane = lab[:, i + 1]
         mean[i] = plane - (np.bincount(group, plane, minlength=GROUPS) / count)[group]
-        middle = [np.median(plane[group == k]) if (group == k).any() else 0 for k in range(GROUPS)]
+        parts = np.split(plane[order], ends[:-1])
+        middle = [np.median(part) if len(part) else 0 for part in parts]
         median[i] = plane - np.asarray(middle, np.float32)[group]
     tinted = float((np.hypot(*median) > TINT).mean())
 
@@ -53,6 +55,6 @@ def judge_tone(sample: NDArray[Any]) -> Tone:
     rows, columns = height // side, width // side
     blocks = mean.reshape(2, height, width)[:, : rows * side, : columns * side]
     scatter = blocks.reshape(2, rows, side, columns, side).mean(axis=(2, 4)).reshape(2, -1)  # (2, blocks)
-    across, along = np.linalg.eigvalsh(scatter @ scatter.T / scatter.shape[1])  # variances
+    across, along = np.linalg.eigvalsh(np.einsum("in,jn->ij", scatter, scatter) / scatter.shape[1])  # variances
     is_color = across > ACROSS**2 or across + along > ALL**2
     return Tone(bool(is_color), tinted if tinted >= TINTED and not is_color else 0.0)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from one_thread import processors_used
 
 from colorizegan.photo.scan.tone import judge_tone
 
@@ -48,3 +49,11 @@ def test_a_small_tint_by_hand_is_told_and_no_colour() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (3, 2), (5, 5)])
 def test_tiny_pictures_are_judged_too(shape: tuple[int, int]) -> None:
     assert not judge_tone(np.full((*shape, 3), 128, np.uint8)).is_color
+
+
+def test_no_other_threads_are_started() -> None:
+    setup = (
+        "from colorizegan.photo.scan.tone import judge_tone\n"
+        "sample = np.random.default_rng(0).integers(0, 256, (300, 300, 3)).astype(np.uint8)"
+    )
+    assert processors_used(setup, "judge_tone(sample)") < 1.3

@@ -1,0 +1,26 @@
+"""How many processors a piece of code keeps busy."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+TEMPLATE = """
+import time
+import numpy as np
+{setup}
+{work}
+start = time.process_time(), time.thread_time()
+for _ in range(5):
+    {work}
+print((time.process_time() - start[0]) / (time.thread_time() - start[1]))
+"""
+
+
+def processors_used(setup: str, work: str) -> float:
+    """1 where all is done by the thread itself, more where BLAS, which may use four here, starts others."""
+    code = TEMPLATE.format(setup=setup, work=work)
+    threads = {**os.environ, "OPENBLAS_NUM_THREADS": "4", "OMP_NUM_THREADS": "4"}
+    done = subprocess.run([sys.executable, "-c", code], env=threads, check=True, capture_output=True, text=True)
+    return float(done.stdout)
