@@ -26,6 +26,11 @@ class Cancelled(Exception):  # noqa: N818 (no error)
     """What was to be done is not wanted any more: the run ends, or the client has gone."""
 
 
+def pixels_in(memory: int) -> int:
+    """How many pixels may be under way at once in so many bytes of memory; 0 stands for an unknown number of bytes."""
+    return int(memory * MEMORY_SHARE / PIXEL_BYTES) if memory else UNKNOWN_PIXELS
+
+
 class MemoryBudget:
     """Memory for the photos under way: a photo waits until there is enough; one that needs more, until it is alone.
 
@@ -34,8 +39,7 @@ class MemoryBudget:
     """
 
     def __init__(self, pixels: int | None = None) -> None:
-        memory = memory_bytes()
-        self.pixels = pixels or (int(memory * MEMORY_SHARE / PIXEL_BYTES) if memory else UNKNOWN_PIXELS)
+        self.pixels = pixels or pixels_in(memory_bytes())
         self.taken = 0
         self.changed = threading.Condition()
 
@@ -74,30 +78,31 @@ def keep_freed_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, UNUSED)
 
 
-def cpu_threads() -> int:
+CGROUPS = "/sys/fs/cgroup"  # where Linux shows the limits of containers
+
+
+def cpu_threads(cgroups: str = CGROUPS) -> int:
     """CPUs that this process may use: its affinity, and on Linux the quota of its container."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limits = [_ratio(text) for text in _cgroup("cpu.max", "")]
-    quotas, periods = _cgroup("cpu.cfs_quota_us", "cpu"), _cgroup("cpu.cfs_period_us", "cpu")
+    limits = [_ratio(text) for text in _cgroup(cgroups, "cpu.max", "")]
+    quotas, periods = (_cgroup(cgroups, f"cpu.cfs_{name}_us", "cpu") for name in ("quota", "period"))
     limits += [_ratio(f"{quota} {period}") for quota, period in zip(quotas, periods, strict=False)]
     return max(1, min([count, *(limit for limit in limits if limit)]))
 
 
-def memory_bytes() -> int:
+def memory_bytes(cgroups: str = CGROUPS) -> int:
     """Memory that this process may use: the machine's, or its container's where that is less; 0 = unknown."""
     try:
         machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # Windows
         machine = 0
-    texts = [*_cgroup("memory.max", ""), *_cgroup("memory.high", ""), *_cgroup("memory.limit_in_bytes", "memory")]
+    files = (("memory.max", ""), ("memory.high", ""), ("memory.limit_in_bytes", "memory"))
+    texts = [text for name, controller in files for text in _cgroup(cgroups, name, controller)]
     limits = [int(text) for text in texts if text.isdecimal() and 0 < int(text) < 1 << 60]  # else "max", or none of v1
     return min([*limits, machine]) if machine else min(limits, default=0)
 
 
-CGROUPS = "/sys/fs/cgroup"
-
-
-def _cgroup(name: str, controller: str) -> list[str]:
+def _cgroup(cgroups: str, name: str, controller: str) -> list[str]:
     """What a file of the control groups (version 2; of version 1 with a controller) says of this process, from its own
     group up to the root that it can see."""
     own = "/"
@@ -106,7 +111,7 @@ def _cgroup(name: str, controller: str) -> list[str]:
             _, controllers, path = line.split(":", 2)
             if controller in controllers.split(","):
                 own = path
-    folder = PurePosixPath(CGROUPS, controller)
+    folder = PurePosixPath(cgroups, controller)
     found: list[str] = []
     for group in [(place := PurePosixPath(own.lstrip("/"))), *place.parents]:
         with contextlib.suppress(OSError, ValueError):

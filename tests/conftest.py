@@ -39,6 +39,15 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture
+def shipped(tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the models that ship: a folder of the test, with the tiny model as the default one."""
+    folder = tmp_path / "shipped"
+    shutil.copytree(tiny_bundle, folder / "default")
+    monkeypatch.setattr("colorizegan.model.bundle.WEIGHTS", folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the source tree."""

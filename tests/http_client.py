@@ -36,8 +36,8 @@ class Reply:
 class Client:
     """Talks to one server; a connection for each request."""
 
-    def __init__(self, service: Any, port: int, films: Any = None) -> None:
-        self.service, self.port, self.films = service, port, films
+    def __init__(self, queue: Any, port: int, films: Any = None) -> None:
+        self.queue, self.port, self.films = queue, port, films
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
         """One request; `_` in the names of headers is sent as `-`."""
@@ -79,7 +79,7 @@ class Client:
 def running(bundle: Path | str, limits: Any = None, **options: Any) -> Iterator[Client]:
     """A server of a bundle, until the block ends."""
     from colorizegan.colorizer import Colorizer
-    from colorizegan.serve.queue import Service
+    from colorizegan.serve.queue import PhotoQueue
     from colorizegan.serve.server import make_server
 
     addresses: list[str] = []
@@ -89,19 +89,19 @@ def running(bundle: Path | str, limits: Any = None, **options: Any) -> Iterator[
         addresses.extend(found)
         listening.set()
 
-    service = Service(Colorizer(bundle), limits)
+    queue = PhotoQueue(Colorizer(bundle), limits)
     films = options.get("films")
-    server = make_server(service, listening=listen, **options)
+    server = make_server(queue, listening=listen, **options)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
         assert listening.wait(60)
-        yield Client(service, int(addresses[0].rstrip("/").rpartition(":")[2]), films)
+        yield Client(queue, int(addresses[0].rstrip("/").rpartition(":")[2]), films)
     finally:
         server.should_exit = True
         thread.join(30)
-        service.close()
+        queue.close()
         if films is not None:
             films.close()
     assert not thread.is_alive()
-    assert not service.path.exists()
+    assert not queue.path.exists()

@@ -24,7 +24,7 @@ from torch.nn import functional
 from colorizegan import errors
 from colorizegan.cli import colorize as cli_colorize
 from colorizegan.cli import main as cli
-from colorizegan.model import bundle
+from colorizegan.model.card import parse_card
 from colorizegan.photo import decode as decoders
 from colorizegan.photo.photo import Limits
 from colorizegan.serve.limits import ServiceLimits
@@ -74,10 +74,8 @@ def rows(text: str, head: str) -> list[list[str]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with two drawn photos; the tiny model is what the installation ships."""
-    monkeypatch.setattr(bundle, "WEIGHTS", tmp_path / "shipped")
-    shutil.copytree(tiny_bundle, tmp_path / "shipped" / "default")
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -276,13 +274,13 @@ def test_training_overrides_are_settings(repository: Path, page: str) -> None:
 
 def test_cards_are_cards(repository: Path) -> None:
     (text,) = blocks(text_of(repository, "docs/bundle.md"), "json")
-    card = bundle.parse_card(text.encode(), Path("card.json"))
+    card = parse_card(text.encode(), Path("card.json"))
     described = " ".join(row[0] for row in rows(text_of(repository, "docs/bundle.md"), "entry"))
     assert set(re.findall(r"`(\w+)`", described)) == {field.name for field in dataclasses.fields(card)}
     (extra,) = blocks(text_of(repository, "docs/training.md"), "json")
     assert set(json.loads(extra)) <= {field.name for field in dataclasses.fields(card)}
     merged = json.loads(text) | json.loads(extra)  # as export does
-    bundle.parse_card(json.dumps(merged).encode(), Path("card.json"))
+    parse_card(json.dumps(merged).encode(), Path("card.json"))
 
 
 def test_model_card_agrees_with_the_model(repository: Path) -> None:
@@ -294,7 +292,7 @@ def test_model_card_agrees_with_the_model(repository: Path) -> None:
         )
     path = repository / "colorizegan" / "weights" / "default" / "card.json"
     if path.exists():
-        card = bundle.parse_card(path.read_bytes(), path)
+        card = parse_card(path.read_bytes(), path)
         assert "FILL" not in text
         assert f"{card.network.parameters / 1e6:.2f} M parameters" in text
         assert f"distribution over {len(card.ab_bins)} colour bins" in text

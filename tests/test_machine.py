@@ -62,17 +62,13 @@ def groups(folder: Path, files: dict[str, str]) -> str:
         ({"memory/memory.limit_in_bytes": "9223372036854771712"}, None), ({}, None), ({"memory.max": "nonsense"}, None),
     ],
 )  # fmt: skip
-def test_memory_is_that_of_the_container(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], memory: int | None
-) -> None:
-    monkeypatch.setattr(machine, "CGROUPS", str(tmp_path / "none"))
-    whole = machine.memory_bytes()
-    monkeypatch.setattr(machine, "CGROUPS", groups(tmp_path, files))
-    assert machine.memory_bytes() == (memory or whole)
-    budget = machine.MemoryBudget()
-    assert budget.pixels == int((memory or whole) / 80)
+def test_memory_is_that_of_the_container(tmp_path: Path, files: dict[str, str], memory: int | None) -> None:
+    whole = machine.memory_bytes(str(tmp_path / "none"))
+    found = machine.memory_bytes(groups(tmp_path, files))
+    assert found == (memory or whole)
+    assert machine.pixels_in(found) == int(found / 80)
     if memory:
-        assert budget.pixels < 49_000_000, "scans of 49 Mpx go one at a time"
+        assert machine.pixels_in(found) < 49_000_000, "scans of 49 Mpx go one at a time"
 
 
 @pytest.mark.parametrize(
@@ -83,19 +79,14 @@ def test_memory_is_that_of_the_container(
         ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None), ({"cpu.max": "0 0"}, None),
     ],
 )  # fmt: skip
-def test_threads_are_those_of_the_container(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], threads: int | None
-) -> None:
-    monkeypatch.setattr(machine, "CGROUPS", str(tmp_path / "none"))
-    whole = machine.cpu_threads()
-    monkeypatch.setattr(machine, "CGROUPS", groups(tmp_path, files))
-    assert machine.cpu_threads() == (threads or whole)
+def test_threads_are_those_of_the_container(tmp_path: Path, files: dict[str, str], threads: int | None) -> None:
+    whole = machine.cpu_threads(str(tmp_path / "none"))
+    assert machine.cpu_threads(groups(tmp_path, files)) == (threads or whole)
 
 
 def test_a_system_that_tells_nothing_has_an_answer_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "CGROUPS", str(tmp_path))
     monkeypatch.delattr(machine.os, "sched_getaffinity", raising=False)
     monkeypatch.delattr(machine.os, "sysconf", raising=False)
-    assert machine.cpu_threads() >= 1
-    assert machine.memory_bytes() == 0
-    assert machine.MemoryBudget().pixels > 49_000_000
+    assert machine.cpu_threads(str(tmp_path)) >= 1
+    assert machine.memory_bytes(str(tmp_path)) == 0
+    assert machine.pixels_in(0) > 49_000_000

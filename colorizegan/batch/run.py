@@ -151,12 +151,12 @@ def opened(
         yield colorizer, reader, options
 
 
-def workers_for(jobs: int, wanted: int | None = None) -> tuple[int, int]:
+def workers_for(jobs: int, wanted: int | None = None, cores: int | None = None) -> tuple[int, int]:
     """How many photos should be under way at once, `wanted` if given, and the threads for the network and join of each.
 
     One photo more than cores: while one waits for its bytes to reach the disk, the others keep the cores busy.
     """
-    cores = cpu_threads()
+    cores = cores or cpu_threads()
     workers = min(jobs, wanted) if wanted else jobs if jobs <= cores else cores + 1
     return max(1, workers), max(1, cores // max(1, workers))
 

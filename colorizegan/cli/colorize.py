@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Optional
 import typer
 
 from colorizegan.batch.plan import shown
-from colorizegan.cli.console import Voice, put, say, show_results, words_of_left_out
+from colorizegan.cli.console import Reporter, show_results, to_stderr, to_stdout, words_of_left_out
 from colorizegan.cli.options import (
     FAILED,
     INPUT,
@@ -173,7 +173,7 @@ def colorize(
     from colorizegan.photo.formats import full_name
 
     written = None if format is None else full_name(format)
-    voice = Voice(as_json, quiet, debug)
+    reporter = Reporter(as_json, quiet, debug)
     names = inputs or []
     has_list = nul or from_file is not None
     listed = read_list("-" if from_file is None else from_file, nul=nul) if has_list else iter(())
@@ -181,30 +181,30 @@ def colorize(
         raise UsageError("no input", remedy="name a photo or a folder, or see --help")
     if "-" in names and (len(names) > 1 or has_list):
         raise UsageError("standard input (-) goes with no other input")
-    to_stdout = output == "-" or (output is None and names == ["-"])
-    if to_stdout and (as_json or dry_run):
+    streamed = output == "-" or (output is None and names == ["-"])
+    if streamed and (as_json or dry_run):
         raise UsageError("standard output cannot carry both a photo and a listing", remedy="give a file as output")
-    if to_stdout and sys.stdout.isatty():
+    if streamed and sys.stdout.isatty():
         raise UsageError("a photo does not belong on a terminal", remedy="give a file as output (-o)")
 
     part = None if shard is None else parse_shard(shard)
     if names == ["-"]:
-        target = file_target(output, written) if output is not None and not to_stdout else Path("-")
+        target = file_target(output, written) if output is not None and not streamed else Path("-")
         plan = Plan([Job(sys.stdin.buffer.read(), target)])
     else:
-        target = None if to_stdout else output
+        target = None if streamed else output
         plan = make_plan(names, target, listed=listed, suffix=suffix, format=written, shard=part)
     jobs = plan.jobs
     for problem in plan.problems:
-        say(f"error: {problem}")
+        to_stderr(f"error: {problem}")
     if not jobs and not plan.problems and not plan.other_shards:
         what = " ".join([*plan.empty, *([from_file] if from_file else [])])[:300] or None
-        say(f"error: {InputError('no photos found', path=what)}")
+        to_stderr(f"error: {InputError('no photos found', path=what)}")
         if plan.left_out:
-            voice.note(words_of_left_out(plan.left_out))
+            reporter.note(words_of_left_out(plan.left_out))
         raise typer.Exit(NOTHING)
     for empty in plan.empty:
-        voice.note(f"{empty}: no photos found")
+        reporter.note(f"{empty}: no photos found")
     if dry_run:
         list_jobs(plan, overwrite, as_json=as_json)
         raise typer.Exit(FAILED if plan.problems else 0)
@@ -234,44 +234,44 @@ def colorize(
         proposal=ProposalChoice(proposals, seed, pick) if proposals and pick else None,
     )  # fmt: skip
     only_show = proposals is not None and pick is None
-    if to_stdout:
+    if streamed:
         if len(jobs) != 1:
             raise UsageError(f"standard output takes one photo, not {len(jobs)}", remedy="give a folder as output")
         if confidence or only_show:
             raise UsageError("standard output carries the photo alone", remedy="give a file as output (-o)")
         (job,) = jobs
         for remark in colorize_to_stream(job.source, sys.stdout.buffer, model, options, like=like, device=device):
-            voice.note(f"{shown(job.source)}: {remark}")
+            reporter.note(f"{shown(job.source)}: {remark}")
         return
     if only_show:
         sheets = run_sheets(
             jobs, model, options, count=proposals or 0, seed=seed, like=like, overwrite=overwrite, device=device
         )
-        failed = show_sheets(sheets, proposals or 0, voice)
+        failed = show_sheets(sheets, proposals or 0, reporter)
     else:
         with run_plan(
             plan, model, options, like=like, overwrite=overwrite, shard=part, device=device, workers=workers
         ) as results:
-            failed = show_results(results, len(jobs), voice, plan.left_out).failed
+            failed = show_results(results, len(jobs), reporter, plan.left_out).failed
     if failed or plan.problems:
         raise typer.Exit(FAILED)
 
 
-def show_sheets(results: Iterable[Result], count: int, voice: Voice) -> int:
+def show_sheets(results: Iterable[Result], count: int, reporter: Reporter) -> int:
     """Say what became of the sheets of proposals; how many failed."""
     failed = 0
     for result in results:
         source, target = shown(result.job.source), str(result.job.target)
         if result.status == "failed":
-            say(f"error: {result.reason}")
+            to_stderr(f"error: {result.reason}")
             failed += 1
         elif result.status == "skipped":
-            voice.note(f"{target}: {result.reason}")
-        elif voice.as_json:
+            reporter.note(f"{target}: {result.reason}")
+        elif reporter.as_json:
             facts = [{"likelihood": round(p.likelihood, 4), "hints": list(map(str, p.hints))} for p in result.proposals]
-            put(json.dumps({"input": source, "sheet": target, "proposals": facts}))
+            to_stdout(json.dumps({"input": source, "sheet": target, "proposals": facts}))
         else:
-            voice.note(f"{source} -> {target}  ({len(result.proposals)} of {count}; --pick writes one)")
+            reporter.note(f"{source} -> {target}  ({len(result.proposals)} of {count}; --pick writes one)")
     return failed
 
 
@@ -291,10 +291,10 @@ def list_jobs(plan: Plan, overwrite: bool, *, as_json: bool) -> None:
     for job in plan.jobs:
         status = "skipped" if os.path.lexists(job.target) and not overwrite else "planned"
         if as_json:
-            put(json.dumps({"input": shown(job.source), "output": str(job.target), "status": status}))
+            to_stdout(json.dumps({"input": shown(job.source), "output": str(job.target), "status": status}))
         else:
-            put(f"{shown(job.source)} -> {job.target}" + ("  (done already)" if status == "skipped" else ""))
+            to_stdout(f"{shown(job.source)} -> {job.target}" + ("  (done already)" if status == "skipped" else ""))
     if as_json:
-        put(json.dumps({"summary": {"planned": len(plan.jobs), "left_out": plan.left_out}}))
+        to_stdout(json.dumps({"summary": {"planned": len(plan.jobs), "left_out": plan.left_out}}))
     elif plan.left_out:
-        say(words_of_left_out(plan.left_out))
+        to_stderr(words_of_left_out(plan.left_out))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Voice:
+class Reporter:
     """How much a command says, and in which form."""
 
     as_json: bool = False
@@ -33,7 +33,7 @@ class Voice:
     def note(self, line: str) -> None:
         """Say something that is no error."""
         if not self.quiet:
-            say(line)
+            to_stderr(line)
 
 
 @dataclass
@@ -45,12 +45,12 @@ class Summary:
     failed: int = 0
 
 
-def say(line: str) -> None:
+def to_stderr(line: str) -> None:
     """Write one line to standard error. File names may hold anything: what could steer a terminal is replaced."""
     sys.stderr.write("".join(c if c.isprintable() else "?" for c in line) + "\n")
 
 
-def put(line: str | bytes) -> None:
+def to_stdout(line: str | bytes) -> None:
     """Write one line to standard output; file names come out as the bytes that they are."""
     raw = line if isinstance(line, bytes) else line.encode("utf-8", "surrogateescape")
     sys.stdout.buffer.write(raw + b"\n")
@@ -64,7 +64,7 @@ def log_lines() -> Iterator[None]:
 
     class Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            say(self.format(record))  # not a StreamHandler: a progress bar takes the place of sys.stderr
+            to_stderr(self.format(record))  # not a StreamHandler: a progress bar takes the place of sys.stderr
 
     logger, handler = logging.getLogger("colorizegan"), Lines()
     level = logger.level
@@ -78,30 +78,30 @@ def log_lines() -> Iterator[None]:
 
 
 def show_results(
-    results: Iterable[Result], total: int, voice: Voice, left_out: Mapping[str, int] | None = None
+    results: Iterable[Result], total: int, reporter: Reporter, left_out: Mapping[str, int] | None = None
 ) -> Summary:
     """Say what becomes of every job while it happens, and at the end the counts.
 
     A terminal gets a bar, and a line only for what was not done; anything else gets a line for each.
     """
     summary, start = Summary(), time.perf_counter()
-    bar = total > 1 and sys.stderr.isatty() and not voice.quiet
+    bar = total > 1 and sys.stderr.isatty() and not reporter.quiet
     try:
         with progress_bar("", total, shown=bar) as tick:
             for result in results:
                 setattr(summary, result.status, getattr(summary, result.status) + 1)
-                show_result(result, voice, brief=bar)
+                show_result(result, reporter, brief=bar)
                 tick(summary.done + summary.skipped + summary.failed, summary.skipped)
     except (KeyboardInterrupt, SystemExit, ColorizeGANError):
-        voice.note(f"stopped: {counts(summary)}; the same command goes on from here")
+        reporter.note(f"stopped: {counts(summary)}; the same command goes on from here")
         raise
     seconds = time.perf_counter() - start
-    if voice.as_json:
-        put(json.dumps({"summary": {**vars(summary), "seconds": round(seconds, 3), "left_out": left_out or {}}}))
+    if reporter.as_json:
+        to_stdout(json.dumps({"summary": {**vars(summary), "seconds": round(seconds, 3), "left_out": left_out or {}}}))
     elif total > 1:
-        voice.note(f"{counts(summary)} in {seconds:.1f} s")
+        reporter.note(f"{counts(summary)} in {seconds:.1f} s")
     if left_out:
-        voice.note(words_of_left_out(left_out))
+        reporter.note(words_of_left_out(left_out))
     return summary
 
 
@@ -111,20 +111,20 @@ def words_of_left_out(left_out: Mapping[str, int]) -> str:
     return f"{counted(count, 'file')} left out, as the format is not read: {endings}"
 
 
-def show_result(result: Result, voice: Voice, *, brief: bool) -> None:
+def show_result(result: Result, reporter: Reporter, *, brief: bool) -> None:
     source = shown(result.job.source)
     if result.status == "failed":
-        if voice.debug and result.error is not None:
+        if reporter.debug and result.error is not None:
             traceback.print_exception(result.error)
-        say(f"error: {result.reason}")
+        to_stderr(f"error: {result.reason}")
     elif result.status == "skipped":
-        voice.note(f"{source}: {result.reason}")
-    elif not brief and not voice.as_json:
-        voice.note(f"{source} -> {result.job.target}")
+        reporter.note(f"{source}: {result.reason}")
+    elif not brief and not reporter.as_json:
+        reporter.note(f"{source} -> {result.job.target}")
     for remark in result.remarks:
-        voice.note(f"{source}: {remark}")
-    if voice.as_json:
-        put(json.dumps(describe(result)))
+        reporter.note(f"{source}: {remark}")
+    if reporter.as_json:
+        to_stdout(json.dumps(describe(result)))
 
 
 def describe(result: Result) -> dict[str, str | float | int | list[str] | None]:

@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from colorizegan.cli.console import Voice, put
+from colorizegan.cli.console import Reporter, to_stdout
 from colorizegan.cli.options import Debug, Quiet
 from colorizegan.errors import UsageError
 from colorizegan.progress import Tick, progress_bar
@@ -73,19 +73,19 @@ def evaluate(
     from colorizegan.bench.human import read_answers, table, write_human_test
     from colorizegan.bench.report import report_markdown
 
-    voice = Voice(quiet=quiet)
+    reporter = Reporter(quiet=quiet)
     if answers:
-        put(table(read_answers(answers)))
+        to_stdout(table(read_answers(answers)))
         return
     if data is None:
         raise UsageError("no test photos", remedy="name a folder or a tar with --data")
     rivals = parse_entrants(entrants or [])
     if write_inputs is not None:
         written = bench.write_inputs(protocol, data, write_inputs, names=names, count=count)
-        voice.note(f"{written} pictures -> {write_inputs}")
+        reporter.note(f"{written} pictures -> {write_inputs}")
     elif human is not None:
         pairs = write_human_test(protocol, data, rivals, human, names=names, trials=trials, seed=seed)
-        voice.note(f"{pairs} pairs -> {human}: open it in a browser; it gives a file for --answers")
+        reporter.note(f"{pairs} pairs -> {human}: open it in a browser; it gives a file for --answers")
     else:
         with ExitStack() as bar:
             ticks: list[Tick] = []
@@ -111,4 +111,4 @@ def evaluate(
                 command=shlex.join(["colorizegan", *sys.argv[1:]]),
                 progress=show,
             )
-        put(report_markdown(result))
+        to_stdout(report_markdown(result))

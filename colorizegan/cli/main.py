@@ -26,7 +26,7 @@ from colorizegan.cli import models as cli_models
 from colorizegan.cli import serve as cli_serve
 from colorizegan.cli import training as cli_training
 from colorizegan.cli import video as cli_video
-from colorizegan.cli.console import put, say
+from colorizegan.cli.console import to_stderr, to_stdout
 from colorizegan.cli.help import WIDEST, Command, plain
 from colorizegan.cli.options import FAILED, Debug, Json, Model
 from colorizegan.errors import ColorizeGANError, ConfigError, MissingExtraError, UsageError
@@ -60,7 +60,7 @@ class Commands(TyperGroup):
         """Run a command and exit with its status."""
         given = sys.argv[1:] if args is None else list(args)
         if given[:1] == ["--version"]:  # no option of Typer's: with one, it loads its type library even for --help
-            put(__version__)
+            to_stdout(__version__)
             sys.exit(0)
         if given and given[0] not in self.commands and names_photos(given[0]):
             given.insert(0, "colorize")
@@ -92,7 +92,7 @@ def report(error: Exception, command: str) -> int:
     else:
         what = f"unexpected {type(error).__name__}: {str(error)[:300]}"
         folded = ColorizeGANError(what, remedy="please report this, with the output of --debug")
-    say(f"error: {folded}")
+    to_stderr(f"error: {folded}")
     return USAGE if isinstance(folded, UsageError | ConfigError) else FAILED
 
 
@@ -133,14 +133,14 @@ def doctor(model: Model = None, as_json: Json = False, debug: Debug = False) -> 
 
     checkup = examine(model)
     if as_json:
-        put(json.dumps(checkup.facts))
+        to_stdout(json.dumps(checkup.facts))
     else:
         for section, facts in checkup.facts.items():
-            put(section)
+            to_stdout(section)
             for key, value in facts.items():
-                put(f"  {key}: {value}")
+                to_stdout(f"  {key}: {value}")
     if checkup.complaint:
-        say(f"error: {checkup.complaint}")
+        to_stderr(f"error: {checkup.complaint}")
         raise typer.Exit(FAILED)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from colorizegan.cli.console import put, say
+from colorizegan.cli.console import to_stderr, to_stdout
 from colorizegan.cli.help import Command
 from colorizegan.cli.options import Debug, Json, Quiet
 from colorizegan.errors import ColorizeGANError, UsageError
@@ -79,7 +79,7 @@ def add(
     known = try_model(next(path for path in found if path.name == entry.file) if entry.file else files[0], facts)
     keep(replace(entry, facts=known), found)
     if not quiet:
-        say(f"added {name}: colorizegan colorize PHOTO --model {name}")
+        to_stderr(f"added {name}: colorizegan colorize PHOTO --model {name}")
 
 
 @models.command(cls=Command)
@@ -103,13 +103,13 @@ def get(
     entry = find_entry(address)
     if entry is not None:
         entry.check()
-        say(f"{address} is here already, as {entry.name}")
+        to_stderr(f"{address} is here already, as {entry.name}")
         return
     offer = look_up(address)
     agree(address, offer.licence, offer.source, yes)
     entry = fetch(offer, name=name, facts=given(layout=layout, size=size, multiple=multiple, fit=fit))
     if not quiet:
-        say(f"fetched {offer.source}: colorizegan colorize PHOTO --model {entry.name}")
+        to_stderr(f"fetched {offer.source}: colorizegan colorize PHOTO --model {entry.name}")
 
 
 @models.command("remove", cls=Command)
@@ -137,7 +137,7 @@ def asked_licence(entry: Entry) -> str:
 
 def agree(name: str, licence: str, source: str, yes: bool) -> None:
     """Show licence and source, and ask whether to go on. UsageError for a no, or where nobody can be asked."""
-    say(f"{name}: licence {licence}, from {source or 'these files'}")
+    to_stderr(f"{name}: licence {licence}, from {source or 'these files'}")
     if yes:
         return
     if not sys.stdin.isatty():
@@ -159,7 +159,7 @@ def show(as_json: bool, measured: bool) -> None:
             cost = measure(name) if measured else None
         except ColorizeGANError as error:  # the others are still to be seen
             if broken is not None:
-                say(f"error: {broken}")
+                to_stderr(f"error: {broken}")
             broken = error
             continue
         if cost is not None:
@@ -167,12 +167,12 @@ def show(as_json: bool, measured: bool) -> None:
             took = f"opens in {cost.open_seconds:.1f} s, {cost.photo_seconds:.2f} s a photo on {cost.threads} threads"
             lines.insert(-1, f"  {took}, {cost.peak_bytes / 1e6:.0f} MB at most")
         if as_json:
-            put(json.dumps(facts))
+            to_stdout(json.dumps(facts))
         else:
             for line in lines:
-                put(line)
+                to_stdout(line)
     if not names:
-        say("no models in this installation; name a bundle with --model")
+        to_stderr("no models in this installation; name a bundle with --model")
     if broken is not None:
         raise broken
 

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from colorizegan.cli.console import Voice, log_lines
+from colorizegan.cli.console import Reporter, log_lines
 from colorizegan.cli.options import Debug, Model
 
 # Optional[...] and not X | None: Typer reads these at run time.
@@ -34,7 +34,7 @@ def serve(
     """Colorize in a web page and over HTTP, until Ctrl-C or SIGTERM."""
     from colorizegan.serve.server import serve as serve_http
 
-    voice = Voice(quiet=quiet)
+    reporter = Reporter(quiet=quiet)
     with ExitStack() as lines:
         if not quiet:
             lines.enter_context(log_lines())
@@ -46,5 +46,5 @@ def serve(
             frames=allow_frame or [],
             page=page,
             video=video,
-            listening=lambda found: voice.note(f"open {' or '.join(found)} in a browser; Ctrl-C ends it"),
+            listening=lambda found: reporter.note(f"open {' or '.join(found)} in a browser; Ctrl-C ends it"),
         )

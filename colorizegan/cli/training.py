@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from colorizegan.cli.console import log_lines, put, say
+from colorizegan.cli.console import log_lines, to_stderr, to_stdout
 from colorizegan.cli.help import Command
 from colorizegan.cli.options import Debug
 from colorizegan.errors import UsageError
@@ -112,7 +112,7 @@ def export(
             temperature=temperature,
             file_mib=file_mib,
         )
-    say(f"{checkpoint} -> {output}")
+    to_stderr(f"{checkpoint} -> {output}")
 
 
 def convert(
@@ -129,7 +129,7 @@ def convert(
 
     with log_lines():
         convert_weights(weights, output, name=name, card_extra=card)
-    say(f"{weights} -> {output}")
+    to_stderr(f"{weights} -> {output}")
 
 
 def finetune(
@@ -160,12 +160,12 @@ def finetune(
             tuple(photos), output, model=model, minutes=minutes, steps=steps, report=report, lr=lr, batch=batch,
             seed=seed, always=always, command=command,
         )  # fmt: skip
-    say(f"{tuned.verdict}")
+    to_stderr(f"{tuned.verdict}")
     page = tuned.report / "report.html"
     if tuned.bundle is None:
-        say(f"nothing was gained, so no bundle is written; --always writes it. Report: {page}")
+        to_stderr(f"nothing was gained, so no bundle is written; --always writes it. Report: {page}")
     else:
-        say(f"-> {tuned.bundle}; report: {page}")
+        to_stderr(f"-> {tuned.bundle}; report: {page}")
 
 
 def foretell(config: Config) -> None:
@@ -173,11 +173,11 @@ def foretell(config: Config) -> None:
     from colorizegan.training.estimate import STEPS, estimate
 
     with listed(list(config.data.sources)) as photos:
-        put(f"{len(photos):,} photos, {sum(photo.size for photo in photos) / 2**20:,.1f} MiB encoded")
+        to_stdout(f"{len(photos):,} photos, {sum(photo.size for photo in photos) / 2**20:,.1f} MiB encoded")
     with progress_bar("timing the steps of each stage", STEPS * len(config.stages)) as tick:
         found = estimate(config, progress=tick)
     for line in found.lines():
-        put(line)
+        to_stdout(line)
 
 
 @data.command(cls=Command)
@@ -196,14 +196,14 @@ def inspect(
         result = survey(found, lambda done, _: tick(done))
     facts = result.facts()
     if as_json:
-        put(json.dumps(facts))
+        to_stdout(json.dumps(facts))
     else:
         for name, value in facts.items():
             text = ", ".join(f"{kind} {n:,}" for kind, n in value.items()) if isinstance(value, dict) else value
-            put(f"{name.replace('_', ' ')}: {f'{text:,}' if isinstance(text, int) else text}")
+            to_stdout(f"{name.replace('_', ' ')}: {f'{text:,}' if isinstance(text, int) else text}")
         for verdict in ("gray", "broken"):
             for key in result.named(verdict)[:10]:
-                put(f"  {verdict}: {key}")
+                to_stdout(f"  {verdict}: {key}")
     if sheet is not None:
         result.write_sheet(sheet)
 
@@ -225,7 +225,7 @@ def pack(
         shards, broken = write_shards(
             found, output, per_shard=per_shard, side=side, progress=lambda done, _: tick(done)
         )
-    say(f"{len(found) - broken} photos in {len(shards)} shards -> {output}; {broken} broken")
+    to_stderr(f"{len(found) - broken} photos in {len(shards)} shards -> {output}; {broken} broken")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, TypeVar
 
 import typer
 
-from colorizegan.cli.console import Summary, Voice, counted, counts, put, say
+from colorizegan.cli.console import Reporter, Summary, counted, counts, to_stderr, to_stdout
 from colorizegan.cli.options import (
     FAILED,
     NOTHING,
@@ -100,18 +100,18 @@ def video(
     debug: Debug = False,
 ) -> None:
     """Colorize films, without flicker. What was stopped goes on with the same command. Originals are never touched."""
-    voice = Voice(as_json, quiet, debug)
+    reporter = Reporter(as_json, quiet, debug)
     plan = plan_films(inputs, output, preview=preview)
     for problem in plan.problems:
-        say(f"error: {problem}")
+        to_stderr(f"error: {problem}")
     if not plan.jobs and not plan.problems:
-        say(f"error: {InputError('no films found', path=' '.join(plan.empty)[:300] or None)}")
+        to_stderr(f"error: {InputError('no films found', path=' '.join(plan.empty)[:300] or None)}")
         raise typer.Exit(NOTHING)
     for empty in plan.empty:
-        voice.note(f"{empty}: no films found")
+        reporter.note(f"{empty}: no films found")
     if dry_run:
         for job in plan.jobs:
-            put(
+            to_stdout(
                 json.dumps({"input": str(job.source), "output": str(job.target)})
                 if as_json
                 else f"{job.source} -> {job.target}"
@@ -136,7 +136,7 @@ def video(
     colorizer = Colorizer(model)
     if like is not None:
         options = dataclasses.replace(options, look=dataclasses.replace(options.look, like=colorizer.palette(like)))
-    if run(plan, colorizer, options, voice, preview=preview, use_saved=not no_hints) or plan.problems:
+    if run(plan, colorizer, options, reporter, preview=preview, use_saved=not no_hints) or plan.problems:
         raise typer.Exit(FAILED)
 
 
@@ -167,7 +167,9 @@ def preview_name(target: Path) -> str:
     return f"{target.stem.removesuffix('.colorized').replace('%', '')}.preview.jpg"
 
 
-def run(plan: Plan, colorizer: Colorizer, options: FilmOptions, voice: Voice, *, preview: bool, use_saved: bool) -> int:
+def run(
+    plan: Plan, colorizer: Colorizer, options: FilmOptions, reporter: Reporter, *, preview: bool, use_saved: bool
+) -> int:
     """Do the films and say what became of them; how many failed."""
     from colorizegan.batch.job import as_our_error
     from colorizegan.batch.ledger import Ledger
@@ -182,31 +184,33 @@ def run(plan: Plan, colorizer: Colorizer, options: FilmOptions, voice: Voice, *,
                 check_is_no_photo(source_of(job))
                 asked = with_saved_hints(job, options) if use_saved else options
                 facts |= (
-                    one_preview(job, colorizer, asked, voice) if preview else one_film(job, colorizer, asked, voice)
+                    one_preview(job, colorizer, asked, reporter)
+                    if preview
+                    else one_film(job, colorizer, asked, reporter)
                 )
             except Exception as raised:
                 error = as_our_error(raised, source_of(job))  # no fault of one film stops the others
                 error.path = error.path or str(job.source)
-                if voice.debug:
+                if reporter.debug:
                     traceback.print_exception(error)
-                say(f"error: {error}")
+                to_stderr(f"error: {error}")
                 facts |= {"status": "failed", "code": error.code, "message": str(error)}
             setattr(summary, facts["status"], getattr(summary, facts["status"]) + 1)
             facts["seconds"] = round(time.perf_counter() - started, 3)
             note(ledger, job, facts, colorizer, options)
-            if voice.as_json:
-                put(json.dumps(facts))
+            if reporter.as_json:
+                to_stdout(json.dumps(facts))
     except (KeyboardInterrupt, SystemExit):
         kept = summary.done or summary.skipped or any(is_under_way(job.target) for job in plan.jobs)
-        voice.note(f"stopped: {counts(summary)}; " + (GOES_ON if kept else NOTHING_KEPT))
+        reporter.note(f"stopped: {counts(summary)}; " + (GOES_ON if kept else NOTHING_KEPT))
         raise
     finally:
         if ledger is not None:
             ledger.close()
-    if voice.as_json:
-        put(json.dumps({"summary": {**vars(summary), "seconds": round(time.perf_counter() - begin, 3)}}))
+    if reporter.as_json:
+        to_stdout(json.dumps({"summary": {**vars(summary), "seconds": round(time.perf_counter() - begin, 3)}}))
     elif len(plan.jobs) > 1:
-        voice.note(f"{counts(summary)} in {time.perf_counter() - begin:.1f} s")
+        reporter.note(f"{counts(summary)} in {time.perf_counter() - begin:.1f} s")
     return summary.failed
 
 
@@ -219,7 +223,7 @@ def check_is_no_photo(source: Path) -> None:
         raise InputError("is a photo", path=source, remedy=f"use colorizegan colorize {source.name}")
 
 
-def one_film(job: Job, colorizer: Colorizer, options: FilmOptions, voice: Voice) -> dict[str, Any]:
+def one_film(job: Job, colorizer: Colorizer, options: FilmOptions, reporter: Reporter) -> dict[str, Any]:
     """Do one film; what became of it."""
     from colorizegan.steer.hints import hints_path
     from colorizegan.video.colorize_video import colorize_steps
@@ -227,35 +231,35 @@ def one_film(job: Job, colorizer: Colorizer, options: FilmOptions, voice: Voice)
     from colorizegan.video.options import write_film_hints
 
     source = source_of(job)
-    report = followed(colorize_steps(source, job.target, colorizer, options), voice)
+    report = followed(colorize_steps(source, job.target, colorizer, options), reporter)
     if report.skipped:
-        voice.note(f"{source}: {report.skipped}")
+        reporter.note(f"{source}: {report.skipped}")
         return {"status": "skipped", "message": report.skipped}
-    if not voice.as_json:
-        voice.note(f"{source} -> {job.target}")
+    if not reporter.as_json:
+        reporter.note(f"{source} -> {job.target}")
     for remark in report.remarks:
-        voice.note(f"{source}: {remark}")
+        reporter.note(f"{source}: {remark}")
     if options.hints and not is_pattern(source.name):
         try:
             write_film_hints(hints_path(source), options.hints)
         except OSError as error:
-            voice.note(f"{hints_path(source)}: the hints cannot be kept ({error.strerror})")
+            reporter.note(f"{hints_path(source)}: the hints cannot be kept ({error.strerror})")
     facts = dataclasses.asdict(report)
     del facts["skipped"]
     return {"status": "done", **facts}
 
 
-def one_preview(job: Job, colorizer: Colorizer, options: FilmOptions, voice: Voice) -> dict[str, Any]:
+def one_preview(job: Job, colorizer: Colorizer, options: FilmOptions, reporter: Reporter) -> dict[str, Any]:
     """Write the sheet of one film."""
     from colorizegan.video.colorize_video import EXISTS
     from colorizegan.video.preview import preview_steps
 
     if os.path.lexists(job.target) and not options.overwrite:
-        voice.note(f"{job.target}: {EXISTS}")
+        reporter.note(f"{job.target}: {EXISTS}")
         return {"status": "skipped", "message": EXISTS}
-    shots = followed(preview_steps(source_of(job), job.target, colorizer, options), voice)
-    if not voice.as_json:
-        voice.note(f"{job.source} -> {job.target}  ({counted(shots, 'shot')})")
+    shots = followed(preview_steps(source_of(job), job.target, colorizer, options), reporter)
+    if not reporter.as_json:
+        reporter.note(f"{job.source} -> {job.target}  ({counted(shots, 'shot')})")
     return {"status": "done", "shots": shots}
 
 
@@ -273,12 +277,12 @@ def source_of(job: Job) -> Path:
     return job.source
 
 
-def followed(steps: Generator[Progress, None, T], voice: Voice) -> T:
+def followed(steps: Generator[Progress, None, T], reporter: Reporter) -> T:
     """Take all steps, with a bar on a terminal; what they return."""
     made = 0
     try:
         step = next(steps)
-        with progress_bar("", max(step.total, step.frames), shown=not voice.quiet) as tick:
+        with progress_bar("", max(step.total, step.frames), shown=not reporter.quiet) as tick:
             while True:
                 made += step.made
                 tick(step.frames, step.frames - made)  # what an earlier run made counts for nothing in the rate

@@ -33,7 +33,7 @@ FLOODED = 3  # exit status
 REMEDY = "do not use this model"
 
 
-def try_graph(graph: Path, weights: int, side: int, digest: str, shown: Path) -> None:
+def try_graph(graph: Path, weights: int, side: int, digest: str, shown: Path, cpu_seconds: float = CPU_SECONDS) -> None:
     """Run a graph once as it will be used, unless that was done before.
 
     Args:
@@ -42,6 +42,7 @@ def try_graph(graph: Path, weights: int, side: int, digest: str, shown: Path) ->
         side: px of the shorter side of what it is to see.
         digest: SHA-256, hex, of the files, by which it is remembered.
         shown: what errors name.
+        cpu_seconds: that it may take beside what its weights and its picture take.
 
     Raises:
         ModelError: it ended the process, did not end itself, or wanted too much memory. An error of ONNX Runtime
@@ -52,7 +53,7 @@ def try_graph(graph: Path, weights: int, side: int, digest: str, shown: Path) ->
         return
     pixels = side * (side + 32)
     memory = round(MEMORY + MEMORY_A_BYTE * weights + MEMORY_A_PIXEL * pixels)
-    seconds = round(CPU_SECONDS + CPU_SECONDS_A_BYTE * weights + CPU_SECONDS_A_PIXEL * pixels)
+    seconds = round(cpu_seconds + CPU_SECONDS_A_BYTE * weights + CPU_SECONDS_A_PIXEL * pixels)
     # Isolated, so that no module in the working folder is taken for one of ours; with the path of this process.
     code = f"import sys; sys.path[:] = {sys.path!r}; from colorizegan.model.trial import main; main()"
     command = [sys.executable, "-I", "-c", code, os.fspath(graph.absolute()), str(side), str(memory), str(seconds)]

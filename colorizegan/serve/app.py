@@ -1,4 +1,4 @@
-"""The HTTP service: photos in, colour photos out, and what the network says of them. A thin shell over `Service`."""
+"""The HTTP service: photos in, colour photos out, and what the network says of them. A thin shell over `PhotoQueue`."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from colorizegan.photo.read import HEAD
 from colorizegan.serve.film_routes import add_films
 from colorizegan.serve.films import Films
 from colorizegan.serve.metrics import Metrics
-from colorizegan.serve.middleware import LOCAL, Gate
+from colorizegan.serve.middleware import LOCAL, Middleware
 from colorizegan.serve.options import Options, best_format, preference, read_options, schema_of_request
 from colorizegan.serve.predict import describe_upload
 from colorizegan.serve.problems import PROBLEMS, NotAcceptableError, answer_error, answer_http_error, answer_nobody
-from colorizegan.serve.queue import Service, Turn
+from colorizegan.serve.queue import PhotoQueue, QueuedPhoto
 from colorizegan.serve.static import add_page
 from colorizegan.serve.upload import Upload, receive_upload
 
@@ -41,14 +41,14 @@ COLORED = "in colour already, left alone; the option force colorizes it anyway"
 
 
 def create_app(
-    service: Service,
+    queue: PhotoQueue,
     *,
     hosts: Iterable[str] = LOCAL,
     any_address: bool = False,
     frames: Iterable[str] = (),
     page: bool = True,
     films: Films | None = None,
-) -> Gate:
+) -> Middleware:
     """The ASGI application.
 
     Args:
@@ -65,7 +65,7 @@ def create_app(
         yield
         if films is not None:
             films.close()
-        service.close()
+        queue.close()
 
     app = FastAPI(
         title="ColorizeGAN",
@@ -82,17 +82,17 @@ def create_app(
             Cancelled: answer_nobody,
         },
     )
-    metrics = Metrics(service)
-    service.network.note_batch = metrics.batches.observe
-    add_colorize(app, service, metrics)
-    add_predict(app, service)
-    add_state(app, service, metrics, films)
+    metrics = Metrics(queue)
+    queue.network.note_batch = metrics.batches.observe
+    add_colorize(app, queue, metrics)
+    add_predict(app, queue)
+    add_state(app, queue, metrics, films)
     if films is not None:
         add_films(app, films)
     if page:
         add_page(app)
     refuse_other_methods(app)
-    return Gate(app, metrics, hosts=hosts, any_address=any_address, frames=frames)
+    return Middleware(app, metrics, hosts=hosts, any_address=any_address, frames=frames)
 
 
 def refuse_other_methods(app: FastAPI) -> None:
@@ -112,17 +112,17 @@ def refuse_other_methods(app: FastAPI) -> None:
         app.add_route(path, refusal(methods), sorted(METHODS - methods), include_in_schema=False)
 
 
-def add_state(app: FastAPI, service: Service, metrics: Metrics, films: Films | None) -> None:
+def add_state(app: FastAPI, queue: PhotoQueue, metrics: Metrics, films: Films | None) -> None:
     @app.get("/v1/models", summary="The model that the service colorizes with")
     async def models() -> dict[str, Any]:
-        network = service.colorizer.network
+        network = queue.colorizer.network
         card = network.card
         entry = {"name": card.name, "version": card.version, "digest": network.digest, "licence": card.licence}
         return {"models": [entry | {"working_size": card.working_size}]}
 
     @app.get("/v1/limits", summary="What may be sent; film is null where no films are taken")
     async def limits() -> dict[str, Any]:
-        photo = {"bytes": service.limits.bytes, "pixels": service.limits.pixels}
+        photo = {"bytes": queue.limits.bytes, "pixels": queue.limits.pixels}
         film = None if films is None else {name: getattr(films.limits, name) for name in ("bytes", "pixels", "frames")}
         return {"photo": photo, "film": film}
 
@@ -132,16 +132,16 @@ def add_state(app: FastAPI, service: Service, metrics: Metrics, films: Films | N
 
     @app.get("/ready", summary="Whether a photo would be taken now; 503 where the queue is full")
     async def ready() -> dict[str, object]:
-        service.check_room()
-        card = service.colorizer.network.card
-        return {"status": "ready", "model": f"{card.name} {card.version}", "waiting": service.waiting}
+        queue.check_room()
+        card = queue.colorizer.network.card
+        return {"status": "ready", "model": f"{card.name} {card.version}", "waiting": queue.waiting}
 
     @app.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
     async def figures() -> Response:
         return Response(metrics.exposition(), media_type=metrics.media_type)
 
 
-def add_colorize(app: FastAPI, service: Service, metrics: Metrics) -> None:
+def add_colorize(app: FastAPI, queue: PhotoQueue, metrics: Metrics) -> None:
     @app.post(
         "/v1/colorize",
         summary="A photo in, the same photo in colour out",
@@ -150,18 +150,18 @@ def add_colorize(app: FastAPI, service: Service, metrics: Metrics) -> None:
         openapi_extra=schema_of_request(),
     )
     async def colorize(request: Request) -> Response:
-        upload, options = await take_request(service, request)
+        upload, options = await take_request(queue, request)
         accept = request.headers.get("accept", "*/*")
 
-        def work(turn: Turn) -> tuple[BinaryIO, str, list[str]]:
-            return colorize_upload(turn, upload, options, accept)
+        def work(queued: QueuedPhoto) -> tuple[BinaryIO, str, list[str]]:
+            return colorize_upload(queued, upload, options, accept)
 
-        file, format, remarks = await service.run(work, lambda: client_gone(request), upload.close)
+        file, format, remarks = await queue.run(work, lambda: client_gone(request), upload.close)
         metrics.photos.inc()
         return Photo(file, format, remarks)
 
 
-def add_predict(app: FastAPI, service: Service) -> None:
+def add_predict(app: FastAPI, queue: PhotoQueue) -> None:
     @app.post(
         "/v1/predict",
         summary="The small colours of a photo, how sure they are, and other colourings",
@@ -169,21 +169,21 @@ def add_predict(app: FastAPI, service: Service) -> None:
         openapi_extra=schema_of_request(),
     )
     async def predict(request: Request) -> JSONResponse:
-        upload, options = await take_request(service, request)
-        answer = await service.run(
-            lambda turn: describe_upload(turn, upload, options), lambda: client_gone(request), upload.close
+        upload, options = await take_request(queue, request)
+        answer = await queue.run(
+            lambda queued: describe_upload(queued, upload, options), lambda: client_gone(request), upload.close
         )
         return JSONResponse(answer, headers={"cache-control": "no-store"})
 
 
-async def take_request(service: Service, request: Request) -> tuple[Upload, Options]:
+async def take_request(queue: PhotoQueue, request: Request) -> tuple[Upload, Options]:
     """The photo and the options of a request; refused before its body is read where that can be known."""
-    service.check_room()
+    queue.check_room()
     query = dict(request.query_params)
-    read_options(query, service.limits)
-    upload = await receive_upload(service, request)
+    read_options(query, queue.limits)
+    upload = await receive_upload(queue, request)
     try:
-        return upload, read_options(query | upload.options, service.limits)
+        return upload, read_options(query | upload.options, queue.limits)
     except BaseException:
         upload.close()
         raise
@@ -195,20 +195,22 @@ async def client_gone(request: Request) -> None:
         pass
 
 
-def colorize_upload(turn: Turn, upload: Upload, options: Options, accept: str) -> tuple[BinaryIO, str, list[str]]:
+def colorize_upload(
+    queued: QueuedPhoto, upload: Upload, options: Options, accept: str
+) -> tuple[BinaryIO, str, list[str]]:
     """Colorize an upload: (open file without a name, its format, what the client should know)."""
-    service = turn.service
+    queue = queued.queue
     with upload.path.open("rb") as file:
         own = sniff(file.read(HEAD))
     format = options.format or best_format(accept, NEAREST.get(own, own))
-    asked = options.for_file(format, turn.palette(upload.like))
-    result = tempfile.TemporaryFile(dir=service.path)  # noqa: SIM115 (the answer closes it)
+    asked = options.for_file(format, queued.palette(upload.like))
+    result = tempfile.TemporaryFile(dir=queue.path)  # noqa: SIM115 (the answer closes it)
     try:
         report = colorize_file(
-            upload.path, lambda: result, turn.colorizer, service.reader, asked,
-            budget=service.budget, stop=turn.stop,
+            upload.path, lambda: result, queued.colorizer, queue.reader, asked,
+            budget=queue.budget, stop=queued.stop,
         )  # fmt: skip
-        turn.check()
+        queued.check()
         if not report.left_alone:
             return result, format, report.remarks
         if options.format not in (None, own) or preference(accept, own) <= 0:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client import generate_latest as write_text
 
-from colorizegan.serve.queue import Service
+from colorizegan.serve.queue import PhotoQueue
 
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60)
 
@@ -17,7 +17,7 @@ class Metrics:
 
     media_type = CONTENT_TYPE_LATEST
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, queue: PhotoQueue) -> None:
         registry = self.registry = CollectorRegistry()
         ProcessCollector(registry=registry)  # memory and open descriptors, where the system tells
         self.requests = Counter(
@@ -34,9 +34,9 @@ class Metrics:
             buckets=(1, 2, 3, 4, 8),
             registry=registry,
         )
-        self.gauge("colorizegan_queue_waiting", "Requests that wait for their turn.", lambda: service.waiting)
-        self.gauge("colorizegan_photos_under_way", "Photos that are worked on.", lambda: service.working)
-        self.gauge("colorizegan_spooled_bytes", "Uploads that lie on the disk.", lambda: service.spooled)
+        self.gauge("colorizegan_queue_waiting", "Requests that wait for their turn.", lambda: queue.waiting)
+        self.gauge("colorizegan_photos_under_way", "Photos that are worked on.", lambda: queue.working)
+        self.gauge("colorizegan_spooled_bytes", "Uploads that lie on the disk.", lambda: queue.spooled)
 
     def gauge(self, name: str, about: str, read: Callable[[], float]) -> None:
         Gauge(name, about, registry=self.registry).set_function(read)

@@ -36,7 +36,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 SPEED = 125e6  # bytes a second of all bodies together: a network of 1 Gbit/s
 # A body that nobody wants is read for so many seconds, longer while it comes at so many bytes a second, up to so many.
-LINGER_SECONDS, LINGER_SPEED, LINGER_BYTES = 2.0, 1_000_000, 60_000_000
+DRAIN_SECONDS, DRAIN_SPEED, DRAIN_BYTES = 2.0, 1_000_000, 60_000_000
 
 
 # A page of this server may use nothing that is not on it, and no script or style that is not a file of its own.
@@ -46,7 +46,7 @@ POLICY = (
 )
 
 
-class Gate:
+class Middleware:
     """ASGI middleware around the whole application.
 
     Args:
@@ -70,7 +70,7 @@ class Gate:
         self.hosts = {host.lower() for host in hosts}
         self.any_address = any_address
         self.policy = POLICY.format(frames=" ".join(("'self'", *frames))).encode()
-        self.pace = Pace(SPEED)
+        self.body_rate = BodyRateLimit(SPEED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request."""
@@ -98,7 +98,7 @@ class Gate:
         if len(hosts) > 1 or len(origins) > 1:
             raise UsageError("the request has two headers Host or Origin", remedy="send one")
         host = hosts[0].lower() if hosts else ""
-        if not self.goes_by(host):
+        if not self.is_own_name(host):
             what = f"this server does not go by the name {host[:80]!r}"
             raise WrongHostError(what, remedy="start it with --allow-host NAME")
         if not origins or exchange.scope["method"] in SAFE:
@@ -111,13 +111,13 @@ class Gate:
             what = f"a page of {origins[0][:80]!r} may not use this server"
             raise RefusedError(what, remedy="use the server's own page")
 
-    def goes_by(self, host: str) -> bool:
+    def is_own_name(self, host: str) -> bool:
         """Whether a name, with or without a port, is one of this server's."""
         name = without_port(host)
         return "*" in self.hosts or bool({host, name} & self.hosts) or (self.any_address and is_address(name))
 
 
-class Pace:
+class BodyRateLimit:
     """Bodies of all requests together come in at a bounded speed, so that the loop has time for others in between.
 
     While a body waits here its connection is not read.
@@ -127,7 +127,7 @@ class Pace:
         self.speed = speed  # bytes a second
         self.free = 0.0  # when the next one may pass
 
-    async def pass_by(self, size: int) -> None:
+    async def wait_for(self, size: int) -> None:
         """Wait for those that came before, if these are any bytes at all."""
         if not size:
             return
@@ -141,8 +141,8 @@ class Pace:
 class Exchange:
     """One request and its answer: counted, marked with the id, and read to its end where the answer came first."""
 
-    def __init__(self, gate: Gate, scope: Scope, receive: Receive, send: Send) -> None:
-        self.gate, self.scope, self.inner_receive, self.inner_send = gate, scope, receive, send
+    def __init__(self, middleware: Middleware, scope: Scope, receive: Receive, send: Send) -> None:
+        self.middleware, self.scope, self.inner_receive, self.inner_send = middleware, scope, receive, send
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         given = self.headers.get("x-request-id", "")
         self.id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
@@ -161,8 +161,8 @@ class Exchange:
         if message["type"] == "http.request":
             self.unread = bool(message.get("more_body", False))
             size = len(message.get("body", b""))
-            self.gate.metrics.body_bytes.inc(size)
-            await self.gate.pace.pass_by(size)
+            self.middleware.metrics.body_bytes.inc(size)
+            await self.middleware.body_rate.wait_for(size)
         else:
             self.unread = False
         return message
@@ -172,24 +172,24 @@ class Exchange:
             self.status = message["status"]
             headers: list[tuple[bytes, bytes]] = list(message.get("headers", []))
             headers += [(b"x-request-id", self.id.encode()), (b"x-content-type-options", b"nosniff")]
-            headers += [(b"content-security-policy", self.gate.policy), (b"referrer-policy", b"no-referrer")]
+            headers += [(b"content-security-policy", self.middleware.policy), (b"referrer-policy", b"no-referrer")]
             if self.unread:
                 headers.append((b"connection", b"close"))
             message = {**message, "headers": headers}
         elif self.unread and not message.get("more_body", False):
             # The client still sends, and would lose an answer whose connection is closed over unread bytes.
             await self.inner_send({**message, "more_body": True})
-            await self.linger()
+            await self.drain()
             message = {"type": "http.response.body", "body": b"", "more_body": False}
         await self.inner_send(message)
 
-    async def linger(self) -> None:
+    async def drain(self) -> None:
         """Read on for a moment and forget what comes, so that the client gets round to the answer."""
-        end, left = time.monotonic() + LINGER_SECONDS, LINGER_BYTES
+        end, left = time.monotonic() + DRAIN_SECONDS, DRAIN_BYTES
         while self.unread and left > 0 and (seconds := end - time.monotonic()) > 0:
             try:
                 size = len((await asyncio.wait_for(self.receive(), seconds)).get("body", b""))
-                left, end = left - size, end + size / LINGER_SPEED
+                left, end = left - size, end + size / DRAIN_SPEED
             except asyncio.TimeoutError:
                 return
 
@@ -197,8 +197,8 @@ class Exchange:
         """Count it, and say it in the log."""
         route = getattr(self.scope.get("route"), "path", None) or "other"
         seconds = time.perf_counter() - self.start
-        self.gate.metrics.requests.labels(route, str(self.status)).inc()
-        self.gate.metrics.seconds.observe(seconds)
+        self.middleware.metrics.requests.labels(route, str(self.status)).inc()
+        self.middleware.metrics.seconds.observe(seconds)
         # The name of a film leads to it, and is nobody's business here.
         method, path = self.scope["method"], route if "{" in route else self.scope["path"][:100]
         log.info("%s %s %s %.3f s %s", method, path, self.status or "gone", seconds, self.id)

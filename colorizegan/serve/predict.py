@@ -14,14 +14,14 @@ from PIL import Image
 from colorizegan.model.network import Prediction
 from colorizegan.photo.photo import Photo
 from colorizegan.serve.options import Options
-from colorizegan.serve.queue import Turn
+from colorizegan.serve.queue import QueuedPhoto
 from colorizegan.serve.upload import Upload
 
 STEP = 0.01  # Lab units: of the small colours as they are sent
 QUALITY = 92  # of the preview, a JPEG
 
 
-def describe_upload(turn: Turn, upload: Upload, options: Options) -> dict[str, Any]:
+def describe_upload(queued: QueuedPhoto, upload: Upload, options: Options) -> dict[str, Any]:
     """Read an upload and ask the network.
 
     Returns:
@@ -29,13 +29,13 @@ def describe_upload(turn: Turn, upload: Upload, options: Options) -> dict[str, A
         whoever paints them multiplies and adds, `confidence` (None where the model knows none), `proposals` and
         `preview` where they are asked for.
     """
-    look = replace(options.look(turn.palette(upload.like)), saturation=1.0, warmth=0.0)
+    look = replace(options.look(queued.palette(upload.like)), saturation=1.0, warmth=0.0)
     shown_as_it_is = options.preview is not None and not options.force  # where it is in colour
-    with turn.photo(upload.path, keep_color=shown_as_it_is, allow_truncated=options.allow_truncated) as photo:
-        colorizer = turn.colorizer
+    with queued.photo(upload.path, keep_color=shown_as_it_is, allow_truncated=options.allow_truncated) as photo:
+        colorizer = queued.colorizer
         prediction = colorizer.predict(photo.gray, look)
         told = colorizer.network.card.has_distribution
-        turn.check()
+        queued.check()
         found: dict[str, Any] = {
             "width": photo.gray.shape[1],
             "height": photo.gray.shape[0],
@@ -58,7 +58,7 @@ def describe_upload(turn: Turn, upload: Upload, options: Options) -> dict[str, A
                 }
                 for one in proposals
             ]
-        turn.check()
+        queued.check()
     return found
 
 

@@ -1,7 +1,7 @@
 """Work for many clients at once: a bounded queue, a few photos under way, one network, decoders in processes apart.
 
-What a client wants done is a function of a `Turn`; it runs in a thread once it is its turn, and is given up as soon as
-nobody waits for it any more. No HTTP here.
+What a client wants done is a function of a `QueuedPhoto`; it runs in a thread once it is its turn, and is given up as
+soon as nobody waits for it any more. No HTTP here.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FEW_SECONDS = (1, 60)  # bounds of what Retry-After says
 REMEMBERED = 50  # photos whose time tells how fast the queue moves
 
 
-class Service:
+class PhotoQueue:
     """Colorizes for many clients. Close it in the end.
 
     Args:
@@ -90,14 +90,14 @@ class Service:
 
     async def run(
         self,
-        work: Callable[[Turn], Answer],
+        work: Callable[[QueuedPhoto], Answer],
         gone: Callable[[], Awaitable[object]],
         release: Callable[[], None] = lambda: None,
     ) -> Answer:
         """Do `work` in a thread when it is its turn.
 
         Args:
-            work: gets its Turn.
+            work: gets its QueuedPhoto.
             gone: waits until the client is there no more.
             release: called once, when the work has ended or will never begin; not before, whatever is raised here.
 
@@ -109,10 +109,10 @@ class Service:
         """
         try:
             self.check_room()
-            turn = Turn(self)
+            queued = QueuedPhoto(self)
             with self.lock:
                 self.waiting += 1
-            future = self.pool.submit(self.do, work, turn)
+            future = self.pool.submit(self.do, work, queued)
         except BaseException:  # the pool takes nothing any more: the service has ended
             release()
             raise
@@ -134,26 +134,26 @@ class Service:
         finally:
             leaving.cancel()
             if not answer.done():
-                turn.stop.set()
+                queued.stop.set()
                 future.cancel()
                 answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody asks any more
 
-    def do(self, work: Callable[[Turn], Answer], turn: Turn) -> Answer:
+    def do(self, work: Callable[[QueuedPhoto], Answer], queued: QueuedPhoto) -> Answer:
         """One turn, in a thread of the pool."""
         with self.lock:
             self.waiting -= 1
             self.working += 1
         start = time.perf_counter()
         try:
-            turn.check()
+            queued.check()
             if self.closing:
                 self.check_room()
-            return work(turn)
+            return work(queued)
         finally:
             with self.lock:
                 self.working -= 1
                 idle = not self.working and not self.waiting
-                if not turn.stop.is_set():
+                if not queued.stop.is_set():
                     self.lately.append(time.perf_counter() - start)
             if idle:
                 give_back_memory()
@@ -179,15 +179,15 @@ class AskedNetwork(Network):
     What it says of a photo without hints is remembered for a moment: with each new hint it is wanted again.
     """
 
-    def __init__(self, service: Service, check: Callable[[], None]) -> None:
-        network = service.network
+    def __init__(self, queue: PhotoQueue, check: Callable[[], None]) -> None:
+        network = queue.network
         self.card, self.digest, self.threads = network.card, network.digest, network.threads
-        self.service, self.check = service, check
+        self.queue, self.check = queue, check
 
     def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
         """As `Network.predict_batch`, and what `check` raises."""
         self.check()
-        network, known, lock = self.service.network, self.service.known, self.service.lock
+        network, known, lock = self.queue.network, self.queue.known, self.queue.lock
         if len(inputs) != 1 or inputs[0].hint_mask is not None:
             return network.predict_batch(inputs)
         L = inputs[0].L
@@ -204,28 +204,28 @@ class AskedNetwork(Network):
 
 
 @dataclass
-class Turn:
-    """A client's turn, and whether anybody waits for it."""
+class QueuedPhoto:
+    """A client's photo in the queue, and whether anybody waits for it."""
 
-    service: Service
+    queue: PhotoQueue
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when nobody waits for the answer any more."""
 
     def __post_init__(self) -> None:
-        self.colorizer = Colorizer(AskedNetwork(self.service, self.check))
+        self.colorizer = Colorizer(AskedNetwork(self.queue, self.check))
 
     def check(self) -> None:
         """Cancelled where nobody waits for the answer any more."""
-        if self.stop.is_set() or self.service.closed:
+        if self.stop.is_set() or self.queue.closed:
             raise Cancelled
 
     @contextmanager
     def photo(self, path: Path, **how: bool) -> Iterator[Photo]:
         """An upload in memory, which is given back at the end of the block; `how`: see `Reader.open`."""
-        service = self.service
+        queue = self.queue
         with (
-            service.reader.open(path, stop=self.stop, **how) as opened,
-            service.budget.reserve(opened.pixels, self.stop),
+            queue.reader.open(path, stop=self.stop, **how) as opened,
+            queue.budget.reserve(opened.pixels, self.stop),
         ):
             photo = opened.decode()
             self.check()

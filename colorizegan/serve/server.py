@@ -22,7 +22,7 @@ from colorizegan.serve.app import create_app
 from colorizegan.serve.films import Films
 from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.middleware import LOCAL
-from colorizegan.serve.queue import Service
+from colorizegan.serve.queue import PhotoQueue
 
 HEADER_BYTES = 65_536  # of a request before its body
 HEADERS = 100
@@ -122,9 +122,9 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
 class Server(uvicorn.Server):
     """uvicorn's, which tells where it listens once it does."""
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[list[str]], None], service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, listening: Callable[[list[str]], None], queue: PhotoQueue) -> None:
         super().__init__(config)
-        self.listening, self.service = listening, service
+        self.listening, self.queue = listening, queue
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
@@ -134,12 +134,12 @@ class Server(uvicorn.Server):
             self.listening([f"http://{f'[{name}]' if ':' in name else name}:{port}/" for name in names])
 
     async def shutdown(self, sockets: Any = None) -> None:
-        self.service.closing = True  # those who wait are sent away; those under way get their answer
+        self.queue.closing = True  # those who wait are sent away; those under way get their answer
         await super().shutdown(sockets)
 
 
 def make_server(
-    service: Service,
+    queue: PhotoQueue,
     *,
     host: str = "127.0.0.1",
     port: int = 0,
@@ -153,13 +153,13 @@ def make_server(
     everywhere = host in EVERYWHERE
     names = (socket.gethostname(), f"{socket.gethostname()}.local") if everywhere else (host,)
     app = create_app(
-        service, hosts=(*LOCAL, *names, *hosts), any_address=everywhere, frames=frames, page=page, films=films
+        queue, hosts=(*LOCAL, *names, *hosts), any_address=everywhere, frames=frames, page=page, films=films
     )
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=connection_class(service.limits),
+        http=connection_class(queue.limits),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -169,7 +169,7 @@ def make_server(
         timeout_keep_alive=5,
         timeout_graceful_shutdown=GRACE,
     )
-    return Server(config, listening, service)
+    return Server(config, listening, queue)
 
 
 def serve(
@@ -205,11 +205,11 @@ def serve(
     if video and not all(map(importlib.util.find_spec, ("av", "cv2"))):
         what = "films need av and opencv-python-headless, which are not installed"
         raise MissingExtraError(what, extra="serve,video")
-    logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # what there is to say, `Gate` says
-    service = Service(Colorizer(open_network(model, shrink_arena=True)), limits)
+    logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # what there is to say, `Middleware` says
+    queue = PhotoQueue(Colorizer(open_network(model, shrink_arena=True)), limits)
     films = Films(model) if video else None
     server = make_server(
-        service, host=host, port=port, hosts=hosts, frames=frames, page=page, films=films, listening=listening
+        queue, host=host, port=port, hosts=hosts, frames=frames, page=page, films=films, listening=listening
     )
     # Requests are answered while photos are worked on. A thread that computes lets that of the requests in after this
     # time, not after 5 ms; and the garbage collector does not go through all that was loaded, for 120 ms, again and
@@ -226,7 +226,7 @@ def serve(
     finally:
         if films is not None:
             films.close()
-        service.close()
+        queue.close()
 
 
 def address_in_network() -> str:

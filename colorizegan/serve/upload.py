@@ -19,7 +19,7 @@ from colorizegan.errors import TooLargeError, UsageError
 from colorizegan.machine import Cancelled
 from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.problems import BusyError, SlowRequestError
-from colorizegan.serve.queue import Service
+from colorizegan.serve.queue import PhotoQueue
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
@@ -32,7 +32,7 @@ PHOTO, LIKE, OPTIONS = ("photo", "file"), "like", "options"
 class Upload:
     """A photo that a client has sent. Its file has a name of our own; what the client calls it is never looked at."""
 
-    service: Service
+    queue: PhotoQueue
     photo: Path | None = None
     like: Path | None = None
     """A photo whose colours are to be taken over."""
@@ -48,24 +48,24 @@ class Upload:
         return self.photo
 
     def new_file(self) -> IO[bytes]:
-        return tempfile.NamedTemporaryFile(dir=self.service.path, delete=False, buffering=0)
+        return tempfile.NamedTemporaryFile(dir=self.queue.path, delete=False, buffering=0)
 
     def count(self, size: int) -> None:
         """Note bytes that came in. BusyError where there is no room for more uploads."""
-        if self.service.spooled + size > self.service.limits.spool:
+        if self.queue.spooled + size > self.queue.limits.spool:
             raise BusyError("there are too many uploads", remedy="try again in a moment")
-        self.service.spooled += size
+        self.queue.spooled += size
         self.size += size
 
     def close(self) -> None:
         """Remove the files."""
         for path in filter(None, (self.photo, self.like)):
             path.unlink(missing_ok=True)
-        self.service.spooled -= self.size
+        self.queue.spooled -= self.size
         self.size = 0
 
 
-async def receive_upload(service: Service, request: Request) -> Upload:
+async def receive_upload(queue: PhotoQueue, request: Request) -> Upload:
     """Read the body of a request.
 
     Raises:
@@ -78,12 +78,12 @@ async def receive_upload(service: Service, request: Request) -> Upload:
     if request.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
         raise UsageError("the body is compressed", remedy="send it as it is, without Content-Encoding")
     form = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data"
-    limits = service.limits
+    limits = queue.limits
     room = 2 * limits.bytes + limits.options + FRAME if form else limits.bytes
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > room:
         raise too_large(limits)
-    upload = Upload(service)
+    upload = Upload(queue)
     try:
         receive = counting(upload, request.receive, room)
         await (receive_form if form else receive_photo)(upload, request, receive)
@@ -97,7 +97,7 @@ async def receive_upload(service: Service, request: Request) -> Upload:
 
 def counting(upload: Upload, receive: Receive, room: int) -> Receive:
     """`receive` with limits of bytes and time."""
-    limits = upload.service.limits
+    limits = upload.queue.limits
     deadline = time.monotonic() + limits.seconds
 
     async def receive_counted() -> Mapping[str, Any]:
@@ -133,7 +133,7 @@ async def receive_photo(upload: Upload, request: Request, receive: Receive) -> N
 
 async def receive_form(upload: Upload, request: Request, receive: Receive) -> None:
     """A form has the photo, maybe a second one for `like`, and options in its parts."""
-    limits = upload.service.limits
+    limits = upload.queue.limits
     scope = {"type": "http", "headers": request.scope["headers"]}  # Starlette's own answers would not be ours
     try:
         async with Request(scope, receive).form(  # type: ignore[arg-type]
@@ -163,8 +163,8 @@ async def receive_form(upload: Upload, request: Request, receive: Receive) -> No
 
 
 async def take_file(upload: Upload, name: str, part: UploadFile) -> None:
-    if (part.size or 0) > upload.service.limits.bytes:
-        raise too_large(upload.service.limits)
+    if (part.size or 0) > upload.queue.limits.bytes:
+        raise too_large(upload.queue.limits)
     with upload.new_file() as file:
         if name == LIKE:
             upload.like = Path(file.name)

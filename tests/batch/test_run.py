@@ -327,11 +327,8 @@ def test_a_ledger_that_cannot_be_written_ends_the_run(tmp_path: Path, colorizer:
 @pytest.mark.parametrize(
     ("cores", "jobs", "expected"), [(2, 1, (1, 2)), (2, 2, (2, 1)), (2, 500, (3, 1)), (8, 2, (2, 4)), (8, 0, (1, 8))]
 )
-def test_cores_are_shared_among_the_photos_under_way(
-    monkeypatch: pytest.MonkeyPatch, cores: int, jobs: int, expected: tuple[int, int]
-) -> None:
-    monkeypatch.setattr("colorizegan.batch.run.cpu_threads", lambda: cores)
-    assert workers_for(jobs) == expected
+def test_cores_are_shared_among_the_photos_under_way(cores: int, jobs: int, expected: tuple[int, int]) -> None:
+    assert workers_for(jobs, cores=cores) == expected
 
 
 def test_shards_are_disjoint_complete_and_the_same_everywhere(tmp_path: Path) -> None:

@@ -59,11 +59,8 @@ def command(*args: str | Path) -> list[str]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder; the tiny model is what the installation ships."""
-    monkeypatch.setattr("colorizegan.model.bundle.WEIGHTS", tiny_bundle.parent / "shipped")
-    if not (tiny_bundle.parent / "shipped").exists():
-        shutil.copytree(tiny_bundle, tiny_bundle.parent / "shipped" / "default")
     # Processes started elsewhere find the package as this one did.
     monkeypatch.setenv("PYTHONPATH", str(Path(colorizegan.__file__).parents[1]))
     work = tmp_path / "work"
@@ -594,12 +591,8 @@ def test_models(folder: Path) -> None:
     assert len(entry["digest"]) == 64
 
 
-def test_models_where_one_is_damaged(
-    folder: Path, tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copytree(tiny_bundle, tmp_path / "weights/default")
-    (tmp_path / "weights/default/model.onnx").write_bytes(b"")
-    monkeypatch.setattr("colorizegan.model.bundle.WEIGHTS", tmp_path / "weights")
+def test_models_where_one_is_damaged(folder: Path, shipped: Path) -> None:
+    (shipped / "default/model.onnx").write_bytes(b"")
     done = cli("models")
     assert done.status == 1
     assert "[E_MODEL]" in done.err

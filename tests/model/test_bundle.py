@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from tiny_bundle import MULTIPLE, make_tiny_bundle, sha256, write_card, write_safetensors
 
-import colorizegan.model.bundle
 from colorizegan.errors import ModelError
 from colorizegan.model.bundle import list_bundles, open_bundle
 from colorizegan.model.predictor import Predictor
@@ -99,22 +98,16 @@ def test_zip_unpacks_privately_and_is_cleaned_up(
     assert list(temp_folder.iterdir()) == []
 
 
-def test_bundled_names(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(colorizegan.model.bundle, "WEIGHTS", tmp_path)
-    assert list_bundles() == []
-    assert "no bundled model" in refusal_of_none()
-    for name in ("other", "default"):
-        shutil.copytree(tiny_bundle, tmp_path / name)
+def test_bundled_names(shipped: Path) -> None:
+    shutil.copytree(shipped / "default", shipped / "other")
     assert list_bundles() == ["default", "other"]
-    assert open_bundle().path == tmp_path / "default"
-    assert open_bundle("other").path == tmp_path / "other"
+    assert open_bundle().path == shipped / "default"
+    assert open_bundle("other").path == shipped / "other"
     assert "(default, other)" in refusal("missing")
-
-
-def refusal_of_none() -> str:
-    with pytest.raises(ModelError) as caught:
+    shutil.rmtree(shipped)
+    assert list_bundles() == []
+    with pytest.raises(ModelError, match="no bundled model"):
         open_bundle()
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -38,7 +38,7 @@ from colorizegan.photo.read import read_photo
 from colorizegan.photo.write import encode_photo
 from colorizegan.serve import problems
 from colorizegan.serve.limits import ServiceLimits
-from colorizegan.serve.middleware import Pace
+from colorizegan.serve.middleware import BodyRateLimit
 from colorizegan.serve.options import best_format, read_options
 from colorizegan.serve.problems import problem_of
 from colorizegan.steer.hints import Hint
@@ -81,10 +81,10 @@ def tight(tiny_bundle: Path) -> Iterator[Client]:
 def is_at_rest(client: Client, seconds: float = 20) -> bool:
     """Whether nothing of any request is left: no file, no place in the queue, no memory."""
     end = time.monotonic() + seconds
-    service = client.service
+    queue = client.queue
     while time.monotonic() < end:
-        busy = service.waiting or service.working or service.spooled or service.budget.taken
-        if not (busy or list(service.path.iterdir())):
+        busy = queue.waiting or queue.working or queue.spooled or queue.budget.taken
+        if not (busy or list(queue.path.iterdir())):
             return True
         time.sleep(0.02)
     return False
@@ -490,17 +490,17 @@ def test_names_of_files_are_never_looked_at(client: Client, name: str):
 
 
 def test_a_full_queue_says_when_to_come_again(tight: Client):
-    service = tight.service
+    queue = tight.queue
     hold = threading.Event()
     released: list[int] = []
-    futures = [service.pool.submit(hold.wait, 20) for _ in range(TIGHT.batch)]  # all threads are busy
+    futures = [queue.pool.submit(hold.wait, 20) for _ in range(TIGHT.batch)]  # all threads are busy
     raw = picture()
     with ThreadPoolExecutor(10) as pool:
         replies = [pool.submit(tight.colorize, raw) for _ in range(10)]
         end = time.monotonic() + 10
         while sum(reply.done() for reply in replies) < 10 - TIGHT.queue and time.monotonic() < end:
             time.sleep(0.02)
-        assert service.waiting == TIGHT.queue
+        assert queue.waiting == TIGHT.queue
         tight.get("/ready").problem(503, "E_BUSY")
         assert tight.get("/health").status == 200
         hold.set()
@@ -518,11 +518,11 @@ def test_a_full_queue_says_when_to_come_again(tight: Client):
 
 def test_what_takes_too_long_is_given_up(tight: Client):
     hold = threading.Event()
-    futures = [tight.service.pool.submit(hold.wait, 20) for _ in range(TIGHT.batch)]
+    futures = [tight.queue.pool.submit(hold.wait, 20) for _ in range(TIGHT.batch)]
     start = time.monotonic()
     tight.colorize(picture()).problem(504, "E_TIMEOUT")
     assert TIGHT.seconds - 1 < time.monotonic() - start < TIGHT.seconds + 5
-    assert tight.service.waiting == 0
+    assert tight.queue.waiting == 0
     hold.set()
     assert [future.result() for future in futures]
     assert is_at_rest(tight)
@@ -653,13 +653,13 @@ def test_who_sends_steadily_gets_the_answer_after_the_body(tight: Client):
 
 
 def test_bodies_share_a_speed():
-    pace = Pace(1e6)
+    body_rate = BodyRateLimit(1e6)
 
     async def pass_all() -> list[float]:
         start = time.monotonic()
 
         async def one(size: int) -> float:
-            await pace.pass_by(size)
+            await body_rate.wait_for(size)
             return time.monotonic() - start
 
         return list(await asyncio.gather(one(100_000), one(100_000), one(0), one(100_000)))
@@ -696,21 +696,21 @@ def test_endless_chunks_are_answered_with_413(tight: Client):
 
 def test_clients_that_go_away_leave_the_queue(tight: Client):
     hold = threading.Event()
-    futures = [tight.service.pool.submit(hold.wait, 20) for _ in range(TIGHT.batch)]
+    futures = [tight.queue.pool.submit(hold.wait, 20) for _ in range(TIGHT.batch)]
     raw = picture()
     connections = [tight.socket() for _ in range(TIGHT.queue)]
     for connection in connections:
         connection.sendall(head(len(raw)) + raw)
     end = time.monotonic() + 10
-    while tight.service.waiting < TIGHT.queue and time.monotonic() < end:
+    while tight.queue.waiting < TIGHT.queue and time.monotonic() < end:
         time.sleep(0.02)
-    assert tight.service.waiting == TIGHT.queue
+    assert tight.queue.waiting == TIGHT.queue
     for connection in connections:
         connection.close()
-    while tight.service.waiting and time.monotonic() < end:
+    while tight.queue.waiting and time.monotonic() < end:
         time.sleep(0.02)
-    assert tight.service.waiting == 0
-    assert list(tight.service.path.iterdir()) == []
+    assert tight.queue.waiting == 0
+    assert list(tight.queue.path.iterdir()) == []
     hold.set()
     assert [future.result() for future in futures]
     with tight.socket() as half:
@@ -720,16 +720,16 @@ def test_clients_that_go_away_leave_the_queue(tight: Client):
 
 def test_the_network_is_not_asked_for_who_has_gone(client: Client, monkeypatch: pytest.MonkeyPatch):
     """Proposals ask it dozens of times; after the client has left, no more."""
-    service, raw, path = client.service, picture(), "/v1/predict?proposals=8"
+    queue, raw, path = client.queue, picture(), "/v1/predict?proposals=8"
     asked: list[int] = []
-    predict = service.network.network.predict_batch
+    predict = queue.network.network.predict_batch
 
     def slowly(inputs: Any) -> Any:
         asked.append(len(inputs))
         time.sleep(0.1)
         return predict(inputs)
 
-    monkeypatch.setattr(service.network.network, "predict_batch", slowly)
+    monkeypatch.setattr(queue.network.network, "predict_batch", slowly)
     assert client.send("POST", path, raw).status == 200
     usual = len(asked)
     asked.clear()
@@ -743,12 +743,12 @@ def test_the_network_is_not_asked_for_who_has_gone(client: Client, monkeypatch: 
 
 
 def test_a_further_hint_asks_the_network_once(client: Client, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch):
-    raw, service = picture(seed=77), client.service
+    raw, queue = picture(seed=77), client.queue
     client.send("POST", "/v1/predict", raw)
     asked: list[int] = []
-    predict = service.network.network.predict_batch
+    predict = queue.network.network.predict_batch
     monkeypatch.setattr(
-        service.network.network, "predict_batch", lambda inputs: (asked.append(len(inputs)), predict(inputs))[1]
+        queue.network.network, "predict_batch", lambda inputs: (asked.append(len(inputs)), predict(inputs))[1]
     )
     for color in ("%23a03030", "%23304080"):
         reply = client.send("POST", f"/v1/predict?hints=20,20,{color}", raw)
@@ -794,7 +794,7 @@ def test_hostile_files_get_an_answer_each(shared_data: Path, tiny_bundle: Path):
                 assert reply.status in (400, 413, 422), (name, reply.body)
                 assert reply.json["code"] in ("E_DECODE", "E_TOO_LARGE", "E_USAGE"), (name, reply.body)
                 assert "Traceback" not in reply.json["detail"]
-                assert str(client.service.path) not in reply.body.decode()
+                assert str(client.queue.path) not in reply.body.decode()
         assert sum(reply.status == 200 for reply in replies) > 3
         assert is_at_rest(client)
         assert client.colorize(picture()).status == 200
