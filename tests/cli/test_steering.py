@@ -238,7 +238,7 @@ def retouched(result: Path, way: str) -> None:
     raw = result.read_bytes()
     if way == "pixels":
         with Image.open(result) as image:
-            brighter = image.point(lambda value: min(255, value + 40))
+            brighter = image.point([min(255, code + 40) for code in range(256)] * len(image.getbands()))
             xmp = image.info.get("xmp") or image.info["XML:com.adobe.xmp"].encode()
         info = PngInfo()
         info.add_itxt("XML:com.adobe.xmp", xmp.decode())
