@@ -91,6 +91,41 @@ def test_a_film_is_dropped_previewed_made_and_downloaded(
     assert visitor.complaints() == []
 
 
+def test_films_can_be_tried_on_the_page_for_programs(browser: Any, client: Client, film: Path, tmp_path: Path):
+    visitor = Visitor(browser, client, tmp_path / "downloads")
+    visitor.open("docs")
+    visitor.until(lambda: visitor.all("details"))
+
+    def part(summary: str) -> Any:
+        (found,) = [one for one in visitor.all("details") if one.text == summary]
+        found.find_element("css selector", "summary").click()
+        return found
+
+    def answer(one: Any, status: str) -> str:
+        one.find_element("css selector", "button").click()
+        visitor.until(lambda: one.find_elements("css selector", ".answer pre"))
+        text = one.find_element("css selector", ".answer").text
+        assert text.startswith(status)
+        return text
+
+    sent = part("POST /v1/films Send a film")
+    sent.find_element("css selector", "[name=body]").send_keys(str(film))
+    curl = sent.find_element("css selector", ".curl").text
+    assert curl == f"curl --data-binary '@{film.name}' {visitor.address}v1/films"
+    answer(sent, "201")
+    (id,) = client.films.films
+    preview = part("POST /v1/films/{id}/preview Find its shots, a picture of each")
+    preview.find_element("css selector", "[name=id]").send_keys(id)
+    preview.find_element("css selector", "[name=warmth]").send_keys("0.5")
+    answer(preview, "202")
+    assert client.films.films[id].task["look"]["warmth"] == 0.5
+    removed = part("DELETE /v1/films/{id} Delete a film with all that was made of it")
+    removed.find_element("css selector", "[name=id]").send_keys(id)
+    answer(removed, "204")
+    assert not client.films.films
+    assert visitor.complaints() == []
+
+
 def test_a_film_that_cannot_be_made_says_why(browser: Any, client: Client, ffmpeg: FFmpeg, tmp_path: Path):
     visitor = Visitor(browser, client, tmp_path / "downloads")
     (tmp_path / "broken.mp4").write_bytes(b"no film at all" * 99)

@@ -12,7 +12,7 @@ const make = (tag, properties = {}, ...inside) => {
 };
 
 // The field of an option: a choice, a number or text, by its JSON schema.
-function field(name, schema) {
+function field(name, schema, where) {
   const kinds = schema.anyOf ?? [schema];
   const choices = kinds.flatMap((kind) => kind.enum ?? (kind.type === "boolean" ? ["true", "false"] : []));
   const file = schema.format === "binary";
@@ -20,25 +20,48 @@ function field(name, schema) {
     ? make("select", {}, ...["", ...choices].map((value) => make("option", { textContent: value, value })))
     : make("input", { type: file ? "file" : "text", placeholder: String(schema.default ?? "") });
   input.name = name;
+  input.required = where === "path" || where === "body";
   return make("label", {}, name, input, make("span", { textContent: schema.description ?? "" }));
 }
 
-function fieldsOf(operation) {
-  const form = operation.requestBody?.content["multipart/form-data"]?.schema.properties ?? {};
-  return Object.entries(form).filter(([name]) => name !== "options" && name !== "file");
+// What can be filled in, as [name, schema, where it goes: path, query, form or body].
+function fieldsOf({ requestBody, parameters = [] }) {
+  const form = requestBody?.content["multipart/form-data"]?.schema.properties;
+  const given = parameters.map((one) => [one.name, one.schema, one.in]);
+  if (form) {
+    const parts = Object.entries(form).filter(([name]) => name !== "options" && name !== "file");
+    return [...given.filter(([, , where]) => where === "path"), ...parts.map(([name, schema]) => [name, schema, "form"])];
+  }
+  const file = requestBody?.content["application/octet-stream"]?.schema;
+  return file ? [...given, ["body", file, "body"]] : given;
 }
-
-// What was filled in: [name, value or file].
-const filled = (form) =>
-  [...new FormData(form)].filter(([, value]) => (value instanceof File ? value.size : value.trim()));
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
-function curlOf(method, path, form) {
-  const parts = filled(form).map(([name, value]) => `-F ${quoted(value instanceof File ? `${name}=@${value.name}` : `${name}=${value}`)}`);
+// A request as it was filled in: its path, the parts of a form, and a file as the body.
+function requestOf(path, fields, form) {
+  const all = [...new FormData(form)].filter(([, value]) => (value instanceof File ? value.size : value.trim()));
+  const inside = (wanted) => all.filter(([name]) => fields.some(([field, , where]) => field === name && where === wanted));
+  const query = new URLSearchParams(inside("query")).toString();
+  const values = Object.fromEntries(inside("path"));
+  const filled = path.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? encodeURIComponent(values[name]) : whole));
+  return { path: filled + (query && `?${query}`), parts: inside("form"), file: inside("body")[0]?.[1] };
+}
+
+function curlOf(method, { path, parts, file }) {
+  const given = parts.map(([name, value]) => `-F ${quoted(value instanceof File ? `${name}=@${value.name}` : `${name}=${value}`)}`);
+  if (file) given.push(`--data-binary ${quoted(`@${file.name}`)}`);
   const out = path === "/v1/colorize" ? ["-o colour.jpg"] : [];
-  const how = parts.length || method === "GET" ? [] : ["-X POST"];
-  return ["curl", ...how, ...parts, location.origin + path, ...out].join(" ");
+  const how = method === (given.length ? "POST" : "GET") ? [] : [`-X ${method}`];
+  const address = location.origin + path;
+  return ["curl", ...how, ...given, /[?{]/.test(path) ? quoted(address) : address, ...out].join(" ");
+}
+
+function send(method, { path, parts, file }) {
+  const form = new FormData();
+  for (const [name, value] of parts) form.append(name, value);
+  const body = file ?? (parts.length ? form : undefined);
+  return fetch(path, { method, body });
 }
 
 const shortened = (key, value) =>
@@ -48,10 +71,10 @@ async function show(answer, place) {
   const type = answer.headers.get("content-type") ?? "";
   const head = [`${answer.status} ${answer.statusText}`, ...[...answer.headers].map((pair) => pair.join(": "))].join("\n");
   const parts = [make("pre", { textContent: head, tabIndex: 0 })];
-  if (type.startsWith("image/")) {
+  if (/^(image|video)\//.test(type)) {
     const blob = await answer.blob();
     const url = URL.createObjectURL(blob);
-    parts.push(make("img", { src: url, alt: "The answer" }));
+    if (type.startsWith("image/")) parts.push(make("img", { src: url, alt: "The answer" }));
     parts.push(make("p", {}, make("a", { href: url, download: "colorized", textContent: `Save (${blob.size} bytes)` })));
   } else {
     const text = await answer.text();
@@ -67,22 +90,22 @@ function section(path, method, operation) {
   find(".method").textContent = method.toUpperCase();
   find(".path").textContent = path;
   find(".what").textContent = operation.summary ?? "";
-  find(".fields").append(...fieldsOf(operation).map(([name, schema]) => field(name, schema)));
+  const fields = fieldsOf(operation);
+  find(".fields").append(...fields.map(([name, schema, where]) => field(name, schema, where)));
   for (const [status, { description }] of Object.entries(operation.responses)) {
     find("dl").append(make("dt", { textContent: status }), make("dd", { textContent: description }));
   }
   const form = find("form");
-  const curl = () => (find(".curl").textContent = curlOf(method.toUpperCase(), path, form));
+  const request = () => requestOf(path, fields, form);
+  const curl = () => (find(".curl").textContent = curlOf(method.toUpperCase(), request()));
   form.addEventListener("input", curl);
   curl();
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     find(".state").textContent = "…";
-    const body = new FormData();
-    for (const [name, value] of filled(form)) body.append(name, value);
     const start = performance.now();
     try {
-      await show(await fetch(path, method === "get" ? {} : { method, body }), find(".answer"));
+      await show(await send(method.toUpperCase(), request()), find(".answer"));
       find(".state").textContent = `${Math.round(performance.now() - start)} ms`;
     } catch (error) {
       find(".state").textContent = error.message;
