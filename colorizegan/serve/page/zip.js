@@ -80,14 +80,3 @@ export async function fileOf(pieces, type) {
   await stream.close();
   return await handle.getFile();
 }
-
-// Hand a file to the visitor.
-export function save(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
