@@ -92,7 +92,7 @@ class Visitor:
         self.find(selector).send_keys(*keys)
 
     def says(self) -> str:
-        return self.js("return document.querySelector('#say').textContent")
+        return self.js("return document.querySelector('#say p').textContent")
 
     # --- photos ---
 

@@ -67,15 +67,15 @@ def test_twenty_photos_dropped_two_of_them_bad(visitor: Visitor, client: Client,
     assert [i for i, state in enumerate(states) if state == "failed"] == [9, 19]
     labels = [one.get_attribute("aria-label") for one in visitor.all("#strip .open")]
     assert labels[0] == "photo 00.jpg, in colour"
-    assert labels[9].startswith("notes.jpg, failed: This is no photo that can be read")
+    assert labels[9].startswith("notes.jpg, failed: This photo cannot be read: it is a text file")
     assert "E_" not in labels[9] + labels[19]
     assert "2 failed" in visitor.find("#state").text
     # One that failed says why, large; it may be tried again, or taken away.
     visitor.select(9)
-    visitor.until(lambda: "no photo that can be read" in visitor.find("#notice").text)
+    visitor.until(lambda: "cannot be read" in visitor.find("#notice").text)
     visitor.click("#retry")
     assert visitor.finished(20)[9] == "failed"
-    visitor.js("document.querySelectorAll('#strip .remove')[9].click()")
+    visitor.click("#discard")
     assert len(visitor.finished(19)) == 19
 
     # All of them as a ZIP: every file is what /v1/colorize makes, to the byte.
@@ -253,6 +253,28 @@ def test_hints_are_placed_moved_and_undone(visitor: Visitor, client: Client, tmp
     assert visitor.complaints() == []
 
 
+def test_undo_while_the_wheel_is_open_takes_back_its_hint(visitor: Visitor, tmp_path: Path):
+    visitor.choose(draw(tmp_path / "photo.png", 9))
+    visitor.finished(1)
+    visitor.click("#brush")
+    for x, name in ((0.25, "Brick"), (0.75, "Sky")):
+        visitor.tap(x, 0.5)
+        visitor.until(lambda: visitor.sees("#wheel"))
+        visitor.click(f"#wheel .swatches button[aria-label={name}]")
+        if name == "Brick":
+            visitor.click("#wheel .close")
+    visitor.press("#wheel .hue", CONTROL, "z", NULL)
+    assert not visitor.sees("#wheel")
+    assert [hint["color"] for hint in visitor.hints()] == ["#a4513d"]
+    visitor.click("#undo")
+    assert visitor.hints() == []
+    visitor.until(lambda: not visitor.find("#undo").is_enabled())
+    visitor.click("#redo")
+    visitor.click("#redo")
+    assert [hint["color"] for hint in visitor.hints()] == ["#a4513d", "#86b3e0"]
+    assert visitor.complaints() == []
+
+
 def test_the_colour_follows_without_waiting(visitor: Visitor, tmp_path: Path):
     visitor.choose(draw(tmp_path / "photo.png", 9))
     visitor.finished(1)
@@ -379,6 +401,17 @@ def test_a_colour_from_another_photo(visitor: Visitor, tmp_path: Path):
     assert max(abs(int(found[i : i + 2], 16) - int("3366cc"[i - 1 : i + 1], 16)) for i in (1, 3, 5)) <= 12
 
 
+def test_what_can_be_read_of_a_damaged_photo(visitor: Visitor, client: Client, tmp_path: Path):
+    cut = draw(tmp_path / "cut.jpg", 9)
+    cut.write_bytes(cut.read_bytes()[:-200])
+    visitor.choose(cut)
+    assert visitor.finished(1) == ["failed"]
+    visitor.until(lambda: "the file may be damaged." in visitor.find("#notice").text)  # and no option for programs
+    visitor.click("#partial")
+    assert visitor.finished(1) == ["done"]
+    assert visitor.download("#download").read_bytes() == form(client, cut, {**WISHES, "allow_truncated": True})
+
+
 def test_with_the_keyboard_alone(visitor: Visitor):
     def focus() -> str:
         return visitor.js("const e = document.activeElement; return e.id || e.className || e.tagName")
@@ -431,7 +464,7 @@ def test_with_the_keyboard_alone(visitor: Visitor):
     visitor.until(lambda: visitor.find("#divider").get_attribute("aria-valuenow") == "48")
     tab_to("saturation")
     keys(RIGHT)
-    visitor.until(lambda: visitor.find("#saturation_value").text == "102 %")
+    visitor.until(lambda: visitor.find(".slider:has(#saturation) .value").text == "102 %")
     tab_to("download")
     keys(ENTER)
     visitor.until(lambda: list(visitor.downloads.glob("chelsea.colorized.jpg")))

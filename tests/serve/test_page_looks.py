@@ -33,7 +33,11 @@ def client(tiny_bundle: Path) -> Iterator[Client]:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize(("width", "height", "phone"), [(390, 844, True), (1280, 860, False)], ids=["phone", "wide"])
+@pytest.mark.parametrize(
+    ("width", "height", "phone"),
+    [(390, 844, True), (844, 390, False), (1280, 860, False)],
+    ids=["phone", "phone-on-its-side", "wide"],
+)
 def test_every_state_is_accessible_and_fits(
     browser: Any,
     client: Client,
@@ -61,10 +65,13 @@ def test_every_state_is_accessible_and_fits(
     look("welcome")
     samples = sorted((repository / "examples/photos/gray").glob("*.jpg"))
     (tmp_path / "notes.txt").write_text("no photo")
-    visitor.choose(*samples, tmp_path / "notes.txt")
+    long = tmp_path / ("a very long name " * 12 + ".jpg")
+    long.write_bytes(samples[0].read_bytes())
+    visitor.choose(long, *samples[1:], tmp_path / "notes.txt")
     visitor.finished(4)
     visitor.shown()
     look("photo")
+    assert visitor.js("return document.querySelector('#stage').clientHeight") > 0.45 * height
     tab("hints")
     if not phone:
         visitor.click("#brush")
@@ -87,6 +94,9 @@ def test_every_state_is_accessible_and_fits(
     tab("save")
     visitor.click(".fold summary")
     look("save")
+    sliders = [one for one in visitor.all("#panel input[type=range]") if one.is_displayed()]
+    heard = {one.accessible_name for one in sliders}
+    assert heard == {"Quality"} if phone else {"Strength", "Warmth", "Quality"}
     visitor.select(3)
     visitor.until(lambda: visitor.sees("#retry"))
     look("failed")
@@ -101,6 +111,20 @@ def test_every_state_is_accessible_and_fits(
     look("docs")
     assert wrong == {}
     assert visitor.complaints() == []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_light_and_dark_take_turns(browser: Any, client: Client, tmp_path: Path, dark: bool):
+    visitor = Visitor(browser, client, tmp_path / "downloads", dark=dark)
+    scheme = "return getComputedStyle(document.documentElement).colorScheme"
+    visitor.click("#theme")
+    first, second = ("light", "dark") if dark else ("dark", "light")
+    assert visitor.js(scheme) == first
+    visitor.open("docs")
+    visitor.until(lambda: visitor.js(scheme) == first)
+    visitor.open()
+    visitor.click("#theme")
+    assert visitor.js(scheme) == second
 
 
 def test_what_is_painted_is_what_the_server_makes(browser: Any, tmp_path: Path, repository: Path):

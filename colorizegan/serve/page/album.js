@@ -1,9 +1,10 @@
 // The photos that a visitor has open, what is asked of each, and undo. Says what changes as events:
-// "list" (photos came or went), "select", "photo" (detail: the one whose state, look or colours are others now).
+// "list" (photos came or went), "select", "photo" (detail: the one whose state, look or colours are others now), "step"
+// (before a step back or forth).
 
 import { clearPhotos, deletePhoto, putPhoto } from "./store.js";
 
-export const PLAIN = { saturation: 1, warmth: 0, film: "auto", calm: false, force: false, hints: [], like: null };
+export const PLAIN = { saturation: 1, warmth: 0, film: "auto", calm: false, force: false, partial: false, hints: [], like: null };
 
 const SHARED = ["saturation", "warmth", "film", "calm"]; // what "apply to all" means
 const LONGEST = 100; // steps back
@@ -48,6 +49,16 @@ class Album extends EventTarget {
     void deletePhoto(photo.id).catch(() => {});
     this.tell("list");
     if (this.current === photo) this.select(this.photos[Math.min(at, this.photos.length - 1)] ?? null);
+    return at;
+  }
+
+  // One that was removed, back at its place.
+  putBack(photo, at) {
+    Object.assign(photo, { gone: false, state: photo.state === "done" ? "done" : "waiting", problem: undefined });
+    this.photos.splice(at, 0, photo);
+    this.tell("list");
+    this.keep(photo);
+    this.select(photo);
   }
 
   clear() {
@@ -67,20 +78,27 @@ class Album extends EventTarget {
     if (done && !same(photo.look, photo.settled)) {
       photo.past = [...photo.past, photo.settled].slice(-LONGEST);
       photo.future = [];
-      photo.settled = photo.look;
     }
+    if (done) photo.settled = photo.look;
     this.changed(photo);
   }
 
+  canUndo(photo) {
+    return photo.past.length > 0 || photo.look !== photo.settled;
+  }
+
   undo(photo) {
-    if (photo.past.length) this.step(photo, photo.past, photo.future);
+    this.step(photo, "past", "future");
   }
 
   redo(photo) {
-    if (photo.future.length) this.step(photo, photo.future, photo.past);
+    this.step(photo, "future", "past");
   }
 
-  step(photo, from, to) {
+  step(photo, one, other) {
+    this.tell("step"); // what is half done is done first
+    const [from, to] = [photo[one], photo[other]];
+    if (!from.length) return;
     to.push(photo.settled);
     photo.settled = photo.look = from.pop();
     this.changed(photo);
@@ -116,14 +134,15 @@ const KEPT = ["id", "order", "name", "folder", "file", "state", "problem", "fact
 
 function fresh(record) {
   const random = crypto.getRandomValues(new Uint32Array(2)).join("-");
-  const photo = { id: random, folder: "", state: "waiting", look: PLAIN, past: [], future: [], ...record };
+  const photo = { id: random, folder: "", state: "waiting", past: [], future: [], ...record, look: { ...PLAIN, ...record.look } };
   if (photo.state === "working") photo.state = "waiting";
   const refused = photo.state === "failed" ? keyOf(photo.look) : undefined; // not asked again for the same
   return { ...photo, refused, settled: photo.look, known: new Map() };
 }
 
 // What the network has to be asked for: two looks with the same key have the same small colours.
-export const keyOf = ({ film, calm, force, hints, like }) => JSON.stringify([film, calm, force, hints, like?.id]);
+export const keyOf = ({ film, calm, force, partial, hints, like }) =>
+  JSON.stringify([film, calm, force, partial, hints, like?.id]);
 
 const same = (one, other) =>
   keyOf(one) === keyOf(other) && one.saturation === other.saturation && one.warmth === other.warmth;

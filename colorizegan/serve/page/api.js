@@ -3,7 +3,7 @@
 export class Problem extends Error {
   constructor({ code = "E_NETWORK", detail = "", status = 0, seconds = 0 }) {
     super(detail);
-    Object.assign(this, { code, status, seconds });
+    Object.assign(this, { code, detail, status, seconds });
   }
 }
 

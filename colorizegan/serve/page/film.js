@@ -3,8 +3,9 @@
 
 import { Problem, askFilm, sendFilm, takesFilms } from "./api.js";
 import { say } from "./say.js";
+import { percent, setSlider, signed } from "./slider.js";
 import { cancelled } from "./work.js";
-import { t } from "./words.js";
+import { t, wordsOf } from "./words.js";
 
 const FIRST = 250; // ms to the first look at what is being done
 const SOON = 1000; // and between two
@@ -51,14 +52,14 @@ export async function addFilm(file) {
     film.id = film.state.id;
     await begin("preview");
   } catch (error) {
-    if (!cancelled(error)) say(wordsOf(error), true);
+    if (!cancelled(error)) sayFailure(error);
     if (film?.id) void askFilm("DELETE", film.id).catch(() => {});
     forget();
   }
   sending = null;
 }
 
-const wordsOf = ({ code, message }) => t(code === "E_BUSY" ? "FILM_BUSY" : (code ?? "E_INTERNAL"), { detail: message });
+const sayFailure = (error) => say(error.code === "E_BUSY" ? t("FILM_BUSY", { detail: error.detail }) : wordsOf(error), true);
 
 function forget() {
   clearTimeout(timer);
@@ -184,8 +185,8 @@ function setFields() {
   stop.hidden = !working;
   if (!film) return;
   for (const [name, field] of Object.entries(fields)) field[field.type === "checkbox" ? "checked" : "value"] = wishes[name];
-  find("#film_saturation_value").textContent = `${Math.round(100 * wishes.saturation)} %`;
-  find("#film_warmth_value").textContent = `${wishes.warmth > 0 ? "+" : ""}${Math.round(100 * wishes.warmth)}`;
+  setSlider(fields.saturation, wishes.saturation, percent(wishes.saturation));
+  setSlider(fields.warmth, wishes.warmth, signed(wishes.warmth));
 }
 
 function pictureOf(number, seconds) {
@@ -208,7 +209,7 @@ const failing = (act) => async () => {
   try {
     await act();
   } catch (error) {
-    say(wordsOf(error), true);
+    sayFailure(error);
   }
 };
 find("#film_again").addEventListener("click", failing(() => begin("preview")));

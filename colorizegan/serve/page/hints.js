@@ -1,7 +1,6 @@
 // Hints: dots on the photo whose colour somebody knows; placed, moved, coloured, removed.
 
 import { album, keyOf } from "./album.js";
-import { pickFrom } from "./dropper.js";
 import { hexToLab, labToHex } from "./paint.js";
 import { colorAt } from "./picture.js";
 import { placeOf, rectangle, setHinting, view } from "./stage.js";
@@ -61,6 +60,7 @@ async function open(i) {
   openWheel({
     ...{ x, y, L, value: hint.color, follow, remove: () => remove(i) },
     drop: async () => {
+      const { pickFrom } = await import("./dropper.js"); // few need it
       const color = await pickFrom(album.photos.filter((one) => one.preview && one.colors));
       if (color && wheelIsOpen()) choose(color);
     },
@@ -211,6 +211,7 @@ stage.addEventListener("keydown", (event) => {
   event.preventDefault();
   layOut();
 });
+album.addEventListener("step", closeWheel);
 album.addEventListener("select", () => {
   closeWheel();
   place = null;

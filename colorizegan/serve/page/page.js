@@ -5,16 +5,17 @@ import { closeWheel, prepareWheel, wheelIsOpen } from "./wheel.js";
 import { useBrush } from "./hints.js";
 import { takeColors } from "./panel.js";
 import { say } from "./say.js";
-import { fit, zoomBy } from "./stage.js";
+import { fit, view, zoomBy } from "./stage.js";
 import { allPhotos } from "./store.js";
+import { changeTheme } from "./theme.js";
 import { retry } from "./work.js";
-import { fill, loadWords, t } from "./words.js";
+import { fill, isCut, loadWords, t, wordsOf } from "./words.js";
 import "./save.js";
-import "./strip.js";
+import { removePhoto } from "./strip.js";
 
 const PICTURE = /\.(jpe?g|jpe|png|tiff?|webp|avif|hei[cf]|gif|bmp|p[gpn]m)$/i;
 const FILM = /\.(mp4|m4v|mov|mkv|webm|avi|ts|m2ts|mts|mpe?g|vob|flv|ogv|wmv|mxf|dv|3gp)$/i;
-const NARROW = matchMedia("(max-width: 860px)");
+const NARROW = matchMedia("(max-width: 600px), (max-width: 860px) and (orientation: portrait)"); // as page.css has it
 
 const find = (selector) => document.querySelector(selector);
 
@@ -122,12 +123,14 @@ function showNotice() {
   const notice = find("#notice");
   const failed = photo?.state === "failed";
   const remark = photo?.remarks?.join("; ");
-  const text = failed ? t(photo.problem.code, { detail: photo.problem.detail }) : remark;
+  const text = failed ? wordsOf(photo.problem) : remark;
   notice.hidden = !text;
   notice.classList.toggle("bad", Boolean(failed));
   notice.firstElementChild.textContent = text ?? "";
-  find("#retry").hidden = !failed;
+  find("#notice .buttons").hidden = !failed;
+  find("#partial").hidden = !isCut(photo?.problem) || photo.look.partial;
   find("#stage").classList.toggle("working", Boolean(photo && photo.state !== "done" && !failed));
+  find("#stage").classList.toggle("nothing", Boolean(failed && !photo.colors));
   find("#stage").classList.toggle("first", Boolean(photo && !photo.colors && !failed));
   const size = photo?.facts && t("size", { width: photo.facts.width, height: photo.facts.height });
   if (films?.filmShown()) find("#title").textContent = films.filmName();
@@ -155,29 +158,28 @@ find("#clear_now").addEventListener("click", () => {
   album.clear();
 });
 find("#retry").addEventListener("click", () => retry(album.current));
+find("#partial").addEventListener("click", () => album.wish(album.current, { partial: true }));
+find("#discard").addEventListener("click", () => removePhoto(album.current));
 find("#zoom_in").addEventListener("click", () => zoomBy(1.5));
 find("#zoom_out").addEventListener("click", () => zoomBy(1 / 1.5));
 find("#zoom_fit").addEventListener("click", fit);
 
-const root = document.documentElement;
-const setTheme = (theme) => theme && (root.dataset.theme = theme);
-setTheme(localStorage.getItem("theme"));
-find("#theme").addEventListener("click", () => {
-  const dark = getComputedStyle(root).colorScheme.includes("dark") && root.dataset.theme !== "light";
-  const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches || dark;
-  localStorage.setItem("theme", isDark ? "light" : "dark");
-  setTheme(localStorage.getItem("theme"));
-});
+find("#theme").addEventListener("click", changeTheme);
 
-// Hints of one sentence, until they are read.
+// Hints of one sentence, until they are read, or somebody does what they say.
+function readTip(name) {
+  localStorage.setItem(name, "read");
+  find(`[data-tip=${name}]`).hidden = true;
+}
 for (const tip of document.querySelectorAll("[data-tip]")) {
   tip.hidden = Boolean(localStorage.getItem(tip.dataset.tip));
   tip.querySelector("button").addEventListener("click", () => {
-    localStorage.setItem(tip.dataset.tip, "read");
-    tip.hidden = true;
+    readTip(tip.dataset.tip);
     find("#stage").focus();
   });
 }
+view.addEventListener("compare", () => readTip("tip-look"), { once: true });
+find("#wheel").addEventListener("close", () => readTip("tip-hint"), { once: true });
 
 // --- keys for the whole page ---
 

@@ -3,9 +3,10 @@
 import { PLAIN, album, keyOf } from "./album.js";
 import { paintLarge, paintSmall, staysAsItIs } from "./picture.js";
 import { say } from "./say.js";
+import { percent, setSlider, signed } from "./slider.js";
 import { setGuess } from "./stage.js";
 import { ask, cancelled } from "./work.js";
-import { t } from "./words.js";
+import { t, wordsOf } from "./words.js";
 
 const REFERENCE = 1024; // px of a photo whose colours others take over
 const PROPOSALS = 5;
@@ -16,6 +17,7 @@ const [saturation, warmth] = [find("#saturation"), find("#warmth")];
 const [film, calm, like, guess] = [find("#film"), find("#calm"), find("#like"), find("#guess")];
 const strip = find("#proposals");
 const [propose, stop] = [find("#propose"), find("#stop")];
+const [undo, redo] = ["#undo", "#redo"].map((id) => document.querySelector(id));
 
 const current = () => album.current;
 
@@ -31,7 +33,10 @@ calm.addEventListener("change", () => album.wish(current(), { calm: calm.checked
 guess.addEventListener("change", () => setGuess(guess.checked));
 like.addEventListener("change", () => void takeColors(album.photos.find((photo) => photo.id === like.value)));
 find("#force").addEventListener("click", () => album.wish(current(), { force: true }));
-find("#plain").addEventListener("click", () => album.wish(current(), { ...PLAIN, force: current().look.force }));
+find("#plain").addEventListener("click", () => {
+  const { force, partial } = current().look; // of the file, not of its colours
+  album.wish(current(), { ...PLAIN, force, partial });
+});
 find("#all").addEventListener("click", () => {
   album.applyToAll(current());
   say(t("applied", { count: album.photos.length }));
@@ -51,10 +56,8 @@ function showWishes() {
   panel.hidden = !photo;
   if (!photo) return;
   const { look } = photo;
-  saturation.value = look.saturation;
-  warmth.value = look.warmth;
-  find("#saturation_value").textContent = `${Math.round(100 * look.saturation)} %`;
-  find("#warmth_value").textContent = `${look.warmth > 0 ? "+" : ""}${Math.round(100 * look.warmth)}`;
+  setSlider(saturation, look.saturation, percent(look.saturation));
+  setSlider(warmth, look.warmth, signed(look.warmth));
   film.value = look.film;
   calm.checked = look.calm;
   const others = album.photos.filter((one) => one !== photo && one.preview && one.colors);
@@ -69,8 +72,8 @@ function showWishes() {
   find("#in_color").hidden = !asItIs;
   find("#wishes").disabled = Boolean(asItIs) || !photo.colors;
   find("#all").hidden = album.photos.length < 2;
-  find("#undo").disabled = !photo.past.length;
-  find("#redo").disabled = !photo.future.length;
+  undo.disabled = !album.canUndo(photo);
+  redo.disabled = !photo.future.length;
   find("#hint_count").textContent = look.hints.length ? t("hints", { count: look.hints.length }) : "";
   find("#clear_hints").hidden = !look.hints.length;
   const alone = photo.sure?.mean === null; // a model of colours, which knows neither doubt nor others
@@ -80,8 +83,8 @@ function showWishes() {
   propose.disabled = photo.state !== "done" || asItIs;
 }
 
-find("#undo").addEventListener("click", () => album.undo(current()));
-find("#redo").addEventListener("click", () => album.redo(current()));
+undo.addEventListener("click", () => album.undo(current()));
+redo.addEventListener("click", () => album.redo(current()));
 find("#clear_hints").addEventListener("click", () => album.wish(current(), { hints: [] }));
 
 // --- proposals ---
@@ -115,7 +118,7 @@ propose.addEventListener("click", async () => {
     drawn = { photo, list, look, seed };
     say(t("proposed", { count: list.length }));
   } catch (error) {
-    if (!cancelled(error)) say(t(error.code, { detail: error.message }), true);
+    if (!cancelled(error)) say(wordsOf(error), true);
   }
   clearInterval(clock);
   working(false);

@@ -51,6 +51,14 @@ export async function paintSmall(canvas, photo, colors = photo.colors) {
   else context.putImageData(paint(gray, width, height, lines, photo.look), 0, 0);
 }
 
+// Paint a file small as it came, before the server has answered. Throws where the browser cannot read it.
+export async function paintAsItCame(canvas, file) {
+  const bitmap = await createImageBitmap(file, { resizeWidth: SMALL, resizeQuality: "medium" });
+  Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  bitmap.close();
+}
+
 // Paint a photo in colour, its longer side at most so many pixels; returns the canvas.
 export async function paintLarge(photo, longest) {
   const bitmap = await bitmapOf(photo.preview.blob);

@@ -21,7 +21,8 @@ if (!painter) {
   painter = softPainter(canvas);
 }
 
-export const view = new EventTarget(); // says "move" when the photo lies elsewhere, "tap" with a place in the photo
+// says "move" when the photo lies elsewhere, "compare" when the divider was moved, "tap" with a place in the photo
+export const view = new EventTarget();
 let photo = null;
 let shown = {}; // what the painter holds: preview blob, colours, confidence
 let zoom = 1; // 1 shows all of it
@@ -140,6 +141,7 @@ function dividerPlace() {
 function moveDivider(x) {
   const [left, right] = seen();
   split = Math.min(Math.max((x - left) / (right - left), 0), 1);
+  view.dispatchEvent(new Event("compare"));
   redraw();
 }
 
@@ -256,7 +258,7 @@ function closer(x, y) {
 }
 
 stage.addEventListener("wheel", (event) => {
-  if (!photo?.facts) return;
+  if (!photo?.facts || event.target.closest(".wheel")) return;
   event.preventDefault();
   if (event.ctrlKey || !event.shiftKey) zoomBy(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), ...local(event));
   else panBy(-event.deltaX - event.deltaY, 0);

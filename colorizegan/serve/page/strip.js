@@ -1,13 +1,14 @@
 // The album as a strip of thumbnails, each with its state.
 
 import { album } from "./album.js";
-import { paintSmall } from "./picture.js";
+import { paintAsItCame, paintSmall } from "./picture.js";
+import { say } from "./say.js";
 import { cancelAll, retry } from "./work.js";
-import { t } from "./words.js";
+import { t, wordsOf } from "./words.js";
 
 const list = document.querySelector("#strip");
 const state = document.querySelector("#state");
-const stop = document.querySelector("#cancel");
+const [stop, againAll] = ["#cancel", "#again_all"].map((id) => document.querySelector(id));
 const items = new Map(); // photo -> its parts
 const wanted = new Set(); // photos to paint
 let frame = 0;
@@ -24,7 +25,7 @@ function make(photo) {
   const [open, remove, again] = [".open", ".remove", ".again"].map((one) => item.querySelector(one));
   item.photo = photo;
   open.addEventListener("click", () => album.select(photo));
-  remove.addEventListener("click", () => album.remove(photo));
+  remove.addEventListener("click", () => removePhoto(photo));
   again.addEventListener("click", () => retry(photo));
   remove.setAttribute("aria-label", t("remove", { name: photo.name }));
   again.setAttribute("aria-label", t("again", { name: photo.name }));
@@ -32,11 +33,19 @@ function make(photo) {
   open.addEventListener("dragstart", (event) => event.dataTransfer.setData("application/x-colorizegan", photo.id));
   open.addEventListener("keydown", (event) => {
     const next = { ArrowRight: item.nextElementSibling, ArrowLeft: item.previousElementSibling }[event.key];
-    if (event.key === "Delete") album.remove(photo);
+    if (event.key === "Delete") removePhoto(photo);
     else if (next) next.querySelector(".open").focus();
   });
   seen.observe(item);
-  return { item, open, again, canvas: item.querySelector("canvas") };
+  return { item, open, remove, again, canvas: item.querySelector("canvas") };
+}
+
+// Take a photo out of the album; what was done to it can be had back for a moment.
+export function removePhoto(photo) {
+  const inside = items.get(photo)?.item.contains(document.activeElement);
+  const at = album.remove(photo);
+  say(t("removed", { name: photo.name }), true, () => album.putBack(photo, at));
+  if (inside) items.get(album.current)?.open.focus();
 }
 
 function showList() {
@@ -46,12 +55,12 @@ function showList() {
     item.remove();
     items.delete(photo);
   }
-  for (const photo of album.photos) {
-    if (items.has(photo)) continue;
+  album.photos.forEach((photo, i) => {
+    if (items.has(photo)) return;
     items.set(photo, make(photo));
-    list.append(items.get(photo).item);
+    list.insertBefore(items.get(photo).item, list.children[i] ?? null);
     showState(photo);
-  }
+  });
   showSelected();
 }
 
@@ -60,24 +69,39 @@ function showState(photo) {
   if (!item) return;
   item.dataset.state = photo.state;
   again.hidden = photo.state !== "failed";
-  const why = photo.state === "failed" ? `: ${t(photo.problem.code, { detail: photo.problem.detail })}` : "";
+  const why = photo.state === "failed" ? `: ${wordsOf(photo.problem)}` : "";
   open.setAttribute("aria-label", `${photo.name}, ${t(photo.state)}${why}`);
   open.title = photo.name + why;
 }
 
+// Tab stops at the photo that is shown, and arrow keys go on from it: two hundred are no two hundred stops.
 function showSelected() {
-  for (const [photo, { open }] of items) open.setAttribute("aria-current", photo === album.current);
-  items.get(album.current)?.item.scrollIntoView({ block: "nearest", inline: "nearest" });
+  for (const [photo, { open, remove, again }] of items) {
+    open.setAttribute("aria-current", photo === album.current);
+    for (const button of [open, remove, again]) button.tabIndex = photo === album.current ? 0 : -1;
+  }
+  const follow = () => items.get(album.current)?.item.scrollIntoView({ block: "nearest", inline: "nearest" });
+  requestAnimationFrame(follow); // the strip may only now come into sight
 }
 
 function want(photo) {
   if (photo.preview && photo.colors) wanted.add(photo);
+  else if (photo.seen) void showAsItCame(photo);
   frame ||= requestAnimationFrame(() => {
     frame = 0;
     showCounts();
     for (const one of wanted) if (one.seen && items.has(one)) void paintSmall(items.get(one).canvas, one);
     wanted.clear();
   });
+}
+
+// A photo that waits is shown as it came, where the browser can read it; one at a time, for scans are large.
+let before = Promise.resolve();
+function showAsItCame(photo) {
+  const parts = items.get(photo);
+  if (!parts || parts.drawn) return;
+  parts.drawn = true;
+  before = before.then(() => photo.preview || photo.gone || paintAsItCame(parts.canvas, photo.file).catch(() => {}));
 }
 
 function showCounts() {
@@ -87,9 +111,11 @@ function showCounts() {
   const parts = [left && t("left", { count: left }), failed && t("failed_count", { count: failed })];
   state.textContent = parts.filter(Boolean).join(" · ");
   stop.hidden = left < 2;
+  againAll.hidden = left > 0 || failed < 2;
 }
 
 stop.addEventListener("click", cancelAll);
+againAll.addEventListener("click", () => retry(...album.photos.filter((photo) => photo.state === "failed")));
 album.addEventListener("list", showList);
 album.addEventListener("list", showCounts);
 album.addEventListener("select", showSelected);

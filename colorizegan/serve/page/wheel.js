@@ -52,6 +52,7 @@ export function closeWheel() {
   const { close } = hooks;
   hooks = null;
   close();
+  wheel.dispatchEvent(new Event("close"));
 }
 
 export const wheelIsOpen = () => !wheel.hidden;

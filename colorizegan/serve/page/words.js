@@ -21,7 +21,15 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-export const knows = (key) => key in words;
+// What went wrong, in a person's words. The server's details are of the file, "is a text file, not a photo", and may end
+// with an option for programs, which the page has as a button.
+export function wordsOf({ code, detail, message = "" }) {
+  const own = (detail ?? message).replace(/; allow_truncated.*/, "").replace(/^(?=(is|has|holds|cannot|ends|takes) )/, "it ");
+  return t(code in words ? code : "E_INTERNAL", { detail: own });
+}
+
+// Whether what can be read of a damaged file may be had.
+export const isCut = (problem) => /allow_truncated/.test(problem?.detail);
 
 // Put the words into a part of the page: data-t is what stands there, data-t-label its name for those who hear it.
 export function fill(root = document) {

@@ -2,12 +2,15 @@
 
 import { album, keyOf } from "./album.js";
 import { Problem, predict } from "./api.js";
+import { say } from "./say.js";
+import { t } from "./words.js";
 
 const AT_ONCE = 3;
 const PREVIEW = 1600; // px of the longer side: what is painted, and sent back when only the wishes have changed
 const DETAIL = 4096; // where somebody looks closer
 const REMEMBERED = 12; // answers for each photo
-const TRIES = 5;
+const PATIENCE = 120; // seconds for which a server that is busy or away is asked again
+const SELDOM = 5; // seconds at most between two times
 
 let working = 0;
 
@@ -21,15 +24,17 @@ export const pause = (seconds, signal) =>
     setTimeout(resolve, 1000 * seconds);
   });
 
-// Do it again, a little later, where the server is busy or away for a moment.
+// Do it again, a little later, where the server is busy, or away: it may be started anew.
 export async function patiently(act, signal) {
+  const end = performance.now() + 1000 * PATIENCE;
   for (let attempt = 1; ; attempt++) {
     try {
       return await act();
     } catch (error) {
       const passes = error instanceof Problem && (error.code === "E_BUSY" || error.code === "E_NETWORK");
-      if (!passes || attempt === TRIES) throw error;
-      await pause(error.seconds || attempt, signal);
+      if (!passes || performance.now() > end) throw error;
+      if (error.code === "E_NETWORK") say(t("server_away"), true);
+      await pause(error.seconds || Math.min(attempt, SELDOM), signal);
     }
   }
 }
@@ -41,7 +46,8 @@ export function optionsOf(look, [across, down] = [1, 1]) {
     y: Math.floor((y + 0.5) * down),
     color,
   }));
-  return { emulsion: look.film, tone_down_unsure: look.calm, force: look.force, hints };
+  const { film: emulsion, calm: tone_down_unsure, partial: allow_truncated, force } = look;
+  return { emulsion, tone_down_unsure, force, allow_truncated, hints };
 }
 
 // Ask for the colours of a photo. After the first time its preview is sent, which is small and reads fast.
@@ -129,9 +135,11 @@ function attend(photo) {
   else pump();
 }
 
-export function retry(photo) {
-  photo.state = "waiting";
-  album.changed(photo);
+export function retry(...photos) {
+  for (const photo of photos) {
+    photo.state = "waiting";
+    album.changed(photo);
+  }
   pump();
 }
 
