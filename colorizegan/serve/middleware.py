@@ -153,7 +153,7 @@ class Exchange:
         self.unread = length != "0" or "transfer-encoding" in self.headers
 
     def values(self, name: bytes) -> list[str]:
-        """All that the request says under the name of a header, in lower case."""
+        """Every value of a header; `name` in lower case."""
         return [value.decode("latin-1") for key, value in self.scope["headers"] if key == name]
 
     async def receive(self) -> Message:

@@ -80,7 +80,6 @@ function showWishes() {
   for (const box of [calm, guess]) box.parentElement.hidden = alone && !box.checked;
   find("#ideas").textContent = t(alone ? "ideas_none" : "ideas_lead");
   propose.parentElement.hidden = alone;
-  propose.disabled = photo.state !== "done" || asItIs;
 }
 
 undo.addEventListener("click", () => album.undo(current()));
