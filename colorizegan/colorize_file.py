@@ -179,7 +179,7 @@ def paint_page(
         if not options.confidence:
             return colorizer.paint(photo.gray, chosen.ab, look.saturation)
         look = replace(look, hints=chosen.hints)
-    prediction = colorizer.predict(photo.gray, look)
+    prediction = colorizer.predict(photo, look)
     rgb = colorizer.paint(photo.gray, prediction.ab, look.saturation)
     if first and options.confidence:
         report.confidence = confidence_pictures(rgb, prediction.confidence())

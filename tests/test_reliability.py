@@ -72,6 +72,7 @@ def test_no_telemetry_is_gathered(tmp_path: Path, environment: dict[str, str]) -
     assert not [path for path in left if path.suffix == ".ses"]
 
 
+@pytest.mark.slow
 def test_hostile_files_through_the_command_line(
     shared_data: Path, tmp_path: Path, tiny_bundle: Path, environment: dict[str, str]
 ) -> None:

@@ -33,7 +33,7 @@ def describe_upload(queued: QueuedPhoto, upload: Upload, options: Options) -> di
     shown_as_it_is = options.preview is not None and not options.force  # where it is in colour
     with queued.photo(upload.path, keep_color=shown_as_it_is, allow_truncated=options.allow_truncated) as photo:
         colorizer = queued.colorizer
-        prediction = colorizer.predict(photo.gray, look)
+        prediction = colorizer.predict(photo, look)
         told = colorizer.network.card.has_distribution
         queued.check()
         found: dict[str, Any] = {

@@ -178,6 +178,7 @@ def test_no_ledger_where_single_photos_are_named(
 # --- ends of all kinds ---
 
 
+@pytest.mark.slow
 def test_killed_at_random_points_a_run_ends_as_if_unbroken(
     tmp_path: Path, process: Callable[..., list[str]], colorizer: Colorizer
 ) -> None:

@@ -153,6 +153,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) ->
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_kill_9_then_resume_equals_the_unbroken_run(run: Path, photos: Path, tmp_path: Path) -> None:
     out, arguments = tmp_path / "run", command(photos, tmp_path / "run", STAGES, "--set", "checkpoint_minutes=0")
     with (
@@ -191,6 +192,7 @@ def test_a_run_starts_from_another_ones_average(run: Path, photos: Path, tmp_pat
         build_generator(load_config("tiny", None, overrides(photos, f"network.start={tmp_path}/none.safetensors")))
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_exits_143(photos: Path, tmp_path: Path) -> None:
     arguments = command(photos, tmp_path / "run", STAGES.replace("images=48", "images=100000"))
     log = tmp_path / "run" / "log.jsonl"
@@ -324,6 +326,7 @@ def test_training_needs_no_terminal_and_no_home(photos: Path, tmp_path: Path) ->
     assert "tiny" in result.stdout
 
 
+@pytest.mark.slow
 def test_export_says_what_it_checked_and_nothing_of_the_exporter(run: Path, tmp_path: Path) -> None:
     arguments = [sys.executable, "-m", "colorizegan", "export", str(run), "-o", str(tmp_path / "bundle")]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=240, check=False)

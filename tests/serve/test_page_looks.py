@@ -32,6 +32,7 @@ def client(tiny_bundle: Path) -> Iterator[Client]:
         yield found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize(
     ("width", "height", "phone"),

@@ -66,6 +66,7 @@ def tuned(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     return folder, result
 
 
+@pytest.mark.slow
 def test_the_tuned_model_is_better_and_the_command_says_so(tuned: tuple[Path, Any]) -> None:
     folder, result = tuned
     assert result.stdout == ""
@@ -82,6 +83,7 @@ def test_the_tuned_model_is_better_and_the_command_says_so(tuned: tuple[Path, An
     assert sorted(path.name for path in folder.iterdir()) == ["album", "mine", "mine-report"]  # no work left behind
 
 
+@pytest.mark.slow
 def test_the_tuned_bundle_is_whole_and_knows_where_it_is_from(tuned: tuple[Path, Any], exported: Path) -> None:
     bundle, base = open_bundle(tuned[0] / "mine"), open_bundle(exported)
     assert bundle.card.name == "mine-tuned"
@@ -130,6 +132,7 @@ def test_a_mix_lies_between_and_changes_neither() -> None:
     assert tuned["w"].tolist() == [4.0, -8.0, 0.0]
 
 
+@pytest.mark.slow
 def test_the_report_compares_on_photos_that_were_not_learned(tuned: tuple[Path, Any]) -> None:
     report = json.loads((tuned[0] / "mine-report" / "report.json").read_text())
     assert report["photos"] == 13
@@ -148,6 +151,7 @@ def test_the_report_compares_on_photos_that_were_not_learned(tuned: tuple[Path, 
         assert (f"{i}" in names) == (f"again-{i}" in names)
 
 
+@pytest.mark.slow
 def test_a_model_that_did_not_get_better_says_so(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

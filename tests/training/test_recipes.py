@@ -56,6 +56,7 @@ def test_zhang16_is_the_published_network() -> None:
         assert logits.shape == (2, len(small.centres), *ab.shape[2:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("preset", "loss", "stage"),
     [

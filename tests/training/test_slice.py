@@ -43,6 +43,7 @@ def shards(photos: Path, tmp_path: Path) -> Path:
     return tmp_path / "shards"
 
 
+@pytest.mark.slow
 def test_the_command_needs_little_and_its_weights_go_on(
     shards: Path, photos: Path, repository: Path, tmp_path: Path
 ) -> None:

@@ -129,6 +129,7 @@ def adversarial(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_two_processes_equal_bare_ddp(adversarial: Path, photos: Path, tmp_path: Path) -> None:
     settings = tmp_path / "settings.json"
     settings.write_text(json.dumps(to_dict(load_config("tiny", None, overrides(photos, *ADVERSARIAL)))))
@@ -138,6 +139,7 @@ def test_two_processes_equal_bare_ddp(adversarial: Path, photos: Path, tmp_path:
     assert [name for name, tensor in expected.items() if not torch.equal(tensor, got[name])] == []
 
 
+@pytest.mark.slow
 def test_kill_9_then_resume_with_two_or_with_one(pair: Path, photos: Path, tmp_path: Path) -> None:
     out, errors = tmp_path / "run", tmp_path / "errors"
     arguments = command(photos, out, "checkpoint_minutes=0", "data.workers=2")
@@ -156,6 +158,7 @@ def test_kill_9_then_resume_with_two_or_with_one(pair: Path, photos: Path, tmp_p
     assert newest(out).tensors.keys() == newest(pair).tensors.keys()
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_stops_all_and_saves(photos: Path, tmp_path: Path) -> None:
     out, errors = tmp_path / "run", tmp_path / "errors"
     with running(command(photos, out, STAGES.replace("images=48", "images=100000")), errors) as (process, workers):
@@ -168,6 +171,7 @@ def test_a_signal_to_one_stops_all_and_saves(photos: Path, tmp_path: Path) -> No
     assert newest(out).facts["state"]["step"] == len(log.read_text().splitlines()) >= 2
 
 
+@pytest.mark.slow
 def test_a_lost_process_ends_the_run(photos: Path, tmp_path: Path) -> None:
     out, errors = tmp_path / "run", tmp_path / "errors"
     with running(command(photos, out, STAGES.replace("images=48", "images=100000")), errors) as (process, workers):
