@@ -242,17 +242,17 @@ def picture_numbers(pattern: Path) -> list[int]:
     return sorted(number for name, number in found.items() if name == picture_name(pattern.name, number))
 
 
-def picture_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The stream that is the film; covers are none."""
+def picture_stream(container: InputContainer, path: Path, most: int = PIXELS) -> VideoStream:
+    """The stream that is the film; covers are none. TooLargeError where a frame has over `most` pixels."""
     for stream in container.streams.video:
         if Disposition.attached_pic in stream.disposition:
             continue
         context: Any = stream.codec_context  # None where FFmpeg has no decoder, whatever the types say
         if context is None:
             raise DecodeError("is of a codec that is not read", path=path)
-        if stream.width * stream.height > PIXELS:
+        if stream.width * stream.height > most:
             what = f"has frames of {stream.width} x {stream.height} pixels"
-            raise TooLargeError(what, path=path, remedy=f"at most {PIXELS >> 20} Mpx are taken")
+            raise TooLargeError(what, path=path, remedy=f"at most {most >> 20} Mpx are taken")
         if stream.width < 1 or stream.height < 1 or context.pix_fmt is None:
             raise DecodeError("has no frame that can be decoded", path=path)
         return stream

@@ -54,6 +54,9 @@ class FilmOptions:
     """Colorize a film too that is in colour already."""
     overwrite: bool = False
     """Write a result anew that is there."""
+    part_frames: tuple[int, int] = (48, 240)
+    """Frames of a part, which is what a kill may cost: from the first number on it ends with a shot, and at the second
+    in any case."""
 
     def __post_init__(self) -> None:
         if self.codec is not None and self.codec not in CODECS:

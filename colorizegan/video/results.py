@@ -32,8 +32,6 @@ from colorizegan.video.pixels import canvas, plane_of, whole_gray
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-SHORTEST, LONGEST = 48, 240  # frames of a part: it ends with a shot, or when it is long
-
 
 class FilmResult:
     """A film that is written, in parts first; use it in a `with`.
@@ -90,8 +88,8 @@ class FilmResult:
         """Paint and encode a frame."""
         with as_output_errors(self.target):
             if self.writer is not None:
-                count = len(self.writer.times)
-                if count >= LONGEST or (count >= SHORTEST and colors.number == colors.shot.first):
+                count, (shortest, longest) = len(self.writer.times), self.options.part_frames
+                if count >= longest or (count >= shortest and colors.number == colors.shot.first):
                     self.end_part(self.shot)
             if self.writer is None:
                 self.first = colors.number

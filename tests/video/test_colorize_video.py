@@ -164,13 +164,9 @@ def test_luma_is_the_source_s_code_by_code(
         assert not np.array_equal(one[luma:], other[luma:])
 
 
-def test_a_stopped_film_goes_on_and_becomes_the_same(
-    ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("colorizegan.video.results.LONGEST", 10)  # parts in the middle of a shot
-    monkeypatch.setattr("colorizegan.video.results.SHORTEST", 4)
+def test_a_stopped_film_goes_on_and_becomes_the_same(ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer) -> None:
     source = long_film(ffmpeg, tmp_path)
-    options = FilmOptions()
+    options = FilmOptions(part_frames=(4, 10))  # parts in the middle of a shot
     whole, target = tmp_path / "whole.mkv", tmp_path / "stopped.mkv"
     colorize_video(source, whole, colorizer=colorizer, options=options)
     made: list[int] = []
@@ -210,12 +206,10 @@ def test_a_second_run_on_the_same_result_is_refused(
     assert len(list(tmp_path.glob("out*"))) == (1 if name == "out.mkv" else 60)
 
 
-def test_other_options_start_anew(
-    ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("colorizegan.video.results.LONGEST", 10)
+def test_other_options_start_anew(ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer) -> None:
     source, target = long_film(ffmpeg, tmp_path), tmp_path / "out.mp4"
-    steps = colorize_steps(source, target, colorizer, FilmOptions(look=Look(saturation=0.0)))
+    options = FilmOptions(look=Look(saturation=0.0), part_frames=(48, 10))
+    steps = colorize_steps(source, target, colorizer, options)
     while next(steps).frames < 30:
         pass
     steps.close()

@@ -6,12 +6,13 @@ import itertools
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from films import FFmpeg
 
 from colorizegan.errors import ColorizeGANError, DecodeError, InputError, TooLargeError
-from colorizegan.video.frames import Film
+from colorizegan.video.frames import Film, picture_stream
 from colorizegan.video.pixels import canvas, luma_of, plane_of, whole_gray
 
 SOURCE = ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=12:d=1")
@@ -137,13 +138,12 @@ def test_an_encrypted_film_is_refused(ffmpeg: FFmpeg, tmp_path: Path) -> None:
     assert "encrypted" in str(refused(path))
 
 
-def test_a_film_with_huge_frames_is_refused_before_it_is_decoded(
-    ffmpeg: FFmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_film_with_huge_frames_is_refused_before_it_is_decoded(ffmpeg: FFmpeg, tmp_path: Path) -> None:
     path = ffmpeg.make(tmp_path / "h.mp4", *SOURCE, "-c:v", "libx264")
-    monkeypatch.setattr("colorizegan.video.frames.PIXELS", 64 * 48 - 1)
-    monkeypatch.setattr(Film, "decoded", lambda *_: pytest.fail("it was decoded"))
-    assert isinstance(refused(path), TooLargeError)
+    with av.open(path) as container:
+        assert picture_stream(container, path, 64 * 48).width == 64
+        with pytest.raises(TooLargeError, match=r"h\.mp4: has frames of 64 x 48 pixels"):
+            picture_stream(container, path, 64 * 48 - 1)
 
 
 def test_a_playlist_opens_nothing(ffmpeg: FFmpeg, tmp_path: Path) -> None:

@@ -148,12 +148,8 @@ class Crops(Dataset[Tensor]):
         side = np.minimum(height, width) * (self.crop + (1 - self.crop) * u[:, 0])
         return photos, np.stack((u[:, 1] * (width - side), u[:, 2] * (height - side), side), axis=1)
 
-    def photo_of(self, n: int) -> int:
-        """Index in the cache of the photo that crop n is taken from."""
-        return int(self.photos_of(np.asarray([n]))[0])
-
     def photos_of(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The same for many crops (B,)."""
+        """Indices in the cache, (B,), of the photos that the crops of these numbers are taken from."""
         # Epochs differ in length by the photos left out, so every epoch is counted as the rounded mean length.
         length = max(1, round(float(self.shares[self.indices].sum())))
         epochs, positions = np.divmod(numbers, length)
