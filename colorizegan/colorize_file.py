@@ -141,7 +141,7 @@ def colorize_file(
                 if photo.format == report.format == "tiff":
                     pages = photo.pages
                 if pages == 1 and photo.rgb is not None:
-                    report.left_alone, report.format = True, photo.format
+                    report.left_alone, report.format, report.remarks = True, photo.format, list(photo.remarks)
                     return report
                 note = provenance(colorizer, options)
                 writer = PageWriter(open_result(), report.format, options.quality, strip=options.strip, note=note)

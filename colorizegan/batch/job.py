@@ -118,7 +118,7 @@ def run_job(run: BatchRun, job: Job) -> Result:
         return Result(job, "failed", str(ours), error=ours)
     seconds = time.perf_counter() - start
     if report.left_alone:
-        return Result(job, "skipped", COLORED, report.shape, seconds)
+        return Result(job, "skipped", COLORED, report.shape, seconds, tuple(report.remarks))
     remarks = [*([AGAIN] if again else []), *report.remarks]
     return Result(job, "done", "", report.shape, seconds, tuple(remarks))
 

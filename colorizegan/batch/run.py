@@ -123,7 +123,7 @@ def colorize_to_stream(
     if report.left_alone:
         stream.write(source if isinstance(source, bytes) else source.read_bytes())
         stream.flush()
-        return [COLORED]
+        return [COLORED, *report.remarks]
     stream.write(file.getvalue())
     stream.flush()
     return [*report.remarks, *keep_hints(source, options.look)]

@@ -26,6 +26,7 @@ from colorizegan.photo.luminance import Light, read_luminance
 from colorizegan.photo.metadata.containers import count_frames
 from colorizegan.photo.metadata.metadata import read_metadata
 from colorizegan.photo.photo import Limits, Photo
+from colorizegan.photo.scan.negative import is_color_negative
 from colorizegan.photo.scan.text_page import is_text_page
 from colorizegan.photo.scan.tone import Tone, judge_tone
 from colorizegan.photo.scan.window import find_window, glance
@@ -195,6 +196,10 @@ def _read(
         tone = judge_tone(window.scaled(light.gray.shape, light.sample.shape).of(light.sample))
         if not tone.is_color:
             remarks.append("its colours lie in the border, beside the photo")
+    if light.sample is not None:
+        shown = light.sample if window is None else window.scaled(light.gray.shape, light.sample.shape).of(light.sample)
+        if is_color_negative(shown):
+            remarks.append("looks like a colour negative: invert it first, in the scanner's program or an editor")
     if keep_color and tone.is_color and light.rgb is None:  # seldom, so that others do without three times the memory
         light = decode(fail_on, colors_too=True)[1]
     if light.useless_profile:
