@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 4  # samples a side, averaged against grain
+FINE = 128  # blocks of samples on the shorter side, at least; a block is averaged against grain
 TOP = 99.5  # percentile of each channel that is the mask's
 BRIGHT = 40  # codes of red, at least: something is lit
 GREEN = 0.80  # of red, at most, in the mask
@@ -26,8 +26,8 @@ SAME = 0.1  # scatter of the logarithms of their ratios
 
 def is_color_negative(sample: NDArray[Any]) -> bool:
     """Look at a regular selection of a scan's pixels: (h, w, 3) uint8 or uint16, sRGB."""
-    height, width = (max(1, side // BLOCK) for side in sample.shape[:2])
-    side = min(BLOCK, *sample.shape[:2])
+    side = max(1, min(sample.shape[:2]) // FINE)
+    height, width = (count // side for count in sample.shape[:2])
     blocks = sample[: height * side, : width * side].reshape(height, side, width, side, 3)
     rgb = blocks.mean(axis=(1, 3)).reshape(-1, 3) * (255 / np.iinfo(sample.dtype).max)
     red, green, blue = np.percentile(rgb, TOP, axis=0)
