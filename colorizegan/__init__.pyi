@@ -13,6 +13,7 @@ from .model.network import Prediction as Prediction
 from .photo.photo import Photo as Photo
 from .photo.read import read_photo as read_photo
 from .photo.write import write_photo as write_photo
+from .scale.ray_data import colorize_dataset as colorize_dataset
 from .steer.hints import Hint as Hint
 from .steer.look import Look as Look
 from .steer.palette import Palette as Palette

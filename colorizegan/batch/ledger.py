@@ -73,9 +73,10 @@ class Ledger:
         folder: where results go. The file is `colorizegan.jsonl`, of a shard `colorizegan.2-of-8.jsonl`, so that
             several machines may share the folder. It is made with its first line.
         shard: (i, n) or None.
+        read: whether it is of interest what earlier runs wrote.
     """
 
-    def __init__(self, folder: Path, shard: tuple[int, int] | None = None) -> None:
+    def __init__(self, folder: Path, shard: tuple[int, int] | None = None, *, read: bool = True) -> None:
         self.folder = folder
         self.path = folder / (f"{NAME}.jsonl" if shard is None else f"{NAME}.{shard[0]}-of-{shard[1]}.jsonl")
         self.read: list[Path] = []
@@ -83,7 +84,7 @@ class Ledger:
         self.lock = threading.Lock()
         self.descriptor: int | None = None
         writing: dict[str, tuple[int, int]] = {}
-        for path in sorted(folder.glob(f"{NAME}*.jsonl")):
+        for path in sorted(folder.glob(f"{NAME}*.jsonl")) if read else ():
             self.read_places(path, writing)
         for output, place in writing.items():
             entry = self.entry_at(place)
@@ -111,6 +112,10 @@ class Ledger:
         place = self.known.get(self.name_of(target))
         return None if place is None else self.entry_at(place)
 
+    def entries(self) -> Iterator[Entry]:
+        """What earlier runs say of all results, in the order of their names."""
+        yield from filter(None, (self.entry_at(self.known[output]) for output in sorted(self.known)))
+
     def entry_at(self, place: tuple[int, int]) -> Entry | None:
         """The line at a place."""
         number, start = place
@@ -125,14 +130,13 @@ class Ledger:
         """A result's name in the ledger."""
         return Path(os.path.relpath(target, self.folder)).as_posix()
 
-    def add(self, entry: Entry) -> None:
-        """Write a line; it is on the disk when this returns, but for "writing", which only has to outlive the process.
+    def add(self, *entries: Entry) -> None:
+        """Write lines, which are on the disk when this returns; those of "writing" only have to outlive the process.
 
         Raises:
-            OutputError: it cannot be written, so that nothing more should be done.
+            OutputError: they cannot be written, so that nothing more should be done.
         """
-        values = {key: value for key, value in vars(entry).items() if value not in ("", None)}
-        raw = json.dumps(values).encode() + b"\n"
+        raw = b"".join(as_line(entry) for entry in entries)
         try:
             with self.lock:
                 if self.descriptor is None:
@@ -140,7 +144,7 @@ class Ledger:
                 rest = memoryview(raw)
                 while rest:
                     rest = rest[os.write(self.descriptor, rest) :]
-            if entry.status != "writing":
+            if any(entry.status != "writing" for entry in entries):
                 os.fsync(self.descriptor)
         except OSError as error:
             raise OutputError(f"the ledger cannot be written ({error.strerror})", path=self.path) from error
@@ -151,6 +155,11 @@ class Ledger:
             if self.descriptor is not None:
                 os.close(self.descriptor)
                 self.descriptor = None
+
+
+def as_line(entry: Entry) -> bytes:
+    """An entry as a line of the ledger."""
+    return json.dumps({key: value for key, value in vars(entry).items() if value not in ("", None)}).encode() + b"\n"
 
 
 def open_to_append(path: Path) -> int:

@@ -109,29 +109,30 @@ def make_plan(
         return plan
 
     between = suffix if suffix is not None else SUFFIX if output is None else ""
-    plan.output_root = Path(output) if output is not None else searched[0] if len(searched) == 1 else None
-    name_results(plan, photos, output, between, format, shard, written)
+    root = None if output is None else Path(output)
+    plan.output_root = root or (searched[0] if len(searched) == 1 else None)
+    name_results(plan, photos, root, root and root.resolve(), between, format, shard, written)
     return plan
 
 
 def name_results(
     plan: Plan,
     photos: FolderNames[PhotoFolder],
-    output: str | None,
+    output: Path | None,
+    inside: Path | None,
     between: str,
     format: str | None,
     shard: tuple[int, int] | None,
     written: Mapping[str, str],
 ) -> None:
-    """Put the jobs into a plan: no target twice, whatever belongs to other shards counted."""
+    """Put the jobs into a plan: no target twice, what is of other shards counted. `inside`: the place of the output."""
     left_out: set[PhotoFolder] = set()
-    if output is not None:  # results of an earlier run in a folder inside the searched one are no inputs
-        inside = Path(output).resolve()
+    if inside is not None:  # results of an earlier run in a folder inside the searched one are no inputs
         left_out = {f for f in photos.folders if f.root in inside.parents and inside in (f.place, *f.place.parents)}
     roots = {folder.root for folder in photos.folders if folder not in left_out}
     base = Path(os.path.commonpath(roots)) if roots else Path()
     ways = {  # folder of the photos -> with the folder of their results, and where they lie below the base
-        folder: ((folder.source, folder.source if output is None else Path(output) / below), below.as_posix())
+        folder: ((folder.source, folder.source if output is None else output / below), below.as_posix())
         for folder in photos.folders
         if folder not in left_out
         for below in [folder.place.relative_to(base)]

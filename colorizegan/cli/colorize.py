@@ -135,7 +135,7 @@ def colorize(
         typer.Option(
             "--from-file",
             metavar="LIST",
-            help="Read names from a file, one a line; - is standard input.",
+            help="Read names from a file, one a line, or from a column of a .parquet file; - is standard input.",
             rich_help_panel=INPUT,
         ),
     ] = None,
@@ -147,6 +147,14 @@ def colorize(
         Optional[str],
         typer.Option(
             metavar="I/N", help="Only part I of N, to share the work between N machines.", rich_help_panel=MACHINE
+        ),
+    ] = None,
+    ray: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="ADDRESS",
+            help="Work on a Ray cluster: HOST:PORT, auto (the running one) or local. IN and OUT may be URLs (s3://...).",
+            rich_help_panel=MACHINE,
         ),
     ] = None,
     device: Device = "cpu",
@@ -188,7 +196,13 @@ def colorize(
         raise UsageError("a photo does not belong on a terminal", remedy="give a file as output (-o)")
 
     part = None if shard is None else parse_shard(shard)
-    if names == ["-"]:
+    places = None
+    if ray is not None:
+        from colorizegan.scale.sources import check_alone, plan_anywhere
+
+        check_alone(names, shard, proposals, hint, hints)
+        plan, places = plan_anywhere(names, output, listed=listed, suffix=suffix, format=written)
+    elif names == ["-"]:
         target = file_target(output, written) if output is not None and not streamed else Path("-")
         plan = Plan([Job(sys.stdin.buffer.read(), target)])
     else:
@@ -249,9 +263,18 @@ def colorize(
         )
         failed = show_sheets(sheets, proposals or 0, reporter)
     else:
-        with run_plan(
-            plan, model, options, like=like, overwrite=overwrite, shard=part, device=device, workers=workers
-        ) as results:
+        if places is None or ray is None:
+            running = run_plan(
+                plan, model, options, like=like, overwrite=overwrite, shard=part, device=device, workers=workers
+            )
+        else:
+            from colorizegan.scale.ray_data import run_on_ray
+
+            running = run_on_ray(
+                plan, places, model, options, address=ray, like=like, overwrite=overwrite, device=device,
+                workers=workers,
+            )  # fmt: skip
+        with running as results:
             failed = show_results(results, len(jobs), reporter, plan.left_out).failed
     if failed or plan.problems:
         raise typer.Exit(FAILED)
@@ -279,6 +302,11 @@ def read_list(path: str, *, nul: bool) -> Iterator[str]:
     """The names in a list file, or on standard input, read while they are asked for."""
     from colorizegan.batch.plan import split_list
 
+    if path.endswith(".parquet"):
+        from colorizegan.scale.sources import read_parquet
+
+        yield from read_parquet(path)
+        return
     try:
         with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
             yield from split_list(file, nul=nul)

@@ -1,0 +1,266 @@
+"""A block of photos on one core of the cluster, done as one machine would do them."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event
+from typing import Any, cast
+
+import numpy as np
+
+from colorizegan import __version__
+from colorizegan.batch.job import BatchRun, Originals, Result, as_our_error, run_job
+from colorizegan.batch.jobs import Job
+from colorizegan.batch.ledger import Entry, as_entry, as_line
+from colorizegan.batch.run import settled
+from colorizegan.colorize_file import FileOptions
+from colorizegan.colorizer import Colorizer
+from colorizegan.errors import ColorizeGANError, InputError, ModelError, OutputError
+from colorizegan.machine import MemoryBudget, cpu_threads, keep_freed_memory
+from colorizegan.photo.reader import Reader
+from colorizegan.scale.parts import BlockLedger, part_name
+from colorizegan.scale.sources import Places
+from colorizegan.scale.storage import reason
+
+FOLDER = "colorizegan-ray-"  # of this machine, for photos from elsewhere, and the worker's process
+WRITING = {"done": "writing"}
+AT_ONCE = 2  # photos: while one waits for its bytes to reach the disk, the other keeps the core busy
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all workers of a run are told."""
+
+    run: str
+    """Eight hex digits that no other run has."""
+    model: str | None
+    """As for `Colorizer`; the same on every machine."""
+    digest: str
+    """Of that model, so that no machine works with another one."""
+    version: str
+    """Of this package."""
+    device: str
+    options: FileOptions
+    overwrite: bool
+    root: Path
+    """Folder of the results."""
+    places: Places
+    folder: str = field(default_factory=os.getcwd)
+    """What relative paths begin at."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one photo."""
+
+    result: Result
+    lines: tuple[Entry, ...]
+    """For the ledger."""
+    fatal: ColorizeGANError | None = None
+    """Why the run as a whole cannot go on."""
+
+
+class PhotoWorker:
+    """An actor of Ray Data, on one core."""
+
+    def __init__(self, setup: Setup) -> None:
+        keep_freed_memory()
+        with suppress(OSError):
+            os.chdir(setup.folder)
+        remove_abandoned()
+        self.setup = setup
+        self.reader = Reader(ready=AT_ONCE, threads=1)
+        self.pool = ThreadPoolExecutor(AT_ONCE)
+        self.budget = MemoryBudget(max(1, MemoryBudget().pixels // cpu_threads()))
+        self.broken: ColorizeGANError | None = None
+        try:
+            self.colorizer = Colorizer(setup.model, threads=1, device=setup.device)
+            if (self.colorizer.network.digest, __version__) != (setup.digest, setup.version):
+                what = f"{os.uname().nodename} has another model or version of ColorizeGAN ({__version__})"
+                raise ModelError(what, path=setup.model, remedy="install the same on every machine")
+        except ColorizeGANError as error:  # told with the first block: the death of a worker would be tried again
+            self.broken = error
+
+    def __call__(self, block: dict[str, Any]) -> dict[str, Any]:
+        """A block with the columns number, source, target, earlier -> number, answer.
+
+        Ray gives a block to another worker where one is lost. That one answers None for each photo: any of them may
+        have killed the worker before, so they are to be tried one by one.
+        """
+        numbers = [int(number) for number in block["number"]]
+        jobs = [
+            Job(Path(os.fsdecode(s)), Path(os.fsdecode(t)))
+            for s, t in zip(block["source"], block["target"], strict=True)
+        ]
+        earlier = {entry.output: entry for text in block["earlier"] if (entry := as_entry(text.encode())) is not None}
+        answers: Sequence[Answer | None]
+        try:
+            answers = self.answers(jobs, numbers[0], earlier)
+        except Exception as error:  # of no photo: told, or Ray would have it tried again
+            ours = as_our_error(error, self.setup.root)
+            answers = [Answer(Result(job, "failed", str(ours)), (), ours) for job in jobs]
+        column = np.empty(len(answers), object)
+        column[:] = answers
+        return {"number": np.array(numbers, np.int64), "answer": column}
+
+    def answers(self, jobs: list[Job], block: int, earlier: dict[str, Entry]) -> Sequence[Answer | None]:
+        """What became of the photos of a block."""
+        if self.broken is not None:
+            raise self.broken
+        if self.was_begun(block):
+            return [None] * len(jobs)
+        if self.setup.places == Places():
+            return self.do(jobs, self.setup.root, self.setup.root, block, earlier)
+        return self.do_elsewhere(jobs, block, earlier)
+
+    def was_begun(self, block: int) -> bool:
+        """Whether a worker before this one has begun a block; from now on it is begun. Told by its part."""
+        part, results = self.setup.root / part_name(self.setup.run, block), self.setup.places.results
+        if results is None:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                part.touch(exist_ok=False)
+            except FileExistsError:
+                return True
+            return False
+        if results.find(part) is not None:
+            return True
+        results.put(part, io.BytesIO())
+        return False
+
+    def do(self, jobs: list[Job], root: Path, home: Path, block: int, earlier: dict[str, Entry]) -> list[Answer]:
+        """The jobs of a block, on file systems that this machine has; its part of the ledger lies in `home`."""
+        ledger = BlockLedger(root, home / part_name(self.setup.run, block), earlier)
+        originals = Originals(())  # that no result replaces another photo was seen to before
+        run = BatchRun(
+            self.colorizer, self.reader, self.setup.options, self.setup.overwrite, ledger, originals, self.budget,
+            Event(),
+        )  # fmt: skip
+        try:
+            results = list(self.pool.map(lambda job: run_job(run, job), jobs))
+        finally:
+            ledger.close()
+        lines = {entry.output: entry for entry in ledger.lines if entry.status != "writing"}
+        answers: list[Answer] = []
+        for result in results:
+            line = lines.get(ledger.name_of(result.job.target))
+            fatal = None
+            try:
+                settled(result, run)
+            except ColorizeGANError as error:
+                fatal = error
+            answers.append(Answer(result, (line,) if line else (), fatal))
+        return answers
+
+    def do_elsewhere(self, jobs: list[Job], block: int, earlier: dict[str, Entry]) -> list[Answer]:
+        """The same on file systems elsewhere, by way of a folder of this machine. What is sent appears whole.
+
+        The part of the ledger goes first and says of every result what its hash will be.
+        """
+        sources, results = self.setup.places.sources, self.setup.places.results
+        assert sources is not None
+        assert results is not None
+        with tempfile.TemporaryDirectory(prefix=f"{FOLDER}{os.getpid()}-") as folder:
+            here = Path(folder).resolve()
+            out = here / "out"
+            near = [Job(here / "in" / inside(j.source), out / j.target.relative_to(self.setup.root)) for j in jobs]
+            unread = dict(zip(near, self.pool.map(self.fetch, jobs, near), strict=True))
+            read = [job for job, error in unread.items() if error is None]
+            done = dict(zip(read, self.do(read, out, here, block, earlier), strict=True))
+            answers = [failed(job, error, out) if error else done[job] for job, error in unread.items()]
+            names = ((f"{here / 'in'}/", sources.named(Path("/"))), (f"{out}/", f"{results.named(self.setup.root)}/"))
+            lines = [line for answer in answers for line in renamed(answer, names).lines]
+            part = b"".join(as_line(replace(line, status=WRITING.get(line.status, line.status))) for line in lines)
+            results.put(self.setup.root / part_name(self.setup.run, block), io.BytesIO(part))
+            left = {answer.result.job.target for answer in answers if answer.result.status != "done"}
+            made = [path for path in out.rglob("*") if path.is_file() and path not in left]
+            sent = dict(zip(made, self.pool.map(self.send, made, [out] * len(made)), strict=True))
+            answers = [
+                failed(answer.result.job, error, out) if (error := sent.get(answer.result.job.target)) else answer
+                for answer in answers
+            ]
+            return [renamed(answer, names) for answer in answers]
+
+    def fetch(self, job: Job, near: Job) -> ColorizeGANError | None:
+        """Bring a photo here, or what passes for it where its result is there already: of the same size and date."""
+        sources, results = self.setup.places.sources, self.setup.places.results
+        assert sources is not None
+        assert results is not None
+        place, file = Path(str(job.source)), Path(str(near.source))
+        try:
+            found = sources.find(place)
+            if found is None:
+                return InputError("is not there", path=file)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if results.find(job.target) is not None and not self.setup.overwrite:
+                near.target.parent.mkdir(parents=True, exist_ok=True)
+                near.target.touch()
+                file.touch()
+                os.truncate(file, found.size)
+            else:
+                sources.fetch(place, file)
+            os.utime(file, ns=(found.mtime_ns, found.mtime_ns))
+        except ColorizeGANError as error:
+            return error
+        except OSError as error:
+            return InputError(f"cannot be read ({reason(error)})", path=file)
+        return None
+
+    def send(self, path: Path, out: Path) -> ColorizeGANError | None:
+        """Write a file that was made here to where it belongs."""
+        assert self.setup.places.results is not None
+        try:
+            with path.open("rb") as file:
+                self.setup.places.results.put(self.setup.root / path.relative_to(out), file)
+        except OutputError as error:
+            return error
+        return None
+
+
+def remove_abandoned() -> None:
+    """Remove folders that killed workers left on this machine."""
+    for path in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
+        process = path.name.removeprefix(FOLDER).partition("-")[0]
+        with suppress(OSError):
+            if path.stat().st_uid == os.getuid() and not Path(f"/proc/{process}").exists():
+                shutil.rmtree(path)
+
+
+def inside(source: Path | bytes) -> Path:
+    """A place as a path below a folder of this machine."""
+    path = Path(str(source))
+    return path.relative_to(path.anchor)
+
+
+def failed(job: Job, error: ColorizeGANError, out: Path) -> Answer:
+    """The answer of a photo that could not be fetched, or whose result could not be sent."""
+    name = job.target.relative_to(out).as_posix()
+    line = Entry(name, "failed", str(job.source), code=error.code, message=str(error))
+    return Answer(Result(job, "failed", str(error), error=error), (line,))
+
+
+def renamed(answer: Answer, names: tuple[tuple[str, str], ...]) -> Answer:
+    """An answer in which files of this machine are called as the user calls them."""
+
+    def plain(text: str) -> str:
+        for here, there in names:
+            text = text.replace(here, there)
+        return text
+
+    result = answer.result
+    if isinstance(result.error, ColorizeGANError) and result.error.path is not None:
+        result.error.path = plain(result.error.path)
+    job = Job(cast(Path, plain(str(result.job.source))), cast(Path, plain(str(result.job.target))))  # to be said only
+    remarks = tuple(map(plain, result.remarks))
+    lines = tuple(
+        replace(line, input=plain(line.input), message=line.message and plain(line.message)) for line in answer.lines
+    )
+    return replace(answer, result=replace(result, job=job, reason=plain(result.reason), remarks=remarks), lines=lines)
