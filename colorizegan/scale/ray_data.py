@@ -200,8 +200,8 @@ class Run:
         try:
             for batch in answers.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
                 numbers = [int(number) for number in batch["number"]]
-                block: list[Answer] = [answer for answer in batch["answer"] if answer is not None]
-                if not block:  # its worker was lost
+                block: list[Answer] = list(batch["answer"])
+                if block[0].lost:
                     continue
                 self.ledger.note(numbers[0], [line for answer in block for line in answer.lines])
                 for number, answer in zip(numbers, block, strict=True):

@@ -6,7 +6,6 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -66,6 +65,8 @@ class Answer:
     """For the ledger."""
     fatal: ColorizeGANError | None = None
     """Why the run as a whole cannot go on."""
+    lost: bool = False
+    """Nothing: a worker that had begun with its block was lost."""
 
 
 class PhotoWorker:
@@ -92,7 +93,7 @@ class PhotoWorker:
     def __call__(self, block: dict[str, Any]) -> dict[str, Any]:
         """A block with the columns number, source, target, earlier -> number, answer.
 
-        Ray gives a block to another worker where one is lost. That one answers None for each photo: any of them may
+        Ray gives a block to another worker where one is lost. That one says so of each photo: any of them may
         have killed the worker before, so they are to be tried one by one.
         """
         numbers = [int(number) for number in block["number"]]
@@ -101,7 +102,6 @@ class PhotoWorker:
             for s, t in zip(block["source"], block["target"], strict=True)
         ]
         earlier = {entry.output: entry for text in block["earlier"] if (entry := as_entry(text.encode())) is not None}
-        answers: Sequence[Answer | None]
         try:
             answers = self.answers(jobs, numbers[0], earlier)
         except Exception as error:  # of no photo: told, or Ray would have it tried again
@@ -111,12 +111,12 @@ class PhotoWorker:
         column[:] = answers
         return {"number": np.array(numbers, np.int64), "answer": column}
 
-    def answers(self, jobs: list[Job], block: int, earlier: dict[str, Entry]) -> Sequence[Answer | None]:
+    def answers(self, jobs: list[Job], block: int, earlier: dict[str, Entry]) -> list[Answer]:
         """What became of the photos of a block."""
         if self.broken is not None:
             raise self.broken
         if self.was_begun(block):
-            return [None] * len(jobs)
+            return [Answer(Result(job, "failed"), (), lost=True) for job in jobs]
         if self.setup.places == Places():
             return self.do(jobs, self.setup.root, self.setup.root, block, earlier)
         return self.do_elsewhere(jobs, block, earlier)

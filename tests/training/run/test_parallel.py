@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -137,6 +138,22 @@ def test_two_processes_equal_bare_ddp(adversarial: Path, photos: Path, tmp_path:
     expected, got = load_file(tmp_path / "weights.safetensors"), newest(adversarial).tensors
     assert expected.keys() <= got.keys()
     assert [name for name, tensor in expected.items() if not torch.equal(tensor, got[name])] == []
+
+
+def test_two_nodes_equal_two_processes_on_one(adversarial: Path, photos: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    place = ["--master-addr", "127.0.0.1", "--master-port", str(port)]
+    settings = [item for change in overrides(photos, *ADVERSARIAL) for item in ("--set", change)]
+    train_it = ["-m", "colorizegan", "train", "--preset", "tiny", "-o", str(tmp_path / "run"), *settings]
+    start = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1", *place]
+    nodes = [
+        subprocess.Popen([*start, "--node-rank", str(rank), *train_it], stderr=subprocess.PIPE, text=True)
+        for rank in range(2)
+    ]
+    said = [node.communicate(timeout=240)[1] for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], said
+    assert_equal(newest(adversarial), newest(tmp_path / "run"))
 
 
 @pytest.mark.slow
