@@ -163,16 +163,24 @@ def finish(arguments: list[str]) -> str:
 def cluster() -> Iterator[tuple[str, Any]]:
     """Two nodes of one core: the address, and what kills the second one."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_raylet_start_wait_time_s"] = "300"  # of a machine that has other work too
     from ray.cluster_utils import Cluster
 
     node: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 100 << 20, "include_dashboard": False}
-    nodes = Cluster(initialize_head=True, head_node_args=node)
+    nodes = Cluster()
     try:
-        second = nodes.add_node(num_cpus=1, object_store_memory=100 << 20)
-        yield nodes.address, lambda: nodes.remove_node(second, allow_graceful=False)
+        first, second = (patiently(lambda: nodes.add_node(**node)) for _ in range(2))
+        assert first is not second
+        yield str(nodes.address), lambda: nodes.remove_node(second, allow_graceful=False)
     finally:
         nodes.shutdown()
+
+
+def patiently(start: Any) -> Any:
+    """What starts a node, up to three times: it gives up after 30 s, which is little on a machine with other work."""
+    for _ in range(2):
+        with suppress(Exception):
+            return start()
+    return start()
 
 
 def workers() -> list[int]:

@@ -1,0 +1,296 @@
+"""Many machines: the same results as on one, whatever is lost on the way, and wherever the files lie."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from colorizegan import __version__
+from colorizegan.batch.ledger import Ledger
+from colorizegan.batch.plan import Plan, make_plan
+from colorizegan.batch.run import run_plan
+from colorizegan.cli.main import app
+from colorizegan.colorize_file import FileOptions
+from colorizegan.colorizer import Colorizer
+from colorizegan.errors import InputError, MissingExtraError, UsageError
+
+pytest.importorskip("ray", reason='missing package: ray (pip install ".[ray]")')
+
+from colorizegan.scale.parts import part_name
+from colorizegan.scale.run_ledger import RunLedger
+from colorizegan.scale.sources import Places, plan_anywhere, read_parquet
+from colorizegan.scale.storage import open_url
+from colorizegan.scale.worker import Answer, PhotoWorker, Setup
+
+
+@pytest.mark.slow
+def test_a_worker_a_node_and_the_driver_are_lost(repository: Path, tiny_bundle: Path) -> None:
+    """A real cluster of two nodes; one photo kills whatever worker opens it."""
+    script = [sys.executable, repository / "benchmarks/ray_cluster.py", "equal", "--photos", "60"]
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    done = subprocess.run(
+        [*script, "--model", tiny_bundle], capture_output=True, text=True, timeout=600, env={**os.environ, "PATH": path}
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line.strip("|").split("|") for line in done.stdout.splitlines() if line.startswith("|")]
+    found = {name.strip(): value.strip() for name, value in lines}
+    assert found["tree"] == "equal (59)", done.stdout
+    assert found["ledger"] == "equal (60)", done.stdout
+    assert int(found["workers that the deadly photo killed"]) >= 2
+    assert found["lines about it"] == "1"
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """Photos in two folders, one of them broken, one in colour."""
+    folder = tmp_path / "album"
+    rng = np.random.default_rng(0)
+    for name in ("a/1.png", "a/2.jpg", "b/1.png", "b/3.gif"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (40, 50), np.uint8)).save(folder / name)
+    (folder / "b/bad.jpg").write_bytes(b"no photo")
+    y, x = np.mgrid[0:40, 0:50]
+    Image.fromarray(np.dstack((x * 5, y * 6, 255 - x * 5)).astype(np.uint8)).save(folder / "a/colour.png")
+    return folder
+
+
+@pytest.fixture
+def memory(album: Path) -> Iterator[Any]:
+    """The same in fsspec's memory, below /in."""
+    import fsspec
+
+    system = fsspec.filesystem("memory")
+    for path in album.rglob("*.*"):
+        system.pipe(f"/in/{path.relative_to(album).as_posix()}", path.read_bytes())
+    yield system
+    system.rm("/", recursive=True)
+
+
+class Elsewhere:
+    """A run in fsspec's memory, driven without Ray: one worker in this process."""
+
+    def __init__(self, model: Path, spool: Path, run: str = "0123abcd", **options: Any) -> None:
+        self.plan, self.places = plan_anywhere(["memory://in"], "memory://out")
+        assert self.plan.output_root is not None
+        self.root = self.plan.output_root
+        digest = Colorizer(model, threads=1).network.digest
+        overwrite = options.pop("overwrite", False)
+        self.setup = Setup(
+            run, str(model), digest, __version__, "cpu", FileOptions(**options), overwrite, self.root, self.places
+        )
+        self.worker = PhotoWorker(self.setup)
+        spool.mkdir()
+        self.ledger = RunLedger(self.root, self.places.results, spool, run)
+
+    def __enter__(self) -> Elsewhere:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.worker.reader.close()
+        self.worker.pool.shutdown()
+
+    def work(self) -> list[Answer]:
+        """What the worker answers to one block of all jobs."""
+        jobs = list(self.plan.jobs)
+        block = {
+            "number": np.arange(len(jobs)),
+            "source": [os.fsencode(str(job.source)) for job in jobs],
+            "target": [os.fsencode(job.target) for job in jobs],
+            "earlier": [self.ledger.earlier(job) for job in jobs],
+        }
+        return list(self.worker(block)["answer"])
+
+    def note(self, answers: list[Answer]) -> None:
+        """As the driver does with answers, to the end of the run."""
+        self.ledger.note(0, [line for answer in answers for line in answer.lines])
+        self.ledger.close()
+
+
+def plain_run(album: Path, out: Path, model: Path) -> None:
+    with run_plan(make_plan([str(album)], str(out)), str(model), FileOptions()) as results:
+        list(results)
+
+
+def lines_of(raw: bytes) -> list[dict[str, Any]]:
+    """The lines of a ledger that tell of ends, sorted, without places and times."""
+    found = [json.loads(line) for line in raw.splitlines()]
+    for line in found:
+        line.pop("mtime_ns", None)
+        line["input"] = Path(line["input"]).name
+        line["message"] = (line.get("message") or "").rpartition("/")[2]
+    return sorted((line for line in found if line["status"] != "writing"), key=lambda line: line["output"])
+
+
+def test_results_and_ledger_elsewhere_are_those_of_one_machine(
+    album: Path, memory: Any, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    plain_run(album, tmp_path / "plain", tiny_bundle)
+    with Elsewhere(tiny_bundle, tmp_path / "spool") as run:
+        answers = run.work()
+        assert memory.exists("/out/colorizegan.ray-0123abcd-0.jsonl")
+        run.note(answers)
+    made = {name.removeprefix("/out/"): memory.cat(name) for name in memory.find("/out")}
+    ledger, rows = made.pop("colorizegan.jsonl"), made.pop("colorizegan.parquet")
+    plain = {p.relative_to(tmp_path / "plain").as_posix(): p for p in (tmp_path / "plain").rglob("*.*") if p.is_file()}
+    assert lines_of(ledger) == lines_of(plain.pop("colorizegan.jsonl").read_bytes())
+    assert made == {name: path.read_bytes() for name, path in plain.items()}
+    assert rows.startswith(b"PAR1")
+    names = list(read_parquet("memory://out/colorizegan.parquet", "output"))
+    assert names == sorted(line["output"] for line in lines_of(ledger))
+    bad = next(answer for answer in answers if answer.result.status == "failed")
+    assert str(bad.result.job.source) == "memory:///in/b/bad.jpg"
+    assert bad.result.reason.startswith("memory:///in/b/bad.jpg: is a text file")
+
+
+def test_what_is_done_elsewhere_is_not_done_again(memory: Any, tiny_bundle: Path, tmp_path: Path) -> None:
+    with Elsewhere(tiny_bundle, tmp_path / "first") as run:
+        run.note(run.work())
+    before = {name: memory.cat(name) for name in memory.find("/out")}
+    with Elsewhere(tiny_bundle, tmp_path / "second", "9876fedc") as run:
+        answers = run.work()
+        run.note(answers)
+    reasons = {Path(str(a.result.job.source)).name: (a.result.status, a.result.reason) for a in answers}
+    assert reasons["2.jpg"] == ("skipped", "done already; --overwrite does it again")
+    assert reasons["colour.png"][0] == "skipped"
+    assert reasons["bad.jpg"][0] == "failed"
+    photos = {name: raw for name, raw in before.items() if not name.startswith("/out/colorizegan")}
+    assert {name: memory.cat(name) for name in photos} == photos
+
+
+def test_a_block_that_was_begun_is_not_done_as_a_whole_again(memory: Any, tiny_bundle: Path, tmp_path: Path) -> None:
+    """What a lost worker has sent is known by the hashes in its part."""
+    with Elsewhere(tiny_bundle, tmp_path / "spool") as run:
+        done = {answer.lines[0].output for answer in run.work() if answer.result.status == "done"}
+        assert all(answer.lost for answer in run.work())
+        memory.rm("/out/a/1.png")  # as if it had not come that far
+        adopted = run.ledger.adopt()
+        assert {name for name, entry in adopted.items() if entry.status == "done"} == done - {"a/1.png"}
+        assert not memory.glob("/out/colorizegan.ray-*")
+        run.ledger.close()
+    assert b'"a/1.png"' not in memory.cat("/out/colorizegan.jsonl")
+
+
+def test_a_part_that_a_lost_driver_left_is_brought_in(album: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    plain_run(album, out, tiny_bundle)
+    (out / "colorizegan.jsonl").rename(out / part_name("0123abcd", 0))
+    ledger = RunLedger(out, None, tmp_path, "9876fedc")
+    ledger.close()
+    assert sorted(path.name for path in out.glob("colorizegan*")) == ["colorizegan.jsonl", "colorizegan.parquet"]
+    assert {entry.output for entry in Ledger(out).entries()} >= {"a/1.png", "a/2.jpg", "b/1.png", "b/3.png"}
+
+
+def test_another_model_on_a_machine_stops_the_run(memory: Any, tiny_bundle: Path, tmp_path: Path) -> None:
+    with Elsewhere(tiny_bundle, tmp_path / "spool") as run:
+        other = PhotoWorker(Setup(**{**vars(run.setup), "digest": "0"}))
+        run.worker.reader.close()
+        run.worker = other
+        answers = run.work()
+    assert "has another model or version" in str(answers[0].fatal)
+    assert not memory.exists("/out")
+
+
+def test_plans_elsewhere(memory: Any, tmp_path: Path) -> None:
+    def pairs(inputs: list[str], output: str, **options: Any) -> list[str]:
+        plan, places = plan_anywhere(inputs, output, **options)
+        assert places.sources is not None
+        return [f"{places.sources.path(Path(str(job.source)))} {job.target}" for job in plan.jobs]
+
+    assert pairs(["memory://in/b"], "memory://out", format="jpeg") == [
+        "/in/b/1.png /out/1.jpg", "/in/b/3.gif /out/3.jpg", "/in/b/bad.jpg /out/bad.jpg",
+    ]  # fmt: skip
+    assert pairs(["memory://in/a/1.png"], "memory://out", suffix="-c") == ["/in/a/1.png /out/1-c.png"]
+    listed = iter(["memory://in/a/1.png", "memory://in/no/such.png"])
+    assert pairs([], "memory://out", listed=listed) == [
+        "/in/a/1.png /out/a/1.png", "/in/no/such.png /out/no/such.png",
+    ]  # fmt: skip
+    memory.pipe("/in/out/1.png", b"an earlier result")
+    assert len(pairs(["memory://in"], "memory://in/out")) == 6
+    assert plan_anywhere([str(tmp_path)], str(tmp_path / "out"))[1] == Places()
+
+
+@pytest.mark.usefixtures("memory")
+@pytest.mark.parametrize(
+    ("inputs", "output", "error", "said"),
+    [
+        (["memory://no/such"], "memory://out", InputError, "memory://no/such: is not there"),
+        (["nonsense://in"], "out", UsageError, "the file system of 'nonsense://in' is not known"),
+        (["memory://in"], None, UsageError, "photos elsewhere need an output"),
+        (["memory://in"], "memory://out.jpg", UsageError, "is a file; give a folder"),
+        (["memory://in"], "memory://in", UsageError, "holds the photos themselves"),
+        (["memory://in/a"], "memory://in", UsageError, "holds the photos themselves"),
+        (["memory://in", "local:///tmp"], "memory://out", UsageError, "lies in another file system"),
+    ],
+)
+def test_what_cannot_be_planned_is_one_line(
+    inputs: list[str], output: str | None, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error) as caught:
+        plan_anywhere(inputs, output)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_names_from_parquet(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    file = tmp_path / "names.parquet"
+    write_table(pyarrow.table({"id": [1, 2], "note": ["x", "y"], "path": ["a.jpg", "b.jpg"]}), file)
+    assert list(read_parquet(str(file))) == ["a.jpg", "b.jpg"]
+    assert list(read_parquet(str(file), "note")) == ["x", "y"]
+    with pytest.raises(InputError, match="has no column 'id' of text"):
+        list(read_parquet(str(file), "id"))
+    file.write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"names\.parquet: cannot be read"):
+        list(read_parquet(str(file)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--ray", "127.0.0.1:1"], "no Ray cluster answers at '127.0.0.1:1' (Connection refused)"),
+        (["--ray", "nowhere"], "--ray 'nowhere' is no address"),
+        (["--ray", "local", "--shard", "1/2"], "--ray shares the work itself"),
+        (["--ray", "local", "--proposals", "3"], "proposals and hints are of single photos"),
+    ],
+)
+def test_the_command_refuses_in_one_line(
+    album: Path, tiny_bundle: Path, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    command = ["colorize", str(album), "-o", str(tmp_path / "out"), "--model", str(tiny_bundle), *arguments]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_its_packages_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    from colorizegan.scale.cluster import import_ray
+
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"many machines need the package ray\[data\]; .*\.\[ray\]"):
+        import_ray()
+    with pytest.raises(MissingExtraError, match="needs a package"):
+        open_url("gdrive://x/y")
+
+
+def test_a_plan_without_a_folder_for_results_is_refused(tiny_bundle: Path) -> None:
+    from colorizegan.scale.ray_data import run_on_ray
+
+    with (
+        pytest.raises(UsageError, match="need a folder"),
+        run_on_ray(Plan(), Places(), str(tiny_bundle), FileOptions()),
+    ):
+        pass
