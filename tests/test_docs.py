@@ -42,7 +42,7 @@ PAGES = [
 ]
 PAGES += [f"docs/{name}.md" for name in ("evaluation", "library", "model-card", "training", "benchmark", "experiments")]
 PAGES += [f"docs/{name}.md" for name in ("formats", "models", "page", "recipes", "reliability", "server", "steering")]
-PAGES += ["docs/faq.md", "docs/reference.md", "docs/video.md"]
+PAGES += ["docs/faq.md", "docs/reference.md", "docs/scaling.md", "docs/video.md"]
 OF_OTHER_PROGRAMS = {"--extra-index-url"}  # pip's
 
 

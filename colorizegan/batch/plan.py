@@ -97,6 +97,9 @@ def make_plan(
         raise UsageError(f"suffix {suffix!r} is no part of a file name", remedy="leave out the slash")
     if "" in (*inputs, output):
         raise UsageError("an input or the output is an empty name", remedy="name a file or a folder")
+    for name in (*inputs, output or ""):
+        if "://" in name and not os.path.lexists(name):
+            raise UsageError(f"{name!r} is a URL", remedy="give files of this machine; colorize --ray takes URLs")
     plan = Plan(known=known)
     named = itertools.chain(((name, True) for name in inputs), ((name, False) for name in listed))
     photos, searched = find_photos(named, suffix, plan)

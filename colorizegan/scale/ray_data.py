@@ -24,7 +24,7 @@ from colorizegan.batch.ledger import Entry
 from colorizegan.batch.plan import Plan
 from colorizegan.batch.run import opened
 from colorizegan.colorize_file import FileOptions
-from colorizegan.errors import ColorizeGANError, OutputError, UsageError
+from colorizegan.errors import ColorizeGANError, InputError, OutputError, UsageError
 from colorizegan.files import remove_leftovers
 from colorizegan.machine import cpu_threads
 from colorizegan.photo.formats import full_name
@@ -111,6 +111,8 @@ def colorize_dataset(
     plan, places = plan_anywhere(inputs, output, listed=listed, suffix=suffix, format=format, filesystem=filesystem)
     if plan.problems:
         raise plan.problems[0]
+    if not plan.jobs:
+        raise InputError("no photos found", path=", ".join(plan.empty)[:300] or None)
     options = FileOptions(look or Look(), format=format, quality=quality, strip=strip, force=force)
     with run_on_ray(
         plan, places, model, options, address=address, overwrite=overwrite, device=device, workers=workers

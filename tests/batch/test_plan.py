@@ -141,6 +141,11 @@ class TestNames:
             make_plan(["album/a.jpg"], "new.jpg", format="png")
         assert pairs("album/a.jpg", output="new.JPEG", format="jpeg") == [("album/a.jpg", "new.JPEG")]
 
+    @pytest.mark.parametrize(("inputs", "output"), [(["s3://a/b"], None), (["album"], "s3://a/b")])
+    def test_urls_are_not_taken_for_folders(self, inputs: list[str], output: str | None) -> None:
+        with pytest.raises(UsageError, match="'s3://a/b' is a URL"):
+            make_plan(inputs, output)
+
     @pytest.mark.parametrize("suffix", ["/x", "../../x", "a\0"])
     def test_suffix_that_leads_elsewhere(self, suffix: str) -> None:
         with pytest.raises(UsageError, match="suffix"):
