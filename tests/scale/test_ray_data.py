@@ -34,6 +34,7 @@ from colorizegan.scale.worker import Answer, PhotoWorker, Setup
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_worker_is_lost(repository: Path, tiny_bundle: Path) -> None:
     """A node and the driver too, and a photo that kills its worker: benchmarks/ray_cluster.py equal."""
     script = [sys.executable, repository / "benchmarks/ray_cluster.py", "small", "--photos", "60"]
