@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from colorizegan.cli.main import app
 from colorizegan.video.frames import Film
+from colorizegan.video.options import FilmOptions
 from colorizegan.video.results import FilmResult
 
 MOVING = ("-f", "lavfi", "-i", "testsrc2=s=96x64:r=12:d=1", "-vf", "format=gray,format=yuv420p", "-c:v", "libx264")
@@ -175,7 +177,7 @@ def test_a_stop_says_what_is_kept(
     video: Any, ffmpeg: FFmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: bool, said: str
 ) -> None:
     if parts:
-        monkeypatch.setattr("colorizegan.video.results.LONGEST", 4)
+        monkeypatch.setattr("colorizegan.video.options.FilmOptions", partial(FilmOptions, part_frames=(48, 4)))
     source, add = ffmpeg.make(tmp_path / "a.mp4", *MOVING), FilmResult.add
 
     def stop(self: FilmResult, frame: Any, colors: Any) -> None:
