@@ -6,14 +6,11 @@
     python benchmarks/ray_cluster.py speed [--photos 200] [--model MODEL]
 
 All but `small` start a real cluster of two nodes on this machine: two raylets, with one core each.
-
-`equal` runs `colorizegan colorize` over small made-up photos, 2 % of them broken, one of them deadly (whatever worker
-opens it is killed), first without a cluster, then on it. On the way one worker is killed, then one node, then the
-driver; the same command goes on to its end on the node that is left. `small` kills one worker of `--ray local`, which
-the tests have time for. `elsewhere` does it undisturbed with a file system
-that is not this machine's own: fsspec's, or with --s3 a server of the S3 kind (needs moto[server]). Trees are compared
-byte for byte, ledgers line by line but for the order and the times. `speed` compares photos a second and a core, from
-the first result to the last, of photos of 1 Mpx.
+`equal` runs `colorizegan colorize` over small made-up photos, 2 % of them broken, one deadly (the worker that opens it
+is killed), first without a cluster, then on it. One worker is killed on the way, then one node, then the driver; the
+same command goes on to its end on the node that is left. `small` kills one worker of `--ray local`. `elsewhere` does it
+undisturbed with fsspec's file system, or with --s3 a server of the S3 kind (needs moto[server]). Trees are compared
+byte for byte, ledgers but for order and times. `speed`: photos of 1 Mpx a second and core, from first result to last.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import platform
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -85,7 +86,7 @@ class PhotoWorker:
         try:
             self.colorizer = Colorizer(setup.model, threads=1, device=setup.device)
             if (self.colorizer.network.digest, __version__) != (setup.digest, setup.version):
-                what = f"{os.uname().nodename} has another model or version of ColorizeGAN ({__version__})"
+                what = f"{platform.node()} has another model or version of ColorizeGAN ({__version__})"
                 raise ModelError(what, path=setup.model, remedy="install the same on every machine")
         except ColorizeGANError as error:  # told with the first block: the death of a worker would be tried again
             self.broken = error
@@ -226,7 +227,9 @@ class PhotoWorker:
 
 
 def remove_abandoned() -> None:
-    """Remove folders that killed workers left on this machine."""
+    """Remove folders that killed workers left on this machine, where /proc tells which processes there are."""
+    if not Path("/proc/self").exists():
+        return
     for path in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
         process = path.name.removeprefix(FOLDER).partition("-")[0]
         with suppress(OSError):

@@ -30,13 +30,12 @@ from colorizegan.scale.parts import part_name
 from colorizegan.scale.run_ledger import RunLedger
 from colorizegan.scale.sources import Places, plan_anywhere, read_parquet
 from colorizegan.scale.storage import open_url
-from colorizegan.scale.worker import Answer, PhotoWorker, Setup
+from colorizegan.scale.worker import FOLDER, Answer, PhotoWorker, Setup, remove_abandoned
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_a_worker_is_lost(repository: Path, tiny_bundle: Path) -> None:
-    """A node and the driver too, and a photo that kills its worker: benchmarks/ray_cluster.py equal."""
+    """With a node and the driver lost too, and a photo that kills its worker: benchmarks/ray_cluster.py equal."""
     script = [sys.executable, repository / "benchmarks/ray_cluster.py", "small", "--photos", "60"]
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     done = subprocess.run(
@@ -296,3 +295,15 @@ def test_a_plan_without_a_folder_for_results_is_refused(tiny_bundle: Path) -> No
         run_on_ray(Plan(), Places(), str(tiny_bundle), FileOptions()),
     ):
         pass
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc tells which processes there are")
+def test_only_folders_of_processes_that_ended_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    mine, left, other = (tmp_path / name for name in (f"{FOLDER}{os.getpid()}-a", f"{FOLDER}{ended.pid}-b", "c"))
+    for folder in (mine, left, other):
+        (folder / "in").mkdir(parents=True)
+    remove_abandoned()
+    assert sorted(tmp_path.iterdir()) == sorted((mine, other))
