@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,6 @@ WIDTH, HEIGHT = 96, 64
 ENTER, ESCAPE, TAB, SPACE = "\ue007", "\ue00c", "\ue004", " "
 LEFT, UP, RIGHT, DOWN = "\ue012", "\ue013", "\ue014", "\ue015"
 HOME, END, DELETE, CONTROL, SHIFT, NULL = "\ue011", "\ue010", "\ue017", "\ue009", "\ue008", "\ue000"
-
-
-@pytest.fixture(scope="module")
-def client(tiny_bundle: Path) -> Iterator[Client]:
-    with running(tiny_bundle) as found:
-        yield found
-
-
-@pytest.fixture
-def visitor(browser: Any, client: Client, tmp_path: Path) -> Visitor:
-    return Visitor(browser, client, tmp_path / "downloads")
 
 
 def draw(path: Path, period: float, **options: Any) -> Path:

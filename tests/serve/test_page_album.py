@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from http_client import Client, running
 from PIL import Image
 from visitor import Visitor
 
 pytestmark = pytest.mark.browser
 
 AWAY = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-
-
-@pytest.fixture(scope="module")
-def client(tiny_bundle: Path) -> Iterator[Client]:
-    with running(tiny_bundle) as found:
-        yield found
-
-
-@pytest.fixture
-def visitor(browser: Any, client: Client, tmp_path: Path) -> Visitor:
-    return Visitor(browser, client, tmp_path / "downloads")
 
 
 def draw(folder: Path, *names: str) -> list[Path]:

@@ -7,7 +7,6 @@ import base64
 import io
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,6 @@ from colorizegan.model.bundle import open_bundle
 pytestmark = pytest.mark.browser
 
 WEIGHT = 150_000  # bytes of the page before photos
-
-
-@pytest.fixture(scope="module")
-def client(tiny_bundle: Path) -> Iterator[Client]:
-    with running(tiny_bundle) as found:
-        yield found
 
 
 @pytest.mark.slow
