@@ -26,10 +26,10 @@ from colorizegan.bench.scoring import PhotoScorer, PhotoScores, TestSetFacts, fa
 from colorizegan.bench.statistics import Score, compare, score
 from colorizegan.color.lab import lab_of
 from colorizegan.errors import OutputError, UsageError
+from colorizegan.progress import progress_bar
 
 RESAMPLES = 2000
 STABLE = 40
-Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
 
@@ -51,7 +51,7 @@ def evaluate(
     workers: int | None = None,
     command: str = "",
     notes: Sequence[str] = (),
-    progress: Progress | None = None,
+    progress: bool = False,
 ) -> Report:
     """Score entrants, and the baselines that belong in every table, under a protocol.
 
@@ -73,7 +73,7 @@ def evaluate(
         workers: photos under way at once; None = cores, at most 8. The digits do not depend on it.
         command: what the user typed, for the report.
         notes: what readers of this report must know before all else, a sentence or two each.
-        progress: called with (photos done, photos in all).
+        progress: show a bar, where standard error is a terminal.
 
     Raises UsageError, InputError, DataError, ModelError, OutputError, MissingExtraError, each in one line.
     """
@@ -102,12 +102,13 @@ def evaluate(
         everyone = [*BASELINES, *rivals]
         photo_scores: dict[str, list[PhotoScores]] = {name: [] for name in everyone}
         curves: dict[str, Curve] = {}
-        for done, found in enumerate(_in_order(pool, scorer.score, total, 4 * workers), start=1):
-            for name, (own, curve) in found.items():
-                photo_scores[name].append(own)
-                curves[name] = Curve(*(a + b for a, b in zip(curves[name], curve, strict=True))) if done > 1 else curve
-            if progress is not None:
-                progress(done, total)
+        with progress_bar("", total, shown=progress) as tick:
+            for done, found in enumerate(_in_order(pool, scorer.score, total, 4 * workers), start=1):
+                for name, (own, curve) in found.items():
+                    photo_scores[name].append(own)
+                    sums = zip(curves[name], curve, strict=True) if done > 1 else ()
+                    curves[name] = Curve(*(a + b for a, b in sums)) if done > 1 else curve
+                tick(done)
 
     # From columns to figures; one set of resamples for all, so that differences are paired.
     scores: dict[str, dict[str, Score]] = {}

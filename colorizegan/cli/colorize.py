@@ -1,4 +1,4 @@
-"""The command `colorize`: photos and folders in, photos in colour beside them or elsewhere. A thin shell, as cli.py."""
+"""The command `colorize`: photos and folders in, photos in colour out. A thin shell, as main.py."""
 
 from __future__ import annotations
 
@@ -8,172 +8,103 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Optional
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from colorizegan.batch.plan import shown
+from colorizegan.cli import options as shared
 from colorizegan.cli.console import Reporter, show_results, to_stderr, to_stdout, words_of_left_out
-from colorizegan.cli.options import (
-    FAILED,
-    INPUT,
-    MACHINE,
-    NOTHING,
-    RESULTS,
-    STEERING,
-    Debug,
-    Device,
-    DryRun,
-    Emulsion,
-    Force,
-    Json,
-    Like,
-    Model,
-    Overwrite,
-    Quiet,
-    Saturation,
-    Size,
-    Temperature,
-    ToneDownUnsure,
-    Warmth,
-)
+from colorizegan.cli.options import FAILED, NOTHING, PHOTOS, machine, photos, results, steering
 from colorizegan.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from colorizegan.batch.job import Result
     from colorizegan.batch.plan import Plan
 
-# Optional[...] and not X | None: Typer reads these at run time.
-# ruff: noqa: UP045
 Format = Literal["jpeg", "jpg", "png", "tiff", "tif", "webp", "avif", "bmp", "pnm"]
 
 
 def colorize(
     inputs: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Argument(
-            metavar="IN...", help="Photos, folders, quoted patterns, or - for standard input.", rich_help_panel=INPUT
+            metavar="IN...", help="Photos, folders, quoted patterns, or - for standard input.", rich_help_panel=PHOTOS
         ),
     ] = None,
     output: Annotated[
-        Optional[str],
-        typer.Option(
-            "--output", "-o", metavar="OUT", help="A folder; for one photo also a file or -.", rich_help_panel=RESULTS
-        ),
+        str | None, results("--output", "-o", metavar="OUT", help="A folder; for one photo also a file or -.")
     ] = None,
     suffix: Annotated[
-        Optional[str],
-        typer.Option(
-            help="Before the extension. [default: .colorized beside the photo, none in OUT]", rich_help_panel=RESULTS
-        ),
+        str | None, results(help="Before the extension. [default: .colorized beside the photo, none in OUT]")
     ] = None,
     format: Annotated[
-        Optional[Format],
-        typer.Option(help="Format to write. [default: that of OUT, or the photo's own]", rich_help_panel=RESULTS),
+        Format | None, results(help="Format to write. [default: that of OUT, or the photo's own]")
     ] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.", rich_help_panel=RESULTS)] = 95,
-    saturation: Saturation = 1.0,
-    size: Size = None,
-    warmth: Warmth = 0.0,
-    temperature: Temperature = None,
-    emulsion: Emulsion = "auto",
+    quality: Annotated[int, results(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = 95,
+    saturation: shared.Saturation = 1.0,
+    size: shared.Size = None,
+    warmth: shared.Warmth = 0.0,
+    temperature: shared.Temperature = None,
+    emulsion: shared.Emulsion = "auto",
     hint: Annotated[
-        Optional[list[str]],
-        typer.Option(
-            "--hint",
-            metavar="X,Y,#RRGGBB",
-            help="The colour of a point; repeat. Kept beside the photo.",
-            rich_help_panel=STEERING,
-        ),
+        list[str] | None,
+        steering("--hint", metavar="X,Y,#RRGGBB", help="The colour of a point; repeat. Kept beside the photo."),
     ] = None,
-    hints: Annotated[
-        Optional[Path], typer.Option(metavar="FILE", help="Hints from a JSON file.", rich_help_panel=STEERING)
-    ] = None,
+    hints: Annotated[Path | None, steering(metavar="FILE", help="Hints from a JSON file.")] = None,
     no_hints: Annotated[
-        bool,
-        typer.Option(
-            "--no-hints",
-            help="Ignore the hints that are kept beside photos (photo.jpg.hints.json).",
-            rich_help_panel=STEERING,
-        ),
+        bool, steering("--no-hints", help="Ignore the hints that are kept beside photos (photo.jpg.hints.json).")
     ] = False,
     proposals: Annotated[
-        Optional[int],
-        typer.Option(
-            min=1, max=12, help="Draw so many colourings; without --pick, only show them.", rich_help_panel=STEERING
-        ),
+        int | None, steering(min=1, max=12, help="Draw so many colourings; without --pick, only show them.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the proposals.", rich_help_panel=STEERING)] = 0,
+    seed: Annotated[int, steering(min=0, help="Of the proposals.")] = 0,
     pick: Annotated[
-        Optional[int],
-        typer.Option(
-            min=1,
-            help="Colorize with this proposal, from 1 on; alone, of the sheet that lies beside the result.",
-            rich_help_panel=STEERING,
+        int | None,
+        steering(
+            min=1, help="Colorize with this proposal, from 1 on; alone, of the sheet that lies beside the result."
         ),
     ] = None,
     confidence: Annotated[
-        bool,
-        typer.Option("--confidence", help="Also write pictures of how sure the colours are.", rich_help_panel=STEERING),
+        bool, steering("--confidence", help="Also write pictures of how sure the colours are.")
     ] = False,
-    tone_down_unsure: ToneDownUnsure = False,
-    like: Like = None,
-    model: Model = None,
-    overwrite: Overwrite = False,
-    force: Force = False,
+    tone_down_unsure: shared.ToneDownUnsure = False,
+    like: shared.Like = None,
+    model: shared.Model = None,
+    overwrite: shared.Overwrite = False,
+    force: shared.Force = False,
     allow_truncated: Annotated[
-        bool,
-        typer.Option(
-            "--allow-truncated", help="Colorize what is left of files that end too early.", rich_help_panel=INPUT
-        ),
+        bool, photos("--allow-truncated", help="Colorize what is left of files that end too early.")
     ] = False,
-    strip: Annotated[
-        bool, typer.Option("--strip", help="Leave EXIF, XMP, IPTC and comments out.", rich_help_panel=RESULTS)
-    ] = False,
+    strip: Annotated[bool, results("--strip", help="Leave EXIF, XMP, IPTC and comments out.")] = False,
     from_file: Annotated[
-        Optional[str],
-        typer.Option(
+        str | None,
+        photos(
             "--from-file",
             metavar="LIST",
             help="Read names from a file, one a line, or from a column of a .parquet file; - is standard input.",
-            rich_help_panel=INPUT,
         ),
     ] = None,
-    nul: Annotated[
-        bool,
-        typer.Option("-0", help="Names in LIST (or standard input) end with NUL, not a line.", rich_help_panel=INPUT),
-    ] = False,
+    nul: Annotated[bool, photos("-0", help="Names in LIST (or standard input) end with NUL, not a line.")] = False,
     shard: Annotated[
-        Optional[str],
-        typer.Option(
-            metavar="I/N", help="Only part I of N, to share the work between N machines.", rich_help_panel=MACHINE
-        ),
+        str | None, machine(metavar="I/N", help="Only part I of N, to share the work between N machines.")
     ] = None,
     ray: Annotated[
-        Optional[str],
-        typer.Option(
+        str | None,
+        machine(
             metavar="ADDRESS",
             help="Work on a Ray cluster: HOST:PORT, auto (the running one) or local. IN and OUT may be URLs (s3://...).",
-            rich_help_panel=MACHINE,
         ),
     ] = None,
-    device: Device = "cpu",
+    device: shared.Device = "cpu",
     workers: Annotated[
-        Optional[int],
-        typer.Option(
-            "--jobs",
-            "-j",
-            min=1,
-            max=512,
-            metavar="N",
-            help="Photos under way at once. [default: by the CPUs]",
-            rich_help_panel=MACHINE,
-        ),
+        int | None,
+        machine("--jobs", "-j", min=1, max=512, metavar="N", help="Photos under way at once. [default: by the CPUs]"),
     ] = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    dry_run: shared.DryRun = False,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+    debug: shared.Debug = False,
 ) -> None:
     """Colorize photos. Originals are never touched; results that exist are left as they are."""
     from colorizegan.batch.jobs import Job

@@ -7,9 +7,10 @@ import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from colorizegan.cli.console import to_stderr, to_stdout
 from colorizegan.cli.help import Command
@@ -20,17 +21,11 @@ if TYPE_CHECKING:
     from colorizegan.model.bundle import Bundle
     from colorizegan.model.store import Entry
 
-# Optional[...] and not X | None: Typer reads these at run time.
-# ruff: noqa: UP045
-Layout = Annotated[
-    Optional[str], typer.Option(help="Of an ONNX file: lab, lab-unit, rgb-ab, rgb, rgb-unit or rgb-255.")
-]
-Size = Annotated[Optional[int], typer.Option(metavar="PX", help="Of an ONNX file: shorter side that it sees.")]
-Multiple = Annotated[
-    Optional[int], typer.Option(metavar="PX", help="Of an ONNX file: its sides are multiples of this.")
-]
-Fit = Annotated[Optional[str], typer.Option(help="Of an ONNX file: squash (made square) or pad (aspect kept).")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to the licence without being asked.")]
+Layout = Annotated[str | None, Option(help="Of an ONNX file: lab, lab-unit, rgb-ab, rgb, rgb-unit or rgb-255.")]
+Size = Annotated[int | None, Option(metavar="PX", help="Of an ONNX file: shorter side that it sees.")]
+Multiple = Annotated[int | None, Option(metavar="PX", help="Of an ONNX file: its sides are multiples of this.")]
+Fit = Annotated[str | None, Option(help="Of an ONNX file: squash (made square) or pad (aspect kept).")]
+Yes = Annotated[bool, Option("--yes", "-y", help="Agree to the licence without being asked.")]
 
 models = typer.Typer(help="List models; add, fetch and remove others.", invoke_without_command=True)
 
@@ -38,9 +33,7 @@ models = typer.Typer(help="List models; add, fetch and remove others.", invoke_w
 @models.callback()
 def start(
     context: typer.Context,
-    measure: Annotated[
-        bool, typer.Option("--measure", help="Run each, and say what it takes on this machine.")
-    ] = False,
+    measure: Annotated[bool, Option("--measure", help="Run each, and say what it takes on this machine.")] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -51,16 +44,16 @@ def start(
 
 @models.command(cls=Command)
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What --model will call it.")],
+    name: Annotated[str, Argument(metavar="NAME", help="What --model will call it.")],
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="An .onnx file with what belongs to it, or one bundle.")
+        list[Path], Argument(metavar="FILE...", help="An .onnx file with what belongs to it, or one bundle.")
     ],
     layout: Layout = None,
     size: Size = None,
     multiple: Multiple = None,
     fit: Fit = None,
-    licence: Annotated[Optional[str], typer.Option(help="The licence of its weights.")] = None,
-    source: Annotated[Optional[str], typer.Option(metavar="ADDRESS", help="Where it is from.")] = None,
+    licence: Annotated[str | None, Option(help="The licence of its weights.")] = None,
+    source: Annotated[str | None, Option(metavar="ADDRESS", help="Where it is from.")] = None,
     yes: Yes = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -84,8 +77,8 @@ def add(
 
 @models.command(cls=Command)
 def get(
-    address: Annotated[str, typer.Argument(metavar="hf:OWNER/NAME[/FILE][@REVISION]", help="On the Hugging Face Hub.")],
-    name: Annotated[str, typer.Option(metavar="NAME", help="What --model will call it. [default: NAME there]")] = "",
+    address: Annotated[str, Argument(metavar="hf:OWNER/NAME[/FILE][@REVISION]", help="On the Hugging Face Hub.")],
+    name: Annotated[str, Option(metavar="NAME", help="What --model will call it. [default: NAME there]")] = "",
     layout: Layout = None,
     size: Size = None,
     multiple: Multiple = None,
@@ -114,8 +107,7 @@ def get(
 
 @models.command("remove", cls=Command)
 def remove_model(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As `models` lists it.")],
-    debug: Debug = False,
+    name: Annotated[str, Argument(metavar="NAME", help="As `models` lists it.")], debug: Debug = False
 ) -> None:
     """Delete a model that was added or fetched from your data folder."""
     from colorizegan.model.store import remove

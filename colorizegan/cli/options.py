@@ -1,74 +1,56 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the groups that the help shows options in."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Literal
 
-import typer
+from typer import Option
 
 FAILED = 1  # the status of a command of which some part failed
 NOTHING = 3  # and of one that found nothing to do its work on
 
-# The groups of options in the help.
-RESULTS, COLOURS, STEERING, INPUT, MACHINE = "Results", "Colours", "Hints and other colourings", "Photos", "The machine"
+PHOTOS = "Photos"
+# An option of one of the groups of the help: typer.Option in all else.
+results = partial(Option, rich_help_panel="Results")
+colours = partial(Option, rich_help_panel="Colours")
+steering = partial(Option, rich_help_panel="Hints and other colourings")
+photos = partial(Option, rich_help_panel=PHOTOS)
+machine = partial(Option, rich_help_panel="The machine")
 
-# Optional[...] and not X | None: Typer reads these at run time.
-# ruff: noqa: UP045
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Json = Annotated[bool, typer.Option("--json", help="Write JSON lines to standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.")]
+Json = Annotated[bool, Option("--json", help="Write JSON lines to standard output.")]
+Quiet = Annotated[bool, Option("--quiet", "-q", help="Say nothing but errors.")]
+DryRun = Annotated[bool, Option("--dry-run", "-n", help="Only list what would be written.")]
+
 Model = Annotated[
-    Optional[str],
-    typer.Option(
-        "--model",
-        metavar="MODEL",
-        help="A name of `models`, a bundle, an .onnx file; or A+B.",
-        rich_help_panel=COLOURS,
-    ),
+    str | None, colours("--model", metavar="MODEL", help="A name of `models`, a bundle, an .onnx file; or A+B.")
 ]
 Emulsion = Annotated[
     Literal["auto", "panchromatic", "orthochromatic", "blue"],
-    typer.Option(
-        help="The film: panchromatic or, blind to red, orthochromatic (to about 1930) or blue.", rich_help_panel=COLOURS
-    ),
+    colours(help="The film: panchromatic or, blind to red, orthochromatic (to about 1930) or blue."),
 ]
 Like = Annotated[
-    Optional[Path],
-    typer.Option(
-        metavar="REF", help="Take over the colours of this photo where the same is seen.", rich_help_panel=COLOURS
-    ),
+    Path | None, colours(metavar="REF", help="Take over the colours of this photo where the same is seen.")
 ]
-Saturation = Annotated[
-    float, typer.Option(min=0, max=4, help="Strength of the colours, 0 (gray) to 4.", rich_help_panel=COLOURS)
-]
-Warmth = Annotated[float, typer.Option(min=-1, max=1, help="Cool (-1) to warm (1).", rich_help_panel=COLOURS)]
+Saturation = Annotated[float, colours(min=0, max=4, help="Strength of the colours, 0 (gray) to 4.")]
+Warmth = Annotated[float, colours(min=-1, max=1, help="Cool (-1) to warm (1).")]
 Size = Annotated[
-    Optional[int],
-    typer.Option(
-        min=16,
-        max=4096,
-        help="Shorter side of the network's input, 16 to 4096 px. [default: the model's own]",
-        rich_help_panel=COLOURS,
-    ),
+    int | None,
+    colours(min=16, max=4096, help="Shorter side of the network's input, 16 to 4096 px. [default: the model's own]"),
 ]
 Temperature = Annotated[
-    Optional[float],
-    typer.Option(
-        min=0.05,
-        max=2,
-        help="0.05 (the likeliest colours, vivid) to 2 (dull). [default: the model's own]",
-        rich_help_panel=COLOURS,
-    ),
+    float | None,
+    colours(min=0.05, max=2, help="0.05 (the likeliest colours, vivid) to 2 (dull). [default: the model's own]"),
 ]
-ToneDownUnsure = Annotated[
-    bool,
-    typer.Option("--tone-down-unsure", help="Less colour where the network is unsure.", rich_help_panel=COLOURS),
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only list what would be written.")]
-Force = Annotated[bool, typer.Option("--force", help="Colorize also what is in colour already.", rich_help_panel=INPUT)]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write results anew that exist.", rich_help_panel=RESULTS)]
+ToneDownUnsure = Annotated[bool, colours("--tone-down-unsure", help="Less colour where the network is unsure.")]
+Force = Annotated[bool, photos("--force", help="Colorize also what is in colour already.")]
+Overwrite = Annotated[bool, results("--overwrite", help="Write results anew that exist.")]
 Device = Annotated[
-    Literal["cpu", "cuda", "dml", "coreml"],
-    typer.Option(help="What the network runs on; `doctor` says what each needs.", rich_help_panel=MACHINE),
+    Literal["cpu", "cuda", "dml", "coreml"], machine(help="What the network runs on; `doctor` says what each needs.")
 ]
+# What training and evaluation share.
+Seed = Annotated[int, Option(min=0, help="Of everything that is drawn at random.")]
+Bundle = Annotated[Path, Option("--output", "-o", metavar="BUNDLE", help="The bundle's new folder.")]
+Card = Annotated[Path | None, Option(metavar="FILE.json", help="More entries for the card: licence, data, metrics.")]

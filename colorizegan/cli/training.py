@@ -10,26 +10,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from colorizegan.cli.console import log_lines, to_stderr, to_stdout
 from colorizegan.cli.help import Command
-from colorizegan.cli.options import Debug
+from colorizegan.cli.options import Bundle, Card, Debug, Seed
 from colorizegan.errors import UsageError
 from colorizegan.progress import progress_bar
 
 if TYPE_CHECKING:
     from colorizegan.training.config import Config
 
-# Optional[...] and not X | None: Typer reads these at run time.
-# ruff: noqa: UP045
 Sources = Annotated[
     list[str],
-    typer.Argument(
-        metavar="PHOTOS...", help="Folders, shards, or LAYOUT:PATH with imagenet, places365, coco, list, shards."
-    ),
+    Argument(metavar="PHOTOS...", help="Folders, shards, or LAYOUT:PATH with imagenet, places365, coco, list, shards."),
 ]
 
 data = typer.Typer(help="Look at training photos, and pack them into shards.")
@@ -37,27 +34,25 @@ data = typer.Typer(help="Look at training photos, and pack them into shards.")
 
 def train(
     data: Annotated[
-        Optional[list[str]],
-        typer.Option(
+        list[str] | None,
+        Option(
             "--data",
             metavar="[LAYOUT:]PATH[@WEIGHT]",
             help="Colour photos: a folder, a shard, a known data set; repeat.",
         ),
     ] = None,
-    output: Annotated[Optional[Path], typer.Option("--output", "-o", metavar="RUN", help="The run's folder.")] = None,
-    preset: Annotated[
-        str, typer.Option(help="Settings to start from: default, pix2pix, gan, zhang16 or tiny.")
-    ] = "default",
-    config: Annotated[Optional[Path], typer.Option(metavar="FILE.toml", help="Settings that differ.")] = None,
+    output: Annotated[Path | None, Option("--output", "-o", metavar="RUN", help="The run's folder.")] = None,
+    preset: Annotated[str, Option(help="Settings to start from: default, pix2pix, gan, zhang16 or tiny.")] = "default",
+    config: Annotated[Path | None, Option(metavar="FILE.toml", help="Settings that differ.")] = None,
     changes: Annotated[
-        Optional[list[str]], typer.Option("--set", metavar="a.b=c", help="One setting that differs; repeat.")
+        list[str] | None, Option("--set", metavar="a.b=c", help="One setting that differs; repeat.")
     ] = None,
     cache: Annotated[
-        Optional[Path], typer.Option(metavar="FOLDER", help="Where decoded photos are kept. [default: RUN/cache]")
+        Path | None, Option(metavar="FOLDER", help="Where decoded photos are kept. [default: RUN/cache]")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in RUN.")] = False,
+    resume: Annotated[bool, Option("--resume", help="Go on from the newest checkpoint in RUN.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Only say what it would take: sizes, operations, memory, time.")
+        bool, Option("--dry-run", "-n", help="Only say what it would take: sizes, operations, memory, time.")
     ] = False,
     debug: Debug = False,
 ) -> None:
@@ -80,21 +75,19 @@ def train(
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or one checkpoint.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="BUNDLE", help="The bundle's new folder.")],
-    name: Annotated[str, typer.Option(help="The model's name in its card.")] = "custom",
-    card: Annotated[
-        Optional[Path], typer.Option(metavar="FILE.json", help="More entries for the card: licence, data, metrics.")
-    ] = None,
-    chroma: Annotated[float, typer.Option(min=0, max=4, help="Factor on the colours, kept in the bundle.")] = 1.0,
+    checkpoint: Annotated[Path, Argument(metavar="RUN", help="A run's folder, or one checkpoint.")],
+    output: Bundle,
+    name: Annotated[str, Option(help="The model's name in its card.")] = "custom",
+    card: Card = None,
+    chroma: Annotated[float, Option(min=0, max=4, help="Factor on the colours, kept in the bundle.")] = 1.0,
     correction: Annotated[
-        Optional[float], typer.Option(min=0, max=1, help="1: faithful but duller colours; 0: vivid ones. [default: 1]")
+        float | None, Option(min=0, max=1, help="1: faithful but duller colours; 0: vivid ones. [default: 1]")
     ] = None,
     temperature: Annotated[
-        Optional[float], typer.Option(min=0.05, max=2, help="T of the colour distribution's mean; less decides more.")
+        float | None, Option(min=0.05, max=2, help="T of the colour distribution's mean; less decides more.")
     ] = None,
     file_mib: Annotated[
-        Optional[int], typer.Option(min=1, metavar="MIB", help="Most MiB of weights in a file. [default: one file]")
+        int | None, Option(min=1, metavar="MIB", help="Most MiB of weights in a file. [default: one file]")
     ] = None,
     debug: Debug = False,
 ) -> None:
@@ -103,25 +96,17 @@ def export(
 
     with log_lines():
         export_bundle(
-            checkpoint,
-            output,
-            name=name,
-            card_extra=card,
-            chroma=chroma,
-            correction=correction,
-            temperature=temperature,
-            file_mib=file_mib,
-        )
+            checkpoint, output, name=name, card_extra=card, chroma=chroma, correction=correction,
+            temperature=temperature, file_mib=file_mib,
+        )  # fmt: skip
     to_stderr(f"{checkpoint} -> {output}")
 
 
 def convert(
-    weights: Annotated[Path, typer.Argument(metavar="FILE.pth", help="Published weights: Zhang 2016, 2017, pix2pix.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="BUNDLE", help="The bundle's new folder.")],
-    name: Annotated[str, typer.Option(help="The model's name in its card. [default: the file's]")] = "",
-    card: Annotated[
-        Optional[Path], typer.Option(metavar="FILE.json", help="More entries for the card: licence, data, metrics.")
-    ] = None,
+    weights: Annotated[Path, Argument(metavar="FILE.pth", help="Published weights: Zhang 2016, 2017, pix2pix.")],
+    output: Bundle,
+    name: Annotated[str, Option(help="The model's name in its card. [default: the file's]")] = "",
+    card: Card = None,
     debug: Debug = False,
 ) -> None:
     """Make a model bundle of another project's PyTorch weights."""
@@ -134,21 +119,19 @@ def convert(
 
 def finetune(
     photos: Sources,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="BUNDLE", help="The new bundle's folder.")],
-    minutes: Annotated[float, typer.Option(help="Time to train; the report comes on top.")] = 10.0,
-    steps: Annotated[
-        Optional[int], typer.Option(min=1, help="Train for so many steps, in place of the minutes.")
-    ] = None,
+    output: Annotated[Path, Option("--output", "-o", metavar="BUNDLE", help="The new bundle's folder.")],
+    minutes: Annotated[float, Option(help="Time to train; the report comes on top.")] = 10.0,
+    steps: Annotated[int | None, Option(min=1, help="Train for so many steps, in place of the minutes.")] = None,
     model: Annotated[
-        Optional[str], typer.Option(metavar="MODEL", help="Bundle to start from. [default: the shipped one]")
+        str | None, Option(metavar="MODEL", help="Bundle to start from. [default: the shipped one]")
     ] = None,
     report: Annotated[
-        Optional[Path], typer.Option(metavar="FOLDER", help="Where the report goes. [default: BUNDLE-report]")
+        Path | None, Option(metavar="FOLDER", help="Where the report goes. [default: BUNDLE-report]")
     ] = None,
-    lr: Annotated[float, typer.Option(help="Learning rate.")] = 5e-4,
-    batch: Annotated[int, typer.Option(min=1, help="Crops a step.")] = 16,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn at random.")] = 0,
-    always: Annotated[bool, typer.Option("--always", help="Write the bundle also where nothing was gained.")] = False,
+    lr: Annotated[float, Option(help="Learning rate.")] = 5e-4,
+    batch: Annotated[int, Option(min=1, help="Crops a step.")] = 16,
+    seed: Seed = 0,
+    always: Annotated[bool, Option("--always", help="Write the bundle also where nothing was gained.")] = False,
     debug: Debug = False,
 ) -> None:
     """Tune a model to your own colour photos (50 or more), and measure what that was worth."""
@@ -184,16 +167,16 @@ def foretell(config: Config) -> None:
 def inspect(
     photos: Sources,
     sheet: Annotated[
-        Optional[Path], typer.Option(metavar="FILE.png", help="Write a contact sheet: usable photos, then gray ones.")
+        Path | None, Option(metavar="FILE.png", help="Write a contact sheet: usable photos, then gray ones.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON line to standard output.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Write one JSON line to standard output.")] = False,
     debug: Debug = False,
 ) -> None:
     """Count photos, sizes and kinds, gray, broken and nearly equal ones."""
     from colorizegan.data.survey import survey
 
     with listed(photos) as found, progress_bar("", len(found)) as tick:
-        result = survey(found, lambda done, _: tick(done))
+        result = survey(found, tick)
     facts = result.facts()
     if as_json:
         to_stdout(json.dumps(facts))
@@ -211,10 +194,10 @@ def inspect(
 @data.command(cls=Command)
 def pack(
     photos: Sources,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the shards go.")],
-    per_shard: Annotated[int, typer.Option(min=1, help="Photos in a shard.")] = 1000,
+    output: Annotated[Path, Option("--output", "-o", metavar="FOLDER", help="Where the shards go.")],
+    per_shard: Annotated[int, Option(min=1, help="Photos in a shard.")] = 1000,
     side: Annotated[
-        Optional[int], typer.Option(min=64, help="Reduce larger photos to this shorter side, px. [default: keep]")
+        int | None, Option(min=64, help="Reduce larger photos to this shorter side, px. [default: keep]")
     ] = None,
     debug: Debug = False,
 ) -> None:
@@ -222,9 +205,7 @@ def pack(
     from colorizegan.data.shards import pack as write_shards
 
     with listed(photos) as found, progress_bar("", len(found)) as tick:
-        shards, broken = write_shards(
-            found, output, per_shard=per_shard, side=side, progress=lambda done, _: tick(done)
-        )
+        shards, broken = write_shards(found, output, per_shard=per_shard, side=side, progress=tick)
     to_stderr(f"{len(found) - broken} photos in {len(shards)} shards -> {output}; {broken} broken")
 
 

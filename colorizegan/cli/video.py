@@ -9,28 +9,14 @@ import time
 import traceback
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
+from typer import Argument, Option
 
+from colorizegan.cli import options as shared
 from colorizegan.cli.console import Reporter, Summary, counted, counts, to_stderr, to_stdout
-from colorizegan.cli.options import (
-    FAILED,
-    NOTHING,
-    Debug,
-    DryRun,
-    Emulsion,
-    Force,
-    Json,
-    Like,
-    Model,
-    Overwrite,
-    Quiet,
-    Saturation,
-    Size,
-    Temperature,
-    ToneDownUnsure,
-)
+from colorizegan.cli.options import FAILED, NOTHING
 from colorizegan.errors import InputError, UsageError
 from colorizegan.progress import progress_bar
 
@@ -47,57 +33,49 @@ T = TypeVar("T")
 GOES_ON = "the same command goes on from here"
 NOTHING_KEPT = "nothing is kept yet, the same command begins anew"
 
-# Optional[...] and not X | None: Typer reads these at run time.
-# ruff: noqa: UP045
 Codec = Literal["h264", "hevc", "vp9", "av1", "ffv1", "prores"]
 
 
 def video(
     inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="IN...", help="Films, folders, quoted patterns, or pictures as frames/%05d.png."),
+        list[str], Argument(metavar="IN...", help="Films, folders, quoted patterns, or pictures as frames/%05d.png.")
     ],
     output: Annotated[
-        Optional[str],
-        typer.Option("--output", "-o", metavar="OUT", help="A folder; for one film also a file, or out/%05d.png."),
+        str | None, Option("--output", "-o", metavar="OUT", help="A folder; for one film also a file, or out/%05d.png.")
     ] = None,
-    codec: Annotated[Optional[Codec], typer.Option(help="Of the picture. [default: h264, in WebM vp9 or av1]")] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of the picture; 100 loses nothing.")] = 80,
-    saturation: Saturation = 1.0,
-    size: Size = None,
-    temperature: Temperature = None,
-    emulsion: Emulsion = "auto",
+    codec: Annotated[Codec | None, Option(help="Of the picture. [default: h264, in WebM vp9 or av1]")] = None,
+    quality: Annotated[int, Option(min=1, max=100, help="Of the picture; 100 loses nothing.")] = 80,
+    saturation: shared.Saturation = 1.0,
+    size: shared.Size = None,
+    temperature: shared.Temperature = None,
+    emulsion: shared.Emulsion = "auto",
     hint: Annotated[
-        Optional[list[str]],
-        typer.Option(
+        list[str] | None,
+        Option(
             "--hint",
             metavar="X,Y,#RRGGBB@TIME",
             help="The colour of a point of one frame; repeat. Kept beside the film.",
         ),
     ] = None,
     no_hints: Annotated[
-        bool, typer.Option("--no-hints", help="Ignore the hints that are kept beside films (film.mp4.hints.json).")
+        bool, Option("--no-hints", help="Ignore the hints that are kept beside films (film.mp4.hints.json).")
     ] = False,
-    tone_down_unsure: ToneDownUnsure = False,
-    like: Like = None,
-    start: Annotated[
-        Optional[str], typer.Option(metavar="TIME", help="Begin here: seconds, 1:30 or 1:02:03.5.")
-    ] = None,
-    end: Annotated[Optional[str], typer.Option(metavar="TIME", help="End here.")] = None,
+    tone_down_unsure: shared.ToneDownUnsure = False,
+    like: shared.Like = None,
+    start: Annotated[str | None, Option(metavar="TIME", help="Begin here: seconds, 1:30 or 1:02:03.5.")] = None,
+    end: Annotated[str | None, Option(metavar="TIME", help="End here.")] = None,
     preview: Annotated[
-        bool, typer.Option("--preview", help="Only write a sheet with one frame of each shot (NAME.preview.jpg).")
+        bool, Option("--preview", help="Only write a sheet with one frame of each shot (NAME.preview.jpg).")
     ] = False,
-    deinterlace: Annotated[
-        bool, typer.Option("--deinterlace", help="Make one whole frame of each interlaced one.")
-    ] = False,
-    rate: Annotated[str, typer.Option(metavar="N[/M]", help="Frames a second of numbered pictures.")] = "24",
-    model: Model = None,
-    overwrite: Overwrite = False,
-    force: Force = False,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    deinterlace: Annotated[bool, Option("--deinterlace", help="Make one whole frame of each interlaced one.")] = False,
+    rate: Annotated[str, Option(metavar="N[/M]", help="Frames a second of numbered pictures.")] = "24",
+    model: shared.Model = None,
+    overwrite: shared.Overwrite = False,
+    force: shared.Force = False,
+    dry_run: shared.DryRun = False,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+    debug: shared.Debug = False,
 ) -> None:
     """Colorize films, without flicker. What was stopped goes on with the same command. Originals are never touched."""
     reporter = Reporter(as_json, quiet, debug)

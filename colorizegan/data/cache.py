@@ -67,7 +67,7 @@ def open_cache(
     folder: Path,
     store_side: int = STORE_SIDE,
     min_colorfulness: float = MIN_COLORFULNESS,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> PhotoCache:
     """The decoded photos, from `folder` if it holds these already, else decoded there on all cores.
 
@@ -103,7 +103,7 @@ def _write_cache(
     min_colorfulness: float,
     index_path: Path,
     pixel_path: Path,
-    progress: Callable[[int, int], None] | None,
+    progress: Callable[[int], None],
 ) -> None:
     keys: list[str] = []
     places: list[int] = []
@@ -120,8 +120,7 @@ def _write_cache(
                 places.append(done - 1)
                 shapes.append((result.shape[0], result.shape[1]))
                 file.write(result.tobytes())
-            if progress is not None:
-                progress(done, len(photos))
+            progress(done)
     # The index comes last: its presence says that the pixels are whole.
     index = {"keys": keys, "shapes": shapes, "skipped": skipped, "places": places}
     write_atomic(index_path, json.dumps(index).encode())

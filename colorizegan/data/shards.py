@@ -39,7 +39,7 @@ def pack(
     *,
     per_shard: int = PER_SHARD,
     side: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[list[Path], int]:
     """Write the photos that can be decoded into shards, their files unchanged.
 
@@ -48,7 +48,7 @@ def pack(
         folder: where photos-00000.tar, photos-00001.tar, ... go; it may not hold such shards already.
         per_shard: photos in a shard.
         side: photos whose shorter side is longer, px, are reduced to it and stored as JPEG; None = never.
-        progress: called with (photos done, photos in all).
+        progress: called with the number of photos that are through.
 
     Returns:
         The shards, and how many photos were left out as broken.
@@ -63,8 +63,7 @@ def pack(
         jobs = ((photo, side) for photo in photos)
         with in_order(_member, jobs, len(photos)) as members:
             for done, (photo, member) in enumerate(zip(photos, members, strict=True), 1):
-                if progress is not None:
-                    progress(done, len(photos))
+                progress(done)
                 if member is None:
                     broken += 1
                 else:

@@ -85,14 +85,13 @@ class Survey:
             raise OutputError(f"cannot be written ({error})", path=path, remedy="give a .png or .jpg") from None
 
 
-def survey(photos: list[PhotoFile], progress: Callable[[int, int], None] | None = None) -> Survey:
+def survey(photos: list[PhotoFile], progress: Callable[[int], None] = lambda done: None) -> Survey:
     """Look at every photo, on all cores."""
     seen: list[PhotoFacts] = []
     with in_order(look, photos, len(photos)) as results:
         for result in results:
             seen.append(result)
-            if progress is not None:
-                progress(len(seen), len(photos))
+            progress(len(seen))
     return Survey(photos, seen)
 
 

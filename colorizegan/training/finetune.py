@@ -126,7 +126,7 @@ def finetune(
         # --- photos: decoded, grouped, split ---
         photos = list_photos(sources, work / "shards")
         with progress_bar("decoding photos", len(photos)) as tick:
-            store = open_cache(photos, work, progress=lambda done, _: tick(done))
+            store = open_cache(photos, work, progress=tick)
         if len(store) < FEWEST:
             what = f"{len(store)} usable photos of {len(photos)}; left out: {store.skipped}"
             raise DataError(what, remedy=f"give at least {FEWEST} photos in colour")

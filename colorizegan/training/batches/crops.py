@@ -58,7 +58,7 @@ def open_photos(config: DataConfig, cache: Path, *, shown: bool = True) -> Train
     photos = list_photos(config.sources, cache / "shards")
     kept = (config.store_side, config.min_colorfulness)
     with progress_bar("decoding photos", len(photos), shown=shown) as tick:
-        store = open_cache(photos, cache, *kept, progress=lambda done, _: tick(done))
+        store = open_cache(photos, cache, *kept, progress=tick)
     apart = photos_of_sources(config.manifest, config.holdout_sources, store.keys) if config.holdout_sources else None
     training, held_out = split_holdout(store.keys, config.holdout, apart)
     shares = read_weights(config.weights, store.keys) * [photos[place].share for place in store.places]
