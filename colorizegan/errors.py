@@ -122,3 +122,22 @@ class CheckpointError(ColorizeGANError):
     """The training checkpoint is missing, damaged or belongs to another run."""
 
     code = "E_CHECKPOINT"
+
+
+def as_our_error(
+    error: Exception, path: str | None = None, *, report: str = "please report this, with the output of --debug"
+) -> ColorizeGANError:
+    """Any error as one of ours, which prints as one line with a code; `report`: what to do with an unexpected one."""
+    if isinstance(error, ColorizeGANError):
+        return error
+    if isinstance(error, MemoryError):
+        ours = TooLargeError("does not fit in memory", path=path, remedy="close other programs or make it smaller")
+    else:
+        ours = ColorizeGANError(f"unexpected {type(error).__name__}: {str(error)[:300]}", path=path, remedy=report)
+    ours.__cause__ = error
+    return ours
+
+
+def first_line(error: BaseException) -> str:
+    """What a library says of an error, as much as fits into a line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -6,13 +6,17 @@ import contextlib
 import ctypes
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +140,31 @@ def give_back_memory() -> None:
         log.debug("no malloc_trim here")
 
 
+def child_command(module: str, *arguments: str) -> list[str]:
+    """What starts a process that calls `main()` of a module of ours.
+
+    Isolated, so that no module in the working folder is taken for one of ours; with the path of this process.
+    """
+    code = f"import sys; sys.path[:] = {sys.path!r}; from {module} import main; main()"
+    return [sys.executable, "-I", "-c", code, *arguments]
+
+
+def limit_process(*, for_good: bool = False, **limits: int) -> None:
+    """Limit what this process may use, where the system can: CPU (seconds), DATA, FSIZE (bytes), as `resource` says.
+
+    It writes no core either, which would hold somebody's photo. Limits that are `for_good` cannot be raised again.
+    """
+    if resource is None:
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for name, value in limits.items():
+        which = getattr(resource, f"RLIMIT_{name}")
+        most = resource.getrlimit(which)[1]
+        bounded = most != resource.RLIM_INFINITY
+        last = value + (name == "CPU") if for_good else most  # the signal that ends it at once comes a second later
+        resource.setrlimit(which, (min(value, most) if bounded else value, min(last, most) if bounded else last))
+
+
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -146,6 +175,9 @@ def in_order(work: Callable[[A], B], jobs: Iterable[A], count: int) -> Iterator[
     if count <= 500:  # a small set is not worth a process
         yield map(work, jobs)
         return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_all_start_methods, get_context
+
     # "spawn" children would import the caller's main module again.
     way = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
     with ProcessPoolExecutor(cpu_threads(), mp_context=get_context(way)) as pool:

@@ -18,7 +18,7 @@ from colorizegan.batch.plan import shown
 from colorizegan.batch.sheets import write_confidence
 from colorizegan.colorize_file import FileOptions, FileReport, colorize_file, provenance
 from colorizegan.colorizer import Colorizer
-from colorizegan.errors import ColorizeGANError, ModelError, OutputError, TooLargeError
+from colorizegan.errors import ColorizeGANError, ModelError, OutputError, as_our_error
 from colorizegan.files import atomic_file, file_identity, sha256_of_file
 from colorizegan.machine import Cancelled, MemoryBudget
 from colorizegan.photo.formats import format_of_name
@@ -113,7 +113,7 @@ def run_job(run: BatchRun, job: Job) -> Result:
     except Exception as error:
         if run.reader.closed.is_set():  # the run is over, and so was the process that decoded the photo
             raise Cancelled from None
-        ours = as_our_error(error, job.source)
+        ours = as_our_error(error, shown(job.source))
         note_failure(run, job, ours)
         return Result(job, "failed", str(ours), error=ours)
     seconds = time.perf_counter() - start
@@ -291,17 +291,3 @@ def of_photo(error: ColorizeGANError, source: Path | bytes) -> ColorizeGANError:
         return ModelError(f"the model {error.path} {error.reason}", path=shown(source), remedy=error.remedy)
     error.path = error.path or shown(source)
     return error
-
-
-def as_our_error(error: Exception, source: Path | bytes) -> ColorizeGANError:
-    """Any error as one of ours, so that it prints as one line with a code."""
-    path = shown(source)
-    if isinstance(error, ColorizeGANError):
-        return error
-    if isinstance(error, MemoryError):
-        ours = TooLargeError("does not fit in memory", path=path, remedy="close other programs or make it smaller")
-    else:
-        what = f"unexpected {type(error).__name__}: {str(error)[:300]}"
-        ours = ColorizeGANError(what, path=path, remedy="please report this, with the output of --debug")
-    ours.__cause__ = error
-    return ours

@@ -1,6 +1,5 @@
 """The human test: which of two pictures is the real photo? Its page, the answers, and the fooled rate.
 
-
 As Zhang 2016 (section 3.1) and Isola 2017 (section 4.1): an observer sees the real photo and a colorized version of it
 for a second each, one after the other, and then says which was real. The fooled rate is the share of answers that take
 the colorized one for real; 50 % means that nobody can tell. The page (`human.html`) is one file that needs nothing
@@ -9,8 +8,6 @@ else; it gives its answers back as a file of JSON lines.
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -20,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from colorizegan.bench.entrants import BASELINES, Entrant, open_entrant
+from colorizegan.bench.page import data_uri
 from colorizegan.bench.protocols import Protocol, find_protocol, gray_of, open_photos, prepare
 from colorizegan.bench.scoring import other_colours_of
 from colorizegan.color.lab import lab_of
@@ -33,7 +30,7 @@ from colorizegan.files import write_atomic
 CHECK = "another photo"  # shows whether observers look: with the colours of another photo few are fooled
 CHECK_EVERY = 10  # trials
 PRACTICE_SHARE = 4  # a trial of practice for so many that count, as 10 for 40 in the papers
-LARGEST = 512  # px, longer side of what is shown: the page holds all pictures
+LARGEST = 512  # px, longer side of what is shown, without loss: nothing but its colours tells a picture from the other
 SHOWN = 1000  # ms that each picture is seen, as in the papers
 
 
@@ -115,7 +112,9 @@ def write_human_test(
                 "entrant": trial.entrant,
                 "photo": photos.keys[trial.photo],
                 "practice": trial.practice,
-                "pictures": [_uri(picture) for picture in pair(trial, photos, chosen, rivals)],
+                "pictures": [
+                    data_uri(picture, LARGEST, "webp", lossless=True) for picture in pair(trial, photos, chosen, rivals)
+                ],
             }
             for trial in drawn
         ],
@@ -223,12 +222,3 @@ def read_answers(paths: Sequence[Path]) -> list[Answer]:
                 raise DataError(f"line {number} is no answer of a human test", path=path, remedy="give another file")
             answers.append(Answer(**entry))
     return list(dict.fromkeys(answers))
-
-
-def _uri(rgb: NDArray[np.uint8]) -> str:
-    """A picture for the page, without loss: nothing but its colours tells it from the other one."""
-    image = Image.fromarray(rgb)
-    image.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
-    data = io.BytesIO()
-    image.save(data, "WEBP", lossless=True)
-    return "data:image/webp;base64," + base64.b64encode(data.getvalue()).decode()

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,10 @@ def report_page(report: Report, groups: Groups, pictures: Callable[[int], Mappin
             {
                 "key": report.keys[index],
                 "figures": {name: f"{report.columns[name]['ciede2000'][index]:.1f}" for name in ("gray", *rivals)},
-                "pictures": {name: _uri(rgb) for name, rgb in pictures(index).items()},
+                "pictures": {
+                    name: data_uri(rgb, _SIDE, "jpeg", quality=_JPEG_QUALITY, subsampling=0)
+                    for name, rgb in pictures(index).items()
+                },
             }
             for index in shown
         ],
@@ -206,9 +210,10 @@ def _figure(title: str, svg: str) -> str:
     return f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>"
 
 
-def _uri(picture: NDArray[np.uint8]) -> str:
+def data_uri(picture: NDArray[np.uint8], longest: int, format: str, **options: Any) -> str:
+    """A picture (H, W) or (H, W, 3) inside of a page, its longer side at most `longest` px; options: as for Pillow."""
     image = Image.fromarray(picture)
-    image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     data = io.BytesIO()
-    image.save(data, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
-    return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
+    image.save(data, format, **options)
+    return f"data:image/{format};base64,{base64.b64encode(data.getvalue()).decode()}"

@@ -63,54 +63,33 @@ class Protocol:
 
 
 _IMAGENET = "ImageNet (ILSVRC 2012) validation"
+_FIRST = f"the first 5,000 photos of {_IMAGENET} by name"
 _PROTOCOLS = [
-    # name, photos, count, total
+    # name, photos, count, total, fit; filter, source
     Protocol("folder-256", "all photos of the folder or tar given", None),
     Protocol("folder-full", "all photos of the folder or tar given", None, fit="none"),
     Protocol(
-        "imagenet-val5k-256-crop",
-        f"the first 5,000 photos of {_IMAGENET} by name",
-        5000,
-        fit="crop",
-        filter="bilinear",
+        "imagenet-val5k-256-crop", _FIRST, 5000, None, "crop", filter="bilinear",
         source="CT2 and DDColor for val5k: centre crop, then resize (DDColor issue 9); filter of torchvision's Resize",
     ),
     Protocol(
-        "imagenet-val5k-256-squash",
-        f"the first 5,000 photos of {_IMAGENET} by name",
-        5000,
-        fit="squash",
-        filter="bilinear",
+        "imagenet-val5k-256-squash", _FIRST, 5000, None, "squash", filter="bilinear",
         source="val5k cut as DDColor's val50k; the filter is not published, bilinear is our choice",
     ),
     Protocol(
-        "imagenet-val50k-256-squash",
-        f"all 50,000 photos of {_IMAGENET}",
-        50000,
-        50000,
-        fit="squash",
-        filter="bilinear",
+        "imagenet-val50k-256-squash", f"all 50,000 photos of {_IMAGENET}", 50000, 50000, "squash", filter="bilinear",
         source="ColorFormer and DDColor for val50k (DDColor issue 9); the filter is not published",
     ),
     Protocol(
-        "ctest10k-256-squash",
-        f"the 10,000 photos of {_IMAGENET} that ctest10k lists",
-        10000,
-        fit="squash",
-        filter="bilinear",
-        needs_list=True,
+        "ctest10k-256-squash", f"the 10,000 photos of {_IMAGENET} that ctest10k lists", 10000, None, "squash",
+        filter="bilinear", needs_list=True,
         source="split of Larsson 2016, used by Zhang 2016 and many since; resize filters differ or are not stated",
     ),
     Protocol(
-        "coco-val5k-256-squash",
-        "the 5,000 photos of MS COCO val2017",
-        5000,
-        5000,
-        fit="squash",
-        filter="bilinear",
+        "coco-val5k-256-squash", "the 5,000 photos of MS COCO val2017", 5000, 5000, "squash", filter="bilinear",
         source="ColorFormer and DDColor for COCO-Stuff; the filter is not published",
     ),
-]
+]  # fmt: skip
 PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _PROTOCOLS}
 
 

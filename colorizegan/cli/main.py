@@ -29,7 +29,7 @@ from colorizegan.cli import video as cli_video
 from colorizegan.cli.console import to_stderr, to_stdout
 from colorizegan.cli.help import WIDEST, Command, plain
 from colorizegan.cli.options import FAILED, Debug, Json, Model
-from colorizegan.errors import ColorizeGANError, ConfigError, MissingExtraError, UsageError
+from colorizegan.errors import ColorizeGANError, ConfigError, MissingExtraError, UsageError, as_our_error
 from colorizegan.photo.formats import PHOTO_SUFFIXES
 
 USAGE, INTERRUPTED, TERMINATED = 2, 130, 143  # 130 is Typer's own
@@ -90,8 +90,7 @@ def report(error: Exception, command: str) -> int:
     elif message := getattr(error, "format_message", None):  # what Typer says of wrong arguments, in any version
         folded = UsageError(plain(str(message())), remedy="see --help")
     else:
-        what = f"unexpected {type(error).__name__}: {str(error)[:300]}"
-        folded = ColorizeGANError(what, remedy="please report this, with the output of --debug")
+        folded = as_our_error(error)
     to_stderr(f"error: {folded}")
     return USAGE if isinstance(folded, UsageError | ConfigError) else FAILED
 

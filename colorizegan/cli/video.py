@@ -17,7 +17,7 @@ from typer import Argument, Option
 from colorizegan.cli import options as shared
 from colorizegan.cli.console import Reporter, Summary, counted, counts, to_stderr, to_stdout
 from colorizegan.cli.options import FAILED, NOTHING
-from colorizegan.errors import InputError, UsageError
+from colorizegan.errors import InputError, OutputError, UsageError, as_our_error
 from colorizegan.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -149,7 +149,6 @@ def run(
     plan: Plan, colorizer: Colorizer, options: FilmOptions, reporter: Reporter, *, preview: bool, use_saved: bool
 ) -> int:
     """Do the films and say what became of them; how many failed."""
-    from colorizegan.batch.job import as_our_error
     from colorizegan.batch.ledger import Ledger
 
     summary, begin = Summary(), time.perf_counter()
@@ -167,7 +166,7 @@ def run(
                     else one_film(job, colorizer, asked, reporter)
                 )
             except Exception as raised:
-                error = as_our_error(raised, source_of(job))  # no fault of one film stops the others
+                error = as_our_error(raised, str(job.source))  # no fault of one film stops the others
                 error.path = error.path or str(job.source)
                 if reporter.debug:
                     traceback.print_exception(error)
@@ -220,8 +219,8 @@ def one_film(job: Job, colorizer: Colorizer, options: FilmOptions, reporter: Rep
     if options.hints and not is_pattern(source.name):
         try:
             write_film_hints(hints_path(source), options.hints)
-        except OSError as error:
-            reporter.note(f"{hints_path(source)}: the hints cannot be kept ({error.strerror})")
+        except OutputError as error:
+            reporter.note(f"{hints_path(source)}: the hints cannot be kept, as the file {error.reason}")
     facts = dataclasses.asdict(report)
     del facts["skipped"]
     return {"status": "done", **facts}

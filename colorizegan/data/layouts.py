@@ -31,6 +31,9 @@ class PhotoFile:
     """Share of epochs in which the photos of its source are seen, 0..1: its weight over the largest weight."""
 
 
+Layout = Callable[[Path], list[PhotoFile]]
+
+
 def list_photos(sources: tuple[str, ...], downloads: Path | None = None) -> list[PhotoFile]:
     """All photos of the sources, each source's sorted by key.
 
@@ -106,14 +109,6 @@ def _imagenet(root: Path) -> list[PhotoFile]:
     return _tree(folder)
 
 
-def _imagenet_val(root: Path) -> list[PhotoFile]:
-    """val/*.JPEG as it comes, or sorted into class folders."""
-    folder = _first(root, ("val", "ILSVRC/Data/CLS-LOC/val", "Data/CLS-LOC/val"))
-    if folder is None:
-        raise _not_laid_out(root, "val/*.JPEG or val/<wnid>/*.JPEG")
-    return _tree(folder)
-
-
 _PLACES_TRAIN = tuple(f"data_{size}{kind}" for size in ("large", "256") for kind in ("", "_standard", "_challenge"))
 
 
@@ -130,26 +125,16 @@ def _places365(root: Path) -> list[PhotoFile]:
     return _listed(lists[0], folder)
 
 
-def _places365_val(root: Path) -> list[PhotoFile]:
-    folder = _first(root, ("val_large", "val_256", "val", "places365_standard/val"))
-    if folder is None:
-        raise _not_laid_out(root, "val_256/*.jpg or val_large/*.jpg")
-    return _tree(folder)
+def _one_of(wanted: str, *folders: str) -> Layout:
+    """The layout of a tree that may stand under several names; `wanted`: what is missing where there is none."""
 
+    def photos(root: Path) -> list[PhotoFile]:
+        folder = _first(root, folders)
+        if folder is None:
+            raise _not_laid_out(root, wanted)
+        return _tree(folder)
 
-def _coco(root: Path) -> list[PhotoFile]:
-    """MS COCO: train2017/*.jpg, or the older years; annotations are not needed."""
-    folder = _first(root, ("train2017", "images/train2017", "train2014", "images/train2014"))
-    if folder is None:
-        raise _not_laid_out(root, "train2017/*.jpg")
-    return _tree(folder)
-
-
-def _coco_val(root: Path) -> list[PhotoFile]:
-    folder = _first(root, ("val2017", "images/val2017", "val2014", "images/val2014"))
-    if folder is None:
-        raise _not_laid_out(root, "val2017/*.jpg")
-    return _tree(folder)
+    return photos
 
 
 def _list_file(path: Path) -> list[PhotoFile]:
@@ -168,14 +153,18 @@ def _shards(path: Path) -> list[PhotoFile]:
     return [photo for shard in paths for photo in _list_tar(shard)]
 
 
-LAYOUTS: dict[str, Callable[[Path], list[PhotoFile]]] = {
+LAYOUTS: dict[str, Layout] = {
     "folder": _tree,
     "imagenet": _imagenet,
-    "imagenet-val": _imagenet_val,
+    # Photos of validation as they come, or sorted into class folders.
+    "imagenet-val": _one_of("val/*.JPEG or val/<wnid>/*.JPEG", "val", "ILSVRC/Data/CLS-LOC/val", "Data/CLS-LOC/val"),
     "places365": _places365,
-    "places365-val": _places365_val,
-    "coco": _coco,
-    "coco-val": _coco_val,
+    "places365-val": _one_of(
+        "val_256/*.jpg or val_large/*.jpg", "val_large", "val_256", "val", "places365_standard/val"
+    ),
+    # MS COCO, or the older years; annotations are not needed.
+    "coco": _one_of("train2017/*.jpg", "train2017", "images/train2017", "train2014", "images/train2014"),
+    "coco-val": _one_of("val2017/*.jpg", "val2017", "images/val2017", "val2014", "images/val2014"),
     "list": _list_file,
     "shards": _shards,
 }

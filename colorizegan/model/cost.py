@@ -14,11 +14,7 @@ from statistics import median
 import numpy as np
 
 from colorizegan.errors import ModelError
-
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None
+from colorizegan.machine import child_command, resource
 
 RUNS = 3  # after one that does not count
 SECONDS = 600  # that it may take
@@ -40,11 +36,9 @@ class Cost:
 
 def measure(model: str | PathLike[str]) -> Cost:
     """Open and run a model in a process of its own. ModelError where it fails."""
-    code = f"import sys; sys.path[:] = {sys.path!r}; from colorizegan.model.cost import main; main()"
+    command = child_command("colorizegan.model.cost", str(model))
     try:
-        done = subprocess.run(  # noqa: S603 (our own program)
-            [sys.executable, "-I", "-c", code, str(model)], capture_output=True, timeout=SECONDS, check=False
-        )
+        done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)  # noqa: S603 (our own program)
     except subprocess.TimeoutExpired:
         raise ModelError(f"took more than {SECONDS} s", path=model) from None
     try:

@@ -14,9 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from colorizegan.errors import ColorizeGANError, MissingExtraError, ModelError, UsageError
+from colorizegan.errors import ColorizeGANError, MissingExtraError, ModelError, UsageError, first_line
 from colorizegan.model.bundle import PICKLES, list_bundles, open_bundle
 from colorizegan.model.card import CARD, parse_card
 from colorizegan.model.facts import facts_of, known_entries
@@ -204,7 +203,3 @@ def hub_errors(address: str) -> Iterator[None]:
     except Exception as error:  # httpx's, requests', urllib3's and its own, by version
         what = f"could not be reached ({type(error).__name__}: {first_line(error)})"
         raise ModelError(what, path=address, remedy="try again") from None
-
-
-def first_line(error: Any) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -15,7 +15,7 @@ import numpy as np
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 
-from colorizegan.errors import ModelError, UsageError
+from colorizegan.errors import ModelError, UsageError, first_line
 from colorizegan.machine import cpu_threads
 from colorizegan.model.network import Network, NetworkInput, Prediction
 from colorizegan.model.trial import try_graph
@@ -211,7 +211,3 @@ def available_devices() -> list[str]:
     """The devices that networks can run on here: "cpu" and perhaps others of PROVIDERS."""
     found = onnxruntime.get_available_providers()
     return [device for device, provider in PROVIDERS.items() if provider in found]
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

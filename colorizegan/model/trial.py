@@ -8,7 +8,6 @@ digest in the user's cache folder. Models that ship with the package are known, 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import signal
 import subprocess
@@ -18,11 +17,7 @@ from pathlib import Path
 import platformdirs
 
 from colorizegan.errors import ModelError
-
-try:
-    import resource
-except ImportError:  # not on Windows: there only time is limited
-    resource = None
+from colorizegan.machine import child_command, limit_process, resource  # None on Windows: there only time is limited
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 # Of the process, with what Python and ONNX Runtime take themselves; for each byte of weights; for each pixel it sees.
@@ -54,9 +49,7 @@ def try_graph(graph: Path, weights: int, side: int, digest: str, shown: Path, cp
     pixels = side * (side + 32)
     memory = round(MEMORY + MEMORY_A_BYTE * weights + MEMORY_A_PIXEL * pixels)
     seconds = round(cpu_seconds + CPU_SECONDS_A_BYTE * weights + CPU_SECONDS_A_PIXEL * pixels)
-    # Isolated, so that no module in the working folder is taken for one of ours; with the path of this process.
-    code = f"import sys; sys.path[:] = {sys.path!r}; from colorizegan.model.trial import main; main()"
-    command = [sys.executable, "-I", "-c", code, os.fspath(graph.absolute()), str(side), str(memory), str(seconds)]
+    command = child_command("colorizegan.model.trial", str(graph.absolute()), *map(str, (side, memory, seconds)))
     try:
         done = subprocess.run(  # noqa: S603 (a file's name goes in as such)
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE * seconds, check=False
@@ -93,10 +86,7 @@ def reason_of(status: int) -> str:
 def main() -> None:
     """Load a graph and run it on one picture, within limits: GRAPH SIDE MEMORY SECONDS."""
     graph, side, memory, seconds = sys.argv[1], *map(int, sys.argv[2:5])
-    if resource is not None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    limit_process(for_good=True, DATA=memory, CPU=seconds)
     try:
         run(graph, side)
     except MemoryError:

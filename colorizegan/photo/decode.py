@@ -106,7 +106,7 @@ def _open_bmp(stream: BinaryIO, check: Check, pad: bool) -> pyvips.Image:
         image = BmpImagePlugin.BmpImageFile(io.BytesIO(stream.read() + bytes(whole)))
     image.load()
     mode = "L" if image.mode in ("1", "L") else "RGBA" if image.mode == "RGBA" else "RGB"
-    result = _from_array(np.asarray(image.convert(mode)))
+    result = image_of(np.asarray(image.convert(mode)))
     if "dpi" in image.info:
         result = result.copy(xres=image.info["dpi"][0] / 25.4, yres=image.info["dpi"][1] / 25.4)
     return result
@@ -121,7 +121,7 @@ def _open_heic(stream: BinaryIO, check: Check) -> pyvips.Image:
     image = pi_heif.open_heif(stream, convert_hdr_to_8bit=False)
     check(Size(image.size[0], image.size[1], 4, 16))
     # A copy: the array of pi-heif is a view of memory that goes with its image, which nothing else holds.
-    result = _from_array(np.array(image))
+    result = image_of(np.array(image))
     for name, field in (("exif", "exif-data"), ("xmp", "xmp-data"), ("icc_profile", "icc-profile-data")):
         if image.info.get(name):
             blob: Any = bytes(image.info[name])  # the stubs of pyvips forget that fields may hold bytes
@@ -172,7 +172,7 @@ def _open_pnm(stream: BinaryIO, check: Check, pad: bool) -> pyvips.Image:
     full = 255 if top < 256 else 65535
     if top != full:
         values = (values.astype(np.uint32) * full + top // 2) // top
-    return _from_array(values.astype(np.uint8 if top < 256 else np.uint16).reshape(height, width, bands))
+    return image_of(values.astype(np.uint8 if top < 256 else np.uint16).reshape(height, width, bands))
 
 
 def _padded(values: NDArray[Any], needed: int, pad: bool) -> NDArray[Any]:
@@ -183,7 +183,8 @@ def _padded(values: NDArray[Any], needed: int, pad: bool) -> NDArray[Any]:
     return np.concatenate((values, np.zeros(needed - len(values), values.dtype)))
 
 
-def _from_array(pixels: NDArray[Any]) -> pyvips.Image:
+def image_of(pixels: NDArray[Any]) -> Any:
+    """A libvips image of the same memory, gray or sRGB: (H, W) or (H, W, C), uint8 or uint16."""
     pixels = np.ascontiguousarray(pixels)
     height, width, bands = (*pixels.shape, 1)[:3]
     wide = pixels.dtype == np.uint16

@@ -15,6 +15,7 @@ import pyvips
 from PIL import Image
 
 from colorizegan.color.lab import to_8_bit
+from colorizegan.photo.decode import image_of
 from colorizegan.photo.metadata.containers import (
     jpeg_with_metadata,
     photoshop_block,
@@ -88,9 +89,9 @@ def encode(
         return _bmp(rgb, page.metadata, file)
     if format == "pnm":
         return _pnm(rgb, file)
-    image = _image(rgb)
+    image = image_of(rgb)
     if alpha is not None:
-        image = image.bandjoin(_image(alpha))
+        image = image.bandjoin(image_of(alpha))
     xres, yres = page.metadata.density or UNKNOWN_DENSITY
     image = image.copy(interpretation="rgb16" if rgb.dtype == np.uint16 else "srgb", xres=xres, yres=yres)
     profile: dict[str, Any] = {"keep": "icc", "profile": "srgb"} if page.metadata.profiled else {"keep": "none"}
@@ -191,14 +192,6 @@ def _pnm(rgb: NDArray[Any], file: BinaryIO) -> None:
     file.write(f"P6\n{width} {height}\n{np.iinfo(rgb.dtype).max}\n".encode("ascii"))
     for rows in _strips(rgb):
         file.write(rgb[rows].astype(rgb.dtype.newbyteorder(">")).tobytes())
-
-
-def _image(pixels: NDArray[Any]) -> Any:
-    """A libvips image of the same memory: (H, W) or (H, W, C), uint8 or uint16."""
-    pixels = np.ascontiguousarray(pixels)
-    height, width, bands = (*pixels.shape, 1)[:3]
-    kind = "ushort" if pixels.dtype == np.uint16 else "uchar"
-    return pyvips.Image.new_from_memory(pixels.data, width, height, bands, kind)
 
 
 def _strips(pixels: NDArray[Any]) -> Iterator[slice]:

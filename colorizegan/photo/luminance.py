@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from colorizegan.color.lab import rgb_to_gray
 from colorizegan.errors import DecodeError
-from colorizegan.photo.decode import has_field
+from colorizegan.photo.decode import has_field, image_of
 
 Pixels = NDArray[Any]
 
@@ -188,14 +188,8 @@ def _through_profile(pixels: Pixels, profile: bytes) -> Pixels | None:
     # libvips would put up with these and take another profile. The signature and the colour space are those of ICC.1.
     if profile[36:40] != b"acsp" or profile[16:20] != (b"RGB " if pixels.shape[2] == 3 else b"GRAY"):
         return None
-    wide = pixels.dtype == np.uint16
-    image = pyvips.Image.new_from_memory(
-        pixels.tobytes(), pixels.shape[1], 1, pixels.shape[2], "ushort" if wide else "uchar"
-    )
-    names = ("grey16", "rgb16") if wide else ("b-w", "srgb")
-    image = image.copy(interpretation=names[pixels.shape[2] == 3])
-    blob: Any = profile
-    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", blob)
+    image = image_of(pixels)
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     try:
         result = image.icc_transform("srgb", embedded=True, depth=16, **INTENT)
         return np.frombuffer(result.write_to_memory(), np.uint16).reshape(1, -1, result.bands)[:, :, :3]

@@ -13,7 +13,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from typing import Any, BinaryIO, cast
 
 from colorizegan import errors
 from colorizegan.errors import ColorizeGANError, DecodeError
-from colorizegan.machine import MALLOC_ENVIRONMENT, POLL_SECONDS, Cancelled
+from colorizegan.machine import MALLOC_ENVIRONMENT, POLL_SECONDS, Cancelled, child_command
 from colorizegan.photo.photo import Limits, Photo
 from colorizegan.photo.reader_process import Request, receive, send, take_photo
 
@@ -209,11 +208,9 @@ class Decoder:
     """One process; used by one thread at a time."""
 
     def __init__(self, threads: int) -> None:
-        # Isolated, so that no module in the working folder is taken for one of ours; with the path of this process.
-        code = f"import sys; sys.path[:] = {sys.path!r}; from colorizegan.photo.reader_process import main; main()"
         environment = {**os.environ, **MALLOC_ENVIRONMENT, "VIPS_CONCURRENCY": str(threads)}
         self.process = subprocess.Popen(  # noqa: S603 (nothing here comes from a photo)
-            [sys.executable, "-I", "-c", code],
+            child_command("colorizegan.photo.reader_process"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

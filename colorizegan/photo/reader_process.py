@@ -21,15 +21,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from colorizegan.errors import ColorizeGANError
+from colorizegan.errors import as_our_error
+from colorizegan.machine import limit_process
 from colorizegan.photo.metadata.metadata import Metadata
 from colorizegan.photo.photo import Limits, Photo
 from colorizegan.photo.read import read_photo
-
-try:
-    import resource
-except ImportError:  # Windows: there the time that the reader allows is the only limit
-    resource = None
 
 BLOBS = ("exif", "xmp", "iptc", "photoshop")
 LONGEST_HEADER = 1 << 26  # bytes
@@ -96,8 +92,6 @@ def main() -> None:
     # The parent ends this process; a Ctrl-C, which both get, must not end it in the middle of a photo.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    if resource is not None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold somebody's photo
     try:
         while True:
             answer(receive(requests), requests, answers)
@@ -130,18 +124,9 @@ def answer(header: dict[str, Any], requests: BinaryIO, answers: BinaryIO) -> Non
             keep_color=request.keep_color,
             admit=admit,
         )
-    except ColorizeGANError as error:
-        send(
-            answers, {"error": type(error).__name__, "reason": error.reason, "remedy": error.remedy, "path": error.path}
-        )
-        return
-    except MemoryError:
-        what = "does not fit in memory"
-        send(answers, {"error": "TooLargeError", "reason": what, "remedy": "make it smaller first", "path": None})
-        return
-    except Exception as error:  # a fault of ours, and no reason to end
-        what = f"unexpected {type(error).__name__}: {str(error)[:300]}"
-        send(answers, {"error": "ColorizeGANError", "reason": what, "remedy": "please report this", "path": None})
+    except Exception as error:  # even a fault of ours is no reason to end
+        ours = as_our_error(error, report="please report this")
+        send(answers, {"error": type(ours).__name__, "reason": ours.reason, "remedy": ours.remedy, "path": ours.path})
         return
     header, blocks = as_frame(photo)
     send(answers, header, blocks)
@@ -149,13 +134,8 @@ def answer(header: dict[str, Any], requests: BinaryIO, answers: BinaryIO) -> Non
 
 def allow(pixels: int, file: int) -> None:
     """Set what this process may use until it is through with a photo of so many pixels in a file of so many bytes."""
-    if resource is None:
-        return
     seconds = math.ceil(time.process_time() + CPU_SECONDS + CPU_SECONDS_A_MPX * pixels / 1e6)
-    memory = MEMORY + MEMORY_A_PIXEL * pixels + MEMORY_A_FILE_BYTE * file
-    for which, value in ((resource.RLIMIT_CPU, seconds), (resource.RLIMIT_DATA, memory)):
-        most = resource.getrlimit(which)[1]
-        resource.setrlimit(which, (value if most == resource.RLIM_INFINITY else min(value, most), most))
+    limit_process(CPU=seconds, DATA=MEMORY + MEMORY_A_PIXEL * pixels + MEMORY_A_FILE_BYTE * file)
 
 
 def as_frame(photo: Photo) -> tuple[dict[str, Any], list[Any]]:

@@ -17,13 +17,13 @@ from typing import Any, cast
 import numpy as np
 
 from colorizegan import __version__
-from colorizegan.batch.job import BatchRun, Originals, Result, as_our_error, run_job
+from colorizegan.batch.job import BatchRun, Originals, Result, run_job
 from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Entry, as_entry, as_line
 from colorizegan.batch.run import settled
 from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
-from colorizegan.errors import ColorizeGANError, InputError, ModelError, OutputError
+from colorizegan.errors import ColorizeGANError, InputError, ModelError, OutputError, as_our_error
 from colorizegan.machine import MemoryBudget, cpu_threads, keep_freed_memory
 from colorizegan.photo.reader import Reader
 from colorizegan.scale.parts import BlockLedger, part_name
@@ -106,7 +106,7 @@ class PhotoWorker:
         try:
             answers = self.answers(jobs, numbers[0], earlier)
         except Exception as error:  # of no photo: told, or Ray would have it tried again
-            ours = as_our_error(error, self.setup.root)
+            ours = as_our_error(error, str(self.setup.root))
             answers = [Answer(Result(job, "failed", str(ours)), (), ours) for job in jobs]
         column = np.empty(len(answers), object)
         column[:] = answers

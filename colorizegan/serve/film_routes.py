@@ -9,16 +9,14 @@ from typing import Any, Literal
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from colorizegan.errors import InputError, TooLargeError, UsageError
 from colorizegan.files import is_disk_full
-from colorizegan.machine import Cancelled
 from colorizegan.serve.films import Films, StoredFilm
-from colorizegan.serve.options import validated
-from colorizegan.serve.problems import PROBLEMS, BusyError, SlowRequestError
-from colorizegan.serve.upload import CHUNK, write_all
-from colorizegan.steer.film import Emulsion
+from colorizegan.serve.options import Wishes, validated
+from colorizegan.serve.problems import PROBLEMS, BusyError
+from colorizegan.serve.upload import bounded, write_body
 
 NO_STORE = {"cache-control": "no-store"}
 MEDIA_TYPES = {
@@ -27,17 +25,9 @@ MEDIA_TYPES = {
 }  # fmt: skip
 
 
-class FilmWishes(BaseModel):
+class FilmWishes(Wishes):
     """How a film is colorized and written."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    saturation: float = Field(1.0, ge=0, le=4, description="Strength of the colours; 0 is gray.")
-    warmth: float = Field(0.0, ge=-1, le=1, description="Cool (-1) to warm (1).")
-    temperature: float | None = Field(None, ge=0.05, le=2, description="Low: vivid; high: dull.")
-    emulsion: Emulsion = Field("auto", description="The film stock.")
-    tone_down_unsure: bool = Field(False, description="Less colour where the network is unsure.")
-    force: bool = Field(False, description="Colorize a film too that is in colour already.")
     format: Literal["mp4", "mov", "mkv", "webm", "avi", "ts"] | None = Field(
         None, description="Container of the result; default that of the film."
     )
@@ -46,9 +36,9 @@ class FilmWishes(BaseModel):
 
     def task(self) -> dict[str, Any]:
         """As `video.process.Task` has it."""
-        look = self.model_dump(include={"saturation", "warmth", "temperature", "emulsion", "tone_down_unsure"})
         options = self.model_dump(include={"codec", "quality", "force"})
-        return {"look": look, "options": options, "container": None if self.format is None else f".{self.format}"}
+        container = None if self.format is None else f".{self.format}"
+        return {"look": self.asked(), "options": options, "container": container}
 
 
 def add_films(app: FastAPI, films: Films) -> None:
@@ -119,41 +109,17 @@ def add_films(app: FastAPI, films: Films) -> None:
 
 
 async def receive_film(films: Films, film: StoredFilm, request: Request) -> None:
-    """The body is the film.
+    """The body is the film. UsageError where there is none in it, BusyError where the disk is full; as `bounded`."""
 
-    Raises:
-        TooLargeError: over the limit of bytes; the rest was not read.
-        SlowRequestError: it came too slowly.
-        BusyError: there is no room on the disk.
-        UsageError: there is no film in the request.
-        Cancelled: the client went away.
-    """
+    def note(_: int) -> None:
+        film.asked = time.monotonic()
+
     limits = films.limits
-    length = request.headers.get("content-length", "")
     too_large = TooLargeError(f"the film has more than {limits.bytes:,} bytes", remedy="make it smaller or cut it")
-    if length.isdecimal() and int(length) > limits.bytes:
-        raise too_large
-    end, size = time.monotonic() + limits.upload, 0
+    receive = bounded(request, limits.bytes, limits.upload, limits.pause, too_large, note)
     try:
         with film.path.open("xb", buffering=0) as file:
-            pending, more = bytearray(), True
-            while more:
-                seconds = min(limits.pause, max(end - time.monotonic(), 0.01))
-                try:
-                    message = await asyncio.wait_for(request.receive(), seconds)
-                except asyncio.TimeoutError:
-                    raise SlowRequestError("the film came too slowly", remedy="send it faster") from None
-                if message["type"] == "http.disconnect":
-                    raise Cancelled
-                pending += message.get("body", b"")
-                size += len(message.get("body", b""))
-                more = message.get("more_body", False)
-                film.asked = time.monotonic()
-                if size > limits.bytes:
-                    raise too_large
-                if len(pending) >= CHUNK or not more:
-                    await asyncio.to_thread(write_all, file, bytes(pending))
-                    pending.clear()
+            size = await write_body(receive, file)
     except OSError as error:
         if not is_disk_full(error):
             raise

@@ -12,7 +12,6 @@ import re
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from colorizegan.errors import DecodeError, UsageError
+from colorizegan.machine import child_command
 from colorizegan.serve.limits import FilmLimits
 from colorizegan.serve.problems import BusyError, NoSuchFilmError, as_fields
 
@@ -263,10 +263,9 @@ class Films:
 
 
 def start_process() -> subprocess.Popen[str]:
-    """A process that waits for a task; isolated, so that no module in the working folder is taken for one of ours."""
-    code = f"import sys; sys.path[:] = {sys.path!r}; from colorizegan.video.process import main; main()"
+    """A process that waits for a task."""
     return subprocess.Popen(  # noqa: S603 (nothing here comes from a film)
-        [sys.executable, "-I", "-c", code],
+        child_command("colorizegan.video.process"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

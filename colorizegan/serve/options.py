@@ -23,6 +23,25 @@ Model = TypeVar("Model", bound=BaseModel)
 WEIGHT = re.compile(r"[01](\.\d{0,3})?")
 
 
+class Wishes(BaseModel):
+    """What may be asked of the colours of a photo, and of a film."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    saturation: float = Field(1.0, ge=0, le=4, description="Strength of the colours; 0 is gray.")
+    warmth: float = Field(0.0, ge=-1, le=1, description="Cool (-1) to warm (1).")
+    temperature: float | None = Field(
+        None, ge=0.05, le=2, description="Low: vivid; high: dull; None = the model's own."
+    )
+    emulsion: Emulsion = Field("auto", description="The film stock.")
+    tone_down_unsure: bool = Field(False, description="Less colour where the network is unsure.")
+    force: bool = Field(False, description="Colorize also what is in colour already.")
+
+    def asked(self) -> dict[str, Any]:
+        """Those of them that are fields of `Look`."""
+        return self.model_dump(include=set(Wishes.model_fields) - {"force"})
+
+
 class HintOption(BaseModel):
     """A point whose colour is known."""
 
@@ -39,12 +58,9 @@ class HintOption(BaseModel):
         return Hint(0, 0, value).color
 
 
-class Options(BaseModel):
+class Options(Wishes):
     """How a photo is colorized and written."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    saturation: float = Field(1.0, ge=0, le=4, description="Strength of the colours; 0 is gray.")
     size: int | None = Field(
         None, ge=16, description="Shorter side of the network's input, px; default the model's own."
     )
@@ -52,18 +68,11 @@ class Options(BaseModel):
         None, description="Format of the answer; default what Accept says, or the photo's own."
     )
     quality: int = Field(95, ge=1, le=100, description="Of JPEG, WebP and AVIF.")
-    force: bool = Field(False, description="Colorize a photo too that is in colour already.")
     allow_truncated: bool = Field(False, description="Colorize what is left of a file that ends too early.")
     strip: bool = Field(False, description="Leave EXIF, XMP, IPTC and comments out.")
-    temperature: float | None = Field(
-        None, ge=0.05, le=2, description="Low: vivid; high: dull; None = the model's own."
-    )
-    emulsion: Emulsion = Field("auto", description="The film of the photo.")
     hints: tuple[HintOption, ...] = Field(
         (), description="Points whose colour is known: a JSON list of x, y, color, or x,y,#rrggbb with blanks between."
     )
-    tone_down_unsure: bool = Field(False, description="Less colour where the network is unsure.")
-    warmth: float = Field(0.0, ge=-1, le=1, description="Cool (-1) to warm (1).")
     proposals: int | None = Field(None, ge=1, description="Draw so many colourings; /v1/predict lists them.")
     seed: int = Field(0, ge=0, lt=2**63, description="Of the proposals.")
     pick: int | None = Field(None, ge=1, description="Colorize with this one of the proposals, from 1 on.")
@@ -92,29 +101,17 @@ class Options(BaseModel):
 
     def look(self, like: Palette | None = None) -> Look:
         """What is asked of the colours; `like`: those of another photo that came with the request."""
-        return Look(
-            saturation=self.saturation,
-            size=self.size,
-            temperature=self.temperature,
-            emulsion=self.emulsion,
-            hints=tuple(Hint(hint.x, hint.y, hint.color) for hint in self.hints),
-            tone_down_unsure=self.tone_down_unsure,
-            like=like,
-            warmth=self.warmth,
-        )
+        hints = tuple(Hint(hint.x, hint.y, hint.color) for hint in self.hints)
+        return Look(**self.asked(), size=self.size, hints=hints, like=like)
 
     def for_file(self, format: str, like: Palette | None = None) -> FileOptions:
         """As the command line has them."""
         drawn = self.proposals is not None and self.pick is not None
         return FileOptions(
-            look=self.look(like),
-            proposal=ProposalChoice(self.proposals or 0, self.seed, self.pick or 0) if drawn else None,
-            format=format,
-            quality=self.quality,
-            force=self.force,
+            look=self.look(like), format=format, quality=self.quality, strip=self.strip, force=self.force,
             allow_truncated=self.allow_truncated,
-            strip=self.strip,
-        )
+            proposal=ProposalChoice(self.proposals or 0, self.seed, self.pick or 0) if drawn else None,
+        )  # fmt: skip
 
 
 def read_options(given: Mapping[str, Any], limits: ServiceLimits) -> Options:

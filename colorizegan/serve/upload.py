@@ -70,23 +70,23 @@ async def receive_upload(queue: PhotoQueue, request: Request) -> Upload:
 
     Raises:
         UsageError: a form that is none, or has no photo in it.
-        TooLargeError: over a limit; the rest was not read.
-        SlowRequestError: it came too slowly.
         BusyError: there is no room for more uploads.
-        Cancelled: the client went away.
+        TooLargeError, SlowRequestError, Cancelled: as `bounded`.
     """
     if request.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
         raise UsageError("the body is compressed", remedy="send it as it is, without Content-Encoding")
     form = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data"
     limits = queue.limits
     room = 2 * limits.bytes + limits.options + FRAME if form else limits.bytes
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > room:
-        raise too_large(limits)
     upload = Upload(queue)
     try:
-        receive = counting(upload, request.receive, room)
-        await (receive_form if form else receive_photo)(upload, request, receive)
+        receive = bounded(request, room, limits.seconds, limits.silence, too_large(limits), upload.count)
+        if form:
+            await receive_form(upload, request, receive)
+        else:
+            with upload.new_file() as file:
+                upload.photo = Path(file.name)
+                await write_body(receive, file)
         if upload.photo is None or not upload.photo.stat().st_size:
             raise UsageError("there is no photo in the request", remedy="send one as the body, or as a form's part")
     except BaseException:
@@ -95,40 +95,51 @@ async def receive_upload(queue: PhotoQueue, request: Request) -> Upload:
     return upload
 
 
-def counting(upload: Upload, receive: Receive, room: int) -> Receive:
-    """`receive` with limits of bytes and time."""
-    limits = upload.queue.limits
-    deadline = time.monotonic() + limits.seconds
+def bounded(
+    request: Request, most: int, seconds: float, silence: float, too_large: TooLargeError, note: Callable[[int], None]
+) -> Receive:
+    """A request's `receive` within limits of bytes and time; `note` is told how many bytes each message has.
 
-    async def receive_counted() -> Mapping[str, Any]:
-        seconds = max(min(limits.silence, deadline - time.monotonic()), 0.01)
+    Raises:
+        TooLargeError: over `most` bytes, by what the request says itself or by what comes; the rest is not read.
+        SlowRequestError: it takes longer than `seconds`, or nothing comes for `silence` seconds.
+        Cancelled: the client went away.
+    """
+    length, size = request.headers.get("content-length", ""), 0
+    if length.isdecimal() and int(length) > most:
+        raise too_large
+    end = time.monotonic() + seconds
+
+    async def receive_bounded() -> Mapping[str, Any]:
+        nonlocal size
         try:
-            message = await asyncio.wait_for(receive(), seconds)
+            message = await asyncio.wait_for(request.receive(), max(min(silence, end - time.monotonic()), 0.01))
         except asyncio.TimeoutError:
-            what = "the request came too slowly"
-            raise SlowRequestError(what, remedy="send it faster, or a smaller photo") from None
+            raise SlowRequestError("the request came too slowly", remedy="send it faster, or less") from None
         if message["type"] == "http.disconnect":
             raise Cancelled
-        upload.count(len(message.get("body", b"")))
-        if upload.size > room:
-            raise too_large(limits)
+        count = len(message.get("body", b""))
+        note(count)
+        size += count
+        if size > most:
+            raise too_large
         return message
 
-    return receive_counted
+    return receive_bounded
 
 
-async def receive_photo(upload: Upload, request: Request, receive: Receive) -> None:
-    """The body is the photo."""
-    with upload.new_file() as file:
-        upload.photo = Path(file.name)
-        pending, more = bytearray(), True
-        while more:
-            message = await receive()
-            pending += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(pending) >= CHUNK or not more:  # a disk may be slow
-                await asyncio.to_thread(write_all, file, bytes(pending))
-                pending.clear()
+async def write_body(receive: Receive, file: IO[bytes]) -> int:
+    """Write the body of a request into a file; how many bytes it has."""
+    pending, more, size = bytearray(), True, 0
+    while more:
+        message = await receive()
+        pending += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(pending) >= CHUNK or not more:  # a disk may be slow
+            await asyncio.to_thread(write_all, file, bytes(pending))
+            size += len(pending)
+            pending.clear()
+    return size
 
 
 async def receive_form(upload: Upload, request: Request, receive: Receive) -> None:

@@ -6,7 +6,7 @@ little but blue and violet: lips and bricks come out dark, skies white.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from colorizegan.color.lab import (
 )
 
 Emulsion = Literal["auto", "panchromatic", "orthochromatic", "blue"]
-EMULSIONS: tuple[Emulsion, ...] = ("auto", "panchromatic", "orthochromatic", "blue")
+EMULSIONS: tuple[Emulsion, ...] = get_args(Emulsion)
 # Sensitivity to linear R, G, B, summing to 1.
 FILMS: dict[Emulsion, tuple[float, float, float]] = {
     "panchromatic": (0.33, 0.40, 0.27),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ ENDING = ".hints.json"
 SCHEMA = 1
 MOST = 1000  # hints of one photo
 LARGEST_FILE = 1 << 20  # bytes
+T = TypeVar("T")
+EXAMPLE = {"x": 120, "y": 80, "color": "#3a6ea5"}
 RADIUS = 1  # px at the network's size; it was trained on squares of 1 to 7 px
 
 
@@ -86,8 +88,12 @@ def hints_path(photo: Path) -> Path:
 
 def write_hints(path: Path, hints: Sequence[Hint]) -> None:
     """Write hints as JSON, whole or not at all. OutputError where they cannot be written."""
-    table = {"schema": SCHEMA, "hints": [{"x": hint.x, "y": hint.y, "color": hint.color} for hint in hints]}
-    write_atomic(path, (json.dumps(table, indent=1) + "\n").encode())
+    write_entries(path, map(vars, hints))
+
+
+def write_entries(path: Path, entries: Iterable[Mapping[str, Any]]) -> None:
+    """As `write_hints`; entries of photos or films."""
+    write_atomic(path, (json.dumps({"schema": SCHEMA, "hints": list(entries)}, indent=1) + "\n").encode())
 
 
 def read_hints(path: Path) -> tuple[Hint, ...]:
@@ -96,7 +102,13 @@ def read_hints(path: Path) -> tuple[Hint, ...]:
     Raises:
         InputError: it cannot be read, or holds something else.
     """
-    remedy = 'write {"schema": 1, "hints": [{"x": 120, "y": 80, "color": "#3a6ea5"}]}'
+    return read_entries(path, Hint, EXAMPLE)
+
+
+def read_entries(path: Path, make: Callable[..., T], example: Mapping[str, Any]) -> tuple[T, ...]:
+    """As `read_hints`; each is what `make` makes of the fields of an entry, which are those of the example."""
+    remedy = f"write {json.dumps({'schema': SCHEMA, 'hints': [example]})}"
+    *names, last = example
     try:
         raw = path.read_bytes() if path.is_file() and path.stat().st_size <= LARGEST_FILE else None
         table: Any = None if raw is None else json.loads(raw)
@@ -112,12 +124,12 @@ def read_hints(path: Path) -> tuple[Hint, ...]:
         raise InputError(f"has the schema {table['schema']!r}", path=path, remedy="use a newer version of ColorizeGAN")
     if not isinstance(entries, list) or len(entries) > MOST:
         raise InputError(f"holds no list of at most {MOST} hints", path=path, remedy=remedy)
-    hints: list[Hint] = []
+    hints: list[T] = []
     for number, entry in enumerate(entries, 1):
-        if not isinstance(entry, dict) or set(entry) != {"x", "y", "color"}:
-            raise InputError(f"hint {number} has not just x, y and color", path=path, remedy=remedy)
+        if not isinstance(entry, dict) or entry.keys() != example.keys():
+            raise InputError(f"hint {number} has not just {', '.join(names)} and {last}", path=path, remedy=remedy)
         try:
-            hints.append(Hint(**entry))
+            hints.append(make(**entry))
         except UsageError as error:
             raise InputError(f"hint {number}: {error.reason}", path=path, remedy=error.remedy) from None
     return tuple(hints)

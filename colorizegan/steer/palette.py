@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,8 @@ from colorizegan.color.lab import rgb_to_lab
 from colorizegan.model.network import Network
 from colorizegan.steer.spread import bin_features, cells_of
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 Plane = NDArray[np.float32]
 
-CELLS = 4  # cells of the distribution in one place to match, 2 x 2
 BRIGHT = 12.0  # L apart at which two places count as half as alike
 SHARP = 30.0  # how much the best match counts before the others
 ALIKE = 0.6  # agreement of two places (0..1) under which a colour is not taken over ...
@@ -48,7 +44,7 @@ class Palette:
 
 
 def pooled_cells(seen: Plane, L: Plane, ab: Plane | None = None) -> tuple[Plane, Plane, Plane | None]:
-    """seen (Q, N), light (N,) and ab (2, N) of a photo's places, from cells (Q, h, w), L (H, W) and ab (2, h, w)."""
+    """seen (Q, N), light (N,), ab (2, N) of a photo's places of 2 x 2 cells, from (Q, h, w), L (H, W), (2, h, w)."""
     height, width = seen.shape[1:]
     light = cells_of(L, height, width)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,11 +53,6 @@ class Estimate:
     precision: str
     device: str
     stages: list[StageEstimate]
-
-    def facts(self) -> dict[str, Any]:
-        """For JSON."""
-        stages = [vars(stage) | {"hours": stage.hours} for stage in self.stages]
-        return vars(self) | {"stages": stages}
 
     def lines(self) -> list[str]:
         """For people."""

@@ -20,7 +20,7 @@ Plane = NDArray[np.float32]
 # Weights of red and blue in luma, by matrix; BT.709 where it is not said and the frame is large, else BT.601.
 WEIGHTS = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087)}
 WEIGHTS |= {9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
-UNSAID, HIGH = 2, 576  # frames of more rows than PAL has are BT.709
+HIGH = 576  # frames of more rows than PAL has are BT.709
 BT2020 = 9
 # Linear BT.709 to linear BT.2020 (ITU-R BT.2087, section 4).
 TO_BT2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]], np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from colorizegan.errors import InputError, UsageError
-from colorizegan.files import write_atomic
-from colorizegan.steer.hints import LARGEST_FILE, MOST, SCHEMA, Hint, parse_hint
+from colorizegan.errors import UsageError
+from colorizegan.steer.hints import EXAMPLE, Hint, parse_hint, read_entries, write_entries
 from colorizegan.steer.look import Look
 from colorizegan.video.formats import CODECS
 
@@ -102,34 +100,14 @@ def parse_film_hint(text: str) -> FilmHint:
 
 
 def write_film_hints(path: Path, hints: Sequence[FilmHint]) -> None:
-    """Write hints as JSON, whole or not at all. OSError where they cannot be written."""
-    entries = [
-        {"x": one.hint.x, "y": one.hint.y, "color": one.hint.color, "time": round(float(one.seconds), 6)}
-        for one in hints
-    ]
-    write_atomic(path, (json.dumps({"schema": SCHEMA, "hints": entries}, indent=1) + "\n").encode())
+    """Write hints as JSON, whole or not at all. OutputError where they cannot be written."""
+    write_entries(path, (vars(one.hint) | {"time": round(float(one.seconds), 6)} for one in hints))
 
 
 def read_film_hints(path: Path) -> tuple[FilmHint, ...]:
     """The hints of a JSON file as `write_film_hints` writes it. InputError where it holds something else."""
-    remedy = 'write {"schema": 1, "hints": [{"x": 120, "y": 80, "color": "#3a6ea5", "time": 12}]}'
-    try:
-        if not path.is_file() or path.stat().st_size > LARGEST_FILE:
-            raise InputError("is no file of hints", path=path, remedy=remedy)
-        table: Any = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", path=path) from None
-    except (ValueError, RecursionError):
-        raise InputError("is no JSON", path=path, remedy=remedy) from None
-    entries: Any = table.get("hints") if isinstance(table, dict) and table.get("schema") == SCHEMA else None
-    if not isinstance(entries, list) or len(entries) > MOST:
-        raise InputError(f"holds no list of at most {MOST} hints", path=path, remedy=remedy)
-    found: list[FilmHint] = []
-    for number, entry in enumerate(entries, 1):
-        if not isinstance(entry, dict) or set(entry) != {"x", "y", "color", "time"}:
-            raise InputError(f"hint {number} has not just x, y, color and time", path=path, remedy=remedy)
-        try:
-            found.append(FilmHint(Hint(entry["x"], entry["y"], entry["color"]), parse_time(str(entry["time"]))))
-        except UsageError as error:
-            raise InputError(f"hint {number}: {error.reason}", path=path, remedy=error.remedy) from None
-    return tuple(found)
+
+    def make(time: object, **hint: Any) -> FilmHint:
+        return FilmHint(Hint(**hint), parse_time(str(time)))
+
+    return read_entries(path, make, {**EXAMPLE, "time": 12})

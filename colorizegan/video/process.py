@@ -21,17 +21,13 @@ from PIL import Image
 
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, TooLargeError
+from colorizegan.machine import limit_process
 from colorizegan.steer.look import Look
 from colorizegan.video.colorize_video import Progress, colorize_steps
 from colorizegan.video.formats import CONTAINERS
 from colorizegan.video.frames import Film
 from colorizegan.video.options import FilmOptions
 from colorizegan.video.preview import pictures_of_shots
-
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None
 
 TELL = 0.25  # seconds from one word on how far it is to the next
 KIND = 10  # how much it steps back behind those who wait for photos
@@ -71,9 +67,7 @@ def main() -> None:
     task = Task(**json.loads(sys.stdin.readline()))
     with suppress(AttributeError, OSError):
         os.nice(KIND)
-    if resource is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (task.bytes, task.bytes))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit_process(for_good=True, FSIZE=task.bytes)
     try:
         check(task)
         (preview if task.preview else colorize)(task)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -64,4 +63,3 @@ def test_the_command_prints_and_writes_nothing(photos: Path, tmp_path: Path, mon
     ]  # fmt: skip
     assert "GFLOP" in lines[2]
     assert list(tmp_path.iterdir()) == []
-    json.dumps(estimate(load_config("tiny"), seconds=0).facts())

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.errors import DataError, InputError, MissingExtraError, UsageError
+from colorizegan.errors import DataError, InputError, MissingExtraError, UsageError, first_line
 
 _BLOCK = 4000  # pictures per block of the kernel distance: bounds its memory
 
@@ -147,7 +147,7 @@ class Inception:
         try:
             metric = FrechetInceptionDistance(feature=2048, feature_extractor_weights_path=str(path))
         except Exception as error:  # torch.load and the port raise many kinds
-            text = f"not Inception weights of torch-fidelity ({(str(error) or repr(error)).splitlines()[0][:150]})"
+            text = f"not Inception weights of torch-fidelity ({first_line(error)})"
             raise DataError(text, path=path) from None
         self.network: Any = metric.inception
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorizegan.errors import DataError, InputError
+from colorizegan.errors import DataError, InputError, first_line
 
 MEAN_BGR = (104.0, 117.0, 123.0)  # 0..255, what the published weights subtract
 FIRES = (
@@ -36,7 +36,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         weights = {name: tensor.float() for name, tensor in load_file(path).items()}
     except (SafetensorError, OSError) as error:
-        raise DataError(f"not a readable safetensors file ({str(error).splitlines()[0]})", path=path) from None
+        raise DataError(f"not a readable safetensors file ({first_line(error)})", path=path) from None
     for name, shape in SHAPES.items():
         if name not in weights or tuple(weights[name].shape) != shape:
             raise DataError(f"holds no SqueezeNet 1.0 ({name} of {'x'.join(map(str, shape))} is missing)", path=path)

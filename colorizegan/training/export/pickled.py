@@ -17,11 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from colorizegan.errors import InputError, ModelError
-
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None
+from colorizegan.machine import child_command, limit_process
 
 MOST_BYTES = 8 << 30  # of a file
 MOST_TENSORS = 10_000
@@ -44,9 +40,7 @@ def read_pickled(path: Path) -> dict[str, Tensor]:
         raise ModelError(f"is larger than {MOST_BYTES >> 30} GiB", path=path)
     with tempfile.TemporaryDirectory(prefix="colorizegan-") as folder:
         out = Path(folder) / "weights.safetensors"
-        # Isolated, so that no module in the working folder is taken for one of ours; with the path of this process.
-        code = f"import sys; sys.path[:] = {sys.path!r}; from colorizegan.training.export.pickled import main; main()"
-        command = [sys.executable, "-I", "-c", code, str(path.absolute()), str(out)]
+        command = child_command("colorizegan.training.export.pickled", str(path.absolute()), str(out))
         try:
             done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)  # noqa: S603 (our own)
         except subprocess.TimeoutExpired:
@@ -61,12 +55,7 @@ def read_pickled(path: Path) -> dict[str, Tensor]:
 def main() -> None:
     """The process: FILE.pth -> OUT.safetensors, or REFUSED with the reason on standard output."""
     source, target = (Path(argument) for argument in sys.argv[1:3])
-    if resource is not None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        memory = BASE_MEMORY + 4 * source.stat().st_size
-        for which, value in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_CPU, SECONDS)):
-            most = resource.getrlimit(which)[1]
-            resource.setrlimit(which, (value if most == resource.RLIM_INFINITY else min(value, most), most))
+    limit_process(for_good=True, DATA=BASE_MEMORY + 4 * source.stat().st_size, CPU=SECONDS)
     try:
         weights = tensors_of(torch.load(source, map_location="cpu", weights_only=True))
     except Exception as error:  # whatever an unpickler makes of bytes that anybody may have written

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,8 @@ from lightning_fabric.loggers import TensorBoardLogger
 from PIL import Image
 
 from colorizegan.errors import CheckpointError
-from colorizegan.files import write_atomic
+from colorizegan.files import try_lock, write_atomic
 from colorizegan.training.run.state import RunState
-
-try:
-    import fcntl
-except ImportError:  # Windows, which has no such locks
-    fcntl = None
-
 
 _locks: set[int] = set()  # descriptors of folders that this process writes
 
@@ -40,19 +34,15 @@ if hasattr(os, "register_at_fork"):
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
     """While it is open no other run writes to the folder; the lock ends with the process, however that ends."""
-    if fcntl is None:
+    if os.name == "nt":  # folders cannot be opened
         yield
         return
     handle = os.open(folder, os.O_RDONLY)
     _locks.add(handle)
     try:
-        with suppress(OSError):  # a network drive may know no locks
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise CheckpointError(
-                    "is written by another run right now", path=folder, remedy="wait until it has ended, or stop it"
-                ) from None
+        if try_lock(handle) is False:
+            what = "is written by another run right now"
+            raise CheckpointError(what, path=folder, remedy="wait until it has ended, or stop it")
         yield
     finally:
         _locks.discard(handle)
