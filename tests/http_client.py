@@ -76,9 +76,10 @@ class Client:
 
 
 @contextmanager
-def running(bundle: Path | str, limits: Any = None, **options: Any) -> Iterator[Client]:
-    """A server of a bundle, until the block ends."""
+def running(bundle: Path | str, limits: Any = None, *, films: Any = None, **site: Any) -> Iterator[Client]:
+    """A server of a bundle, until the block ends; `site`: fields of `Site`."""
     from colorizegan.colorizer import Colorizer
+    from colorizegan.serve.middleware import Site
     from colorizegan.serve.queue import PhotoQueue
     from colorizegan.serve.server import make_server
 
@@ -90,8 +91,7 @@ def running(bundle: Path | str, limits: Any = None, **options: Any) -> Iterator[
         listening.set()
 
     queue = PhotoQueue(Colorizer(bundle), limits)
-    films = options.get("films")
-    server = make_server(queue, listening=listen, **options)
+    server = make_server(queue, Site(port=0, **site), films, listen)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

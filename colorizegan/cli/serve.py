@@ -29,13 +29,17 @@ def serve(
     debug: Debug = False,
 ) -> None:
     """Colorize in a web page and over HTTP, until Ctrl-C or SIGTERM."""
+    from colorizegan.serve.middleware import Site
     from colorizegan.serve.server import serve as serve_http
 
     reporter = Reporter(quiet=quiet)
     with ExitStack() as lines:
         if not quiet:
             lines.enter_context(log_lines())
+        site = Site(host, port, tuple(allow_host or ()), tuple(allow_frame or ()), page)
         serve_http(
-            model, host=host, port=port, hosts=allow_host or [], frames=allow_frame or [], page=page, video=video,
+            model,
+            site,
+            video=video,
             listening=lambda found: reporter.note(f"open {' or '.join(found)} in a browser; Ctrl-C ends it"),
-        )  # fmt: skip
+        )

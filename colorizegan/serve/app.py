@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -24,7 +24,7 @@ from colorizegan.photo.read import HEAD
 from colorizegan.serve.film_routes import add_films
 from colorizegan.serve.films import Films
 from colorizegan.serve.metrics import Metrics
-from colorizegan.serve.middleware import LOCAL, Middleware
+from colorizegan.serve.middleware import Middleware, Site
 from colorizegan.serve.options import Options, best_format, preference, read_options, schema_of_request
 from colorizegan.serve.predict import describe_upload
 from colorizegan.serve.problems import PROBLEMS, NotAcceptableError, answer_error, answer_http_error, answer_nobody
@@ -40,25 +40,8 @@ CHUNK = 1 << 18  # bytes of an answer sent at a time
 COLORED = "in colour already, left alone; the option force colorizes it anyway"
 
 
-def create_app(
-    queue: PhotoQueue,
-    *,
-    hosts: Iterable[str] = LOCAL,
-    any_address: bool = False,
-    frames: Iterable[str] = (),
-    page: bool = True,
-    films: Films | None = None,
-) -> Middleware:
-    """The ASGI application.
-
-    Args:
-        service: does the work; closed when the application ends.
-        hosts: names that the server goes by; "*" = any.
-        any_address: it goes by every IP address too.
-        frames: sites whose pages may show this one in a frame.
-        page: with the page at /, and /docs; without it only the interface for programs.
-        films: where films go; closed when the application ends. None = no films are taken.
-    """
+def create_app(queue: PhotoQueue, site: Site, films: Films | None = None) -> Middleware:
+    """The ASGI application; it closes the queue and the films when it ends. films: None = none are taken."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -89,10 +72,10 @@ def create_app(
     add_state(app, queue, metrics, films)
     if films is not None:
         add_films(app, films)
-    if page:
+    if site.page:
         add_page(app)
     refuse_other_methods(app)
-    return Middleware(app, metrics, hosts=hosts, any_address=any_address, frames=frames)
+    return Middleware(app, metrics, site)
 
 
 def refuse_other_methods(app: FastAPI) -> None:

@@ -12,8 +12,10 @@ import json
 import logging
 import re
 import secrets
+import socket
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +32,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared with, not listened on)
 SAFE = ("GET", "HEAD", "OPTIONS")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
@@ -46,30 +49,41 @@ POLICY = (
 )
 
 
+@dataclass(frozen=True)
+class Site:
+    """Where a service is, and for whom."""
+
+    host: str = "127.0.0.1"
+    """Where it listens."""
+    port: int = 8000
+    """0 = any free one."""
+    hosts: tuple[str, ...] = ()
+    """More names that it goes by, with or without a port; those of this machine, and `host`, always are. "*" lets any
+    name through."""
+    frames: tuple[str, ...] = ()
+    """Other sites whose pages may show this one in a frame."""
+    page: bool = True
+    """With the web page, not only the interface for programs."""
+
+    @property
+    def everywhere(self) -> bool:
+        """It listens on all networks. Then it goes by every IP address: no page of another site can be behind one."""
+        return self.host in EVERYWHERE
+
+    @property
+    def names(self) -> set[str]:
+        """All names that it goes by."""
+        own = (socket.gethostname(), f"{socket.gethostname()}.local") if self.everywhere else (self.host,)
+        return {name.lower() for name in (*LOCAL, *own, *self.hosts)}
+
+
 class Middleware:
-    """ASGI middleware around the whole application.
+    """ASGI middleware around the whole application, which counts requests in `metrics`."""
 
-    Args:
-        app: what is inside.
-        metrics: where requests are counted.
-        hosts: names that the server goes by, with or without a port; "*" lets any name through.
-        any_address: every IP address is one of its names: no page of another site can be behind one.
-        frames: sites whose pages may show this one in a frame.
-    """
-
-    def __init__(
-        self,
-        app: App,
-        metrics: Metrics,
-        *,
-        hosts: Iterable[str] = LOCAL,
-        any_address: bool = False,
-        frames: Iterable[str] = (),
-    ) -> None:
+    def __init__(self, app: App, metrics: Metrics, site: Site) -> None:
         self.app, self.metrics = app, metrics
-        self.hosts = {host.lower() for host in hosts}
-        self.any_address = any_address
-        self.policy = POLICY.format(frames=" ".join(("'self'", *frames))).encode()
+        self.names, self.any_address = site.names, site.everywhere
+        self.policy = POLICY.format(frames=" ".join(("'self'", *site.frames))).encode()
         self.body_rate = BodyRateLimit(SPEED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,7 +128,7 @@ class Middleware:
     def is_own_name(self, host: str) -> bool:
         """Whether a name, with or without a port, is one of this server's."""
         name = without_port(host)
-        return "*" in self.hosts or bool({host, name} & self.hosts) or (self.any_address and is_address(name))
+        return "*" in self.names or bool({host, name} & self.names) or (self.any_address and is_address(name))
 
 
 class BodyRateLimit:

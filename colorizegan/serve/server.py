@@ -8,7 +8,7 @@ import importlib.util
 import logging
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,12 @@ from colorizegan.model.spec import open_network
 from colorizegan.serve.app import create_app
 from colorizegan.serve.films import Films
 from colorizegan.serve.limits import ServiceLimits
-from colorizegan.serve.middleware import LOCAL
+from colorizegan.serve.middleware import EVERYWHERE, Site
 from colorizegan.serve.queue import PhotoQueue
 
 HEADER_BYTES = 65_536  # of a request before its body
 HEADERS = 100
 SEND_BUFFER = 1 << 17  # bytes of an answer that the system holds; Linux takes twice as many
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared with, not listened on)
 GRACE = 4  # seconds that requests under way get when the service is to end
 SWITCH = 0.0005  # seconds between two turns of Python's threads
 
@@ -140,47 +139,23 @@ class Server(uvicorn.Server):
 
 def make_server(
     queue: PhotoQueue,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    hosts: Iterable[str] = (),
-    frames: Iterable[str] = (),
-    page: bool = True,
+    site: Site,
     films: Films | None = None,
     listening: Callable[[list[str]], None] = lambda addresses: None,
 ) -> Server:
-    """A server that is ready to run; arguments as for `serve`, and `films` as for `create_app`."""
-    everywhere = host in EVERYWHERE
-    names = (socket.gethostname(), f"{socket.gethostname()}.local") if everywhere else (host,)
-    app = create_app(
-        queue, hosts=(*LOCAL, *names, *hosts), any_address=everywhere, frames=frames, page=page, films=films
-    )
+    """A server that is ready to run; arguments as for `serve` and `create_app`."""
     config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        http=connection_class(queue.limits),
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=GRACE,
-    )
+        create_app(queue, site, films), host=site.host, port=site.port, http=connection_class(queue.limits), ws="none",
+        lifespan="on", log_config=None, access_log=False, server_header=False, proxy_headers=False,
+        timeout_keep_alive=5, timeout_graceful_shutdown=GRACE,
+    )  # fmt: skip
     return Server(config, listening, queue)
 
 
 def serve(
-    model: str | Path | None = None,
+    model: str | Path | None,
+    site: Site,
     *,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    hosts: Iterable[str] = (),
-    limits: ServiceLimits | None = None,
-    frames: Iterable[str] = (),
-    page: bool = True,
     video: bool = False,
     listening: Callable[[list[str]], None] = lambda addresses: None,
 ) -> None:
@@ -188,12 +163,7 @@ def serve(
 
     Args:
         model: as for `Colorizer`.
-        host, port: where to listen; port 0 is any free one.
-        hosts: more names that the server goes by; those of this machine, and `host`, always are. Where it listens
-            everywhere, so are all IP addresses.
-        limits: default `ServiceLimits()`.
-        frames: sites whose pages may show this one in a frame.
-        page: with the web page, not only the interface for programs.
+        site: where, and for whom.
         video: take films too.
         listening: called with the addresses to open, once requests are taken.
 
@@ -206,11 +176,9 @@ def serve(
         what = "films need av and opencv-python-headless, which are not installed"
         raise MissingExtraError(what, extra="serve,video")
     logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # what there is to say, `Middleware` says
-    queue = PhotoQueue(Colorizer(open_network(model, shrink_arena=True)), limits)
+    queue = PhotoQueue(Colorizer(open_network(model, shrink_arena=True)))
     films = Films(model) if video else None
-    server = make_server(
-        queue, host=host, port=port, hosts=hosts, frames=frames, page=page, films=films, listening=listening
-    )
+    server = make_server(queue, site, films, listening)
     # Requests are answered while photos are worked on. A thread that computes lets that of the requests in after this
     # time, not after 5 ms; and the garbage collector does not go through all that was loaded, for 120 ms, again and
     # again.
@@ -222,7 +190,8 @@ def serve(
     except SystemExit as end:
         if server.started:  # it was a signal's handler
             raise
-        raise UsageError(f"cannot listen on {host}:{port}", remedy="another program may: give another --port") from end
+        what = f"cannot listen on {site.host}:{site.port}"
+        raise UsageError(what, remedy="another program may: give another --port") from end
     finally:
         if films is not None:
             films.close()
