@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
+
+from numpy.typing import NDArray
 
 from colorizegan import __version__
 from colorizegan.colorizer import Colorizer
@@ -20,9 +22,6 @@ from colorizegan.photo.write import PageWriter
 from colorizegan.steer.confidence import confidence_pictures
 from colorizegan.steer.hints import hints_path, read_hints
 from colorizegan.steer.look import Look
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)

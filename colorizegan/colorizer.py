@@ -9,9 +9,10 @@ from dataclasses import fields
 from operator import length_hint
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar, cast, overload
+from typing import Any, BinaryIO, TypeAlias, TypeVar, cast, overload
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.arrays import array_like, frame_from_array, frame_from_image, frames_of, image_from_rgb
@@ -31,9 +32,6 @@ from colorizegan.steer.eye import Eye, see
 from colorizegan.steer.look import Look
 from colorizegan.steer.palette import Palette, palette_of
 from colorizegan.steer.proposals import Proposal, propose
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Pixels: TypeAlias = "NDArray[Any]"
 ImageSource: TypeAlias = "str | PathLike[str] | BinaryIO | Image.Image"

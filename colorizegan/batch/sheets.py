@@ -8,9 +8,9 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -22,9 +22,6 @@ from colorizegan.files import fitting_name, open_regular, write_atomic
 from colorizegan.photo.photo import Photo
 from colorizegan.steer.look import Look
 from colorizegan.steer.proposals import Proposal
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SIDE = 420  # px, the longer side of a picture on the sheet
 GAP = 12

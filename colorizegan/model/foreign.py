@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.color.lab import lightness_to_gray, rgb_to_lab
@@ -19,9 +20,6 @@ from colorizegan.model.network import Network, NetworkInput, Prediction
 from colorizegan.model.predictor import INPUTS, checked_threads, open_run_options, open_session, run_session
 from colorizegan.model.trial import try_graph
 from colorizegan.model.verify import external_entries
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 MAX_FIELDS = 5_000_000  # of the file's protobuf messages; its weights may lie in it
 LARGEST_AB = 500.0  # Lab units; sRGB ends at 134, and more than this is no colour

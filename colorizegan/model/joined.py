@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.model.card import Architecture
 from colorizegan.model.foreign import resized
 from colorizegan.model.network import Network, NetworkInput, Prediction
 from colorizegan.model.network_input import GRID, softened
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 class JoinedNetwork(Network):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.color.lab import gray_to_lightness
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 GRID = 4  # sides of the network's input are multiples of this: cells of ab and logits then divide the photo evenly
 LONGEST = 4  # longer side of the network's input at most this many shorter sides

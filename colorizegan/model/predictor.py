@@ -7,9 +7,12 @@ import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from colorizegan.model.bundle import Bundle
 
 # Newer versions of ONNX Runtime note this machine in the user's cache folder and send it off; read on its import.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -19,11 +22,6 @@ from colorizegan.errors import ModelError, UsageError, first_line
 from colorizegan.machine import cpu_threads
 from colorizegan.model.network import Network, NetworkInput, Prediction
 from colorizegan.model.trial import try_graph
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from colorizegan.model.bundle import Bundle
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",

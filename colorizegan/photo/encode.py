@@ -8,10 +8,11 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyvips
+from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.color.lab import to_8_bit
@@ -24,9 +25,6 @@ from colorizegan.photo.metadata.containers import (
 )
 from colorizegan.photo.metadata.metadata import Metadata
 from colorizegan.photo.tiff.writer import TiffWriter
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 DEEP = ("png", "tiff", "pnm")  # hold 16 bits
 OPAQUE = ("jpeg", "bmp", "pnm")  # hold no alpha

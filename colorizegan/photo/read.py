@@ -13,10 +13,11 @@ import stat
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyvips
+from numpy.typing import NDArray
 
 from colorizegan.errors import ColorizeGANError, DecodeError, InputError, TooLargeError
 from colorizegan.photo.complaints import complaints
@@ -33,9 +34,6 @@ from colorizegan.photo.scan.window import find_window, glance
 from colorizegan.photo.size import Size, check_size
 from colorizegan.photo.tiff.lab import as_plain_channels, lab_to_srgb
 from colorizegan.photo.tiff.pages import TiffPage, find_pages
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import pyvips
+from numpy.typing import NDArray
 
 from colorizegan.errors import OutputError
 from colorizegan.files import atomic_file
@@ -21,9 +22,6 @@ from colorizegan.photo.metadata.seal import PROPERTY, UNSEALED, seal
 from colorizegan.photo.metadata.xmp import xmp_with_note
 from colorizegan.photo.photo import Photo
 from colorizegan.photo.tiff.writer import TiffWriter
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,14 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from colorizegan import __version__
 from colorizegan.colorize_file import colorize_file
@@ -31,9 +32,6 @@ from colorizegan.serve.problems import PROBLEMS, NotAcceptableError, answer_erro
 from colorizegan.serve.queue import PhotoQueue, QueuedPhoto
 from colorizegan.serve.static import add_page
 from colorizegan.serve.upload import Upload, receive_upload
-
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 CHUNK = 1 << 18  # bytes of an answer sent at a time

@@ -18,20 +18,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import UsageError
 from colorizegan.machine import Cancelled, MemoryBudget, give_back_memory
 from colorizegan.model.batching import BatchingNetwork
 from colorizegan.model.network import Network, NetworkInput, Prediction
+from colorizegan.photo.photo import Photo
 from colorizegan.photo.reader import Reader
 from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.problems import BusyError, LateError
-
-if TYPE_CHECKING:
-    from colorizegan.photo.photo import Photo
-    from colorizegan.steer.palette import Palette
+from colorizegan.steer.palette import Palette
 
 log = logging.getLogger(__name__)
 

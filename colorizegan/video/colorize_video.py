@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
+from av.video.frame import VideoFrame
 
 from colorizegan import __version__
 from colorizegan.colorizer import Colorizer
@@ -30,9 +31,6 @@ from colorizegan.video.options import FilmOptions
 from colorizegan.video.parts import Start
 from colorizegan.video.pixels import luma_of
 from colorizegan.video.results import FilmResult, PictureResult
-
-if TYPE_CHECKING:
-    from av.video.frame import VideoFrame
 
 T = TypeVar("T")
 

@@ -5,21 +5,18 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import av
-from av.container import Flags
+from av.container import Flags, OutputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from colorizegan.errors import UsageError
 from colorizegan.video.formats import CONTAINERS
 from colorizegan.video.frames import Film
 from colorizegan.video.pixels import CHROMA, FULL, Pixels
-
-if TYPE_CHECKING:
-    from av.container import OutputContainer
-    from av.packet import Packet
-    from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
 MILLISECOND = Fraction(1, 1000)
 START = 64  # more frames than any encoder waits for, so that no time is below that of decoding

@@ -8,24 +8,21 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import av.error
 import numpy as np
+from av.container import InputContainer
 from av.filter import Graph
-from av.stream import Disposition
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from colorizegan.errors import DecodeError, InputError, TooLargeError
 from colorizegan.video.formats import NUMBER, is_pattern, picture_name
 from colorizegan.video.pixels import pixels_of
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
-    from av.packet import Packet
-    from av.stream import Stream
-    from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
 # What may be opened, whatever a file's name says: no playlists, which lead to other files and to the network.
 OPENED = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,mxf,dv,image2,nut,h264,hevc"

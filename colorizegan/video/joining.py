@@ -11,20 +11,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import av.error
-from av.container import Flags
+from av.container import Flags, InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Stream
 
 from colorizegan.errors import OutputError
 from colorizegan.video.encode import START, Encoder, NotedFile
 from colorizegan.video.frames import Film, demuxed, open_container, said
-
-if TYPE_CHECKING:
-    from av.container import InputContainer, OutputContainer
-    from av.packet import Packet
-    from av.stream import Stream
 
 LONG = 10  # seconds that a film's last frame may last
 QUICKTIME = ("mp4", "mov")

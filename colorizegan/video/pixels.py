@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import numpy as np
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from colorizegan.color.lab import rgb_to_gray
-
-if TYPE_CHECKING:
-    from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
 CHROMA = {(2, 2): "420", (1, 2): "422", (1, 1): "444"}  # by rows and columns of luma for one of chroma
 BT709, FULL = 1, 2  # matrix and range, as FFmpeg numbers them

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import av
 import av.error
 import numpy as np
+from av.video.frame import VideoFrame
 
 from colorizegan import __version__
 from colorizegan.errors import ColorizeGANError, OutputError, UsageError
@@ -28,9 +28,6 @@ from colorizegan.video.joining import join
 from colorizegan.video.options import FilmOptions
 from colorizegan.video.parts import PartFolder, Start, made_elsewhere
 from colorizegan.video.pixels import canvas, plane_of, whole_gray
-
-if TYPE_CHECKING:
-    from av.video.frame import VideoFrame
 
 
 class FilmResult:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import pyvips
 
-from colorizegan.photo.tiff.pages import CIELAB
-
-if TYPE_CHECKING:
-    from colorizegan.photo.tiff.pages import TiffPage
+from colorizegan.photo.tiff.pages import CIELAB, TiffPage
 
 GRAY, RGB = 1, 2  # photometric
 
