@@ -225,11 +225,14 @@ def _listed(path: Path, folder: Path) -> list[PhotoFile]:
 
 
 def _list_tar(path: Path) -> list[PhotoFile]:
+    photos = [member for member in sorted(tar_members(path)) if Path(member[0]).suffix.lower() in SUFFIXES]
+    return [PhotoFile(Path(name).stem, str(path), offset, size) for name, offset, size in photos]
+
+
+def tar_members(path: Path) -> list[tuple[str, int, int]]:
+    """Name, place and size of each file in an uncompressed tar. DataError where it is none."""
     try:
         with tarfile.open(path, "r:") as tar:
-            members = [m for m in tar if m.isfile() and Path(m.name).suffix.lower() in SUFFIXES]
+            return [(member.name, member.offset_data, member.size) for member in tar if member.isfile()]
     except (tarfile.TarError, OSError) as error:
-        raise DataError(f"not a readable tar file ({error})", path=path) from None
-    return [
-        PhotoFile(Path(m.name).stem, str(path), m.offset_data, m.size) for m in sorted(members, key=lambda m: m.name)
-    ]
+        raise DataError(f"not an uncompressed tar that can be read ({error})", path=path) from None

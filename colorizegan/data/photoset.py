@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tarfile
 from pathlib import Path, PurePosixPath
 
 from PIL import Image, ImageOps
 
-from colorizegan.data.layouts import SUFFIXES
+from colorizegan.data.decode import read_bytes
+from colorizegan.data.layouts import SUFFIXES, PhotoFile, tar_members
 from colorizegan.errors import DataError
 
 
@@ -24,22 +24,22 @@ class PhotoSet:
 
     def __init__(self, source: Path | str) -> None:
         self.source = Path(source)
-        # key -> file path, or (offset, size) inside the tar
-        places: dict[str, Path | tuple[int, int]] = {}
+        places: dict[str, PhotoFile] = {}
         if self.source.is_dir():
-            found = ((p.relative_to(self.source).as_posix(), p) for p in self.source.rglob("*") if p.is_file())
+            files = (p for p in self.source.rglob("*") if p.is_file())
+            found = ((p.relative_to(self.source).as_posix(), str(p), 0, -1) for p in files)  # -1: all of it
         elif self.source.is_file():
-            found = _tar_members(self.source)
+            found = ((name, str(source), offset, size) for name, offset, size in tar_members(self.source))
         else:
             raise DataError("no such folder or tar of photos", path=source, remedy="give it with --data")
-        for name, place in found:
+        for name, *place in found:
             path = PurePosixPath(name)
             if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
                 continue
             key = str(path.with_suffix(""))
             if key in places:
                 raise DataError(f"two photos are named {key}", path=source, remedy="keep one of them")
-            places[key] = place
+            places[key] = PhotoFile(key, *place)
         if not places:
             raise DataError("no photos found", path=source, remedy="give a folder or an uncompressed tar of photos")
         self._places = places
@@ -63,12 +63,7 @@ class PhotoSet:
 
     def read_bytes(self, key: str) -> bytes:
         """The file of one photo."""
-        place = self._places[key]
-        if isinstance(place, Path):
-            return place.read_bytes()
-        with self.source.open("rb") as file:  # opened for each photo: threads share no file position
-            file.seek(place[0])
-            return file.read(place[1])
+        return read_bytes(self._places[key])
 
     def read(self, key: str) -> Image.Image:
         """One photo as an upright RGB picture. Raises DataError where it cannot be decoded."""
@@ -91,11 +86,3 @@ def decode(data: bytes) -> Image.Image:
     with Image.open(io.BytesIO(data)) as image:
         upright = ImageOps.exif_transpose(image)
         return upright.convert("RGB")
-
-
-def _tar_members(path: Path) -> list[tuple[str, tuple[int, int]]]:
-    try:
-        with tarfile.open(path, "r:") as tar:
-            return [(member.name, (member.offset_data, member.size)) for member in tar if member.isfile()]
-    except tarfile.TarError:
-        raise DataError("not an uncompressed tar", path=path, remedy="give a folder or a .tar") from None

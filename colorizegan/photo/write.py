@@ -52,7 +52,8 @@ def encode_photo(
         OutputError: the format cannot hold the photo.
     """
     file = io.BytesIO()
-    _write_alone(file, rgb, photo, format, quality, strip=strip, note=note)
+    format = format or NEAREST.get(photo.format, photo.format)
+    _write_alone(PageWriter(file, format, quality, strip=strip, note=note), rgb, photo)
     return file.getvalue()
 
 
@@ -115,18 +116,8 @@ class PageWriter:
             seal(self.file)
 
 
-def _write_alone(
-    file: BinaryIO,
-    rgb: NDArray[Any],
-    photo: Photo,
-    format: str | None,
-    quality: int,
-    *,
-    strip: bool,
-    note: Mapping[str, object] | None,
-) -> None:
+def _write_alone(writer: PageWriter, rgb: NDArray[Any], photo: Photo) -> None:
     """Write one page, whatever the original holds beside it; what is lost goes into the log."""
-    writer = PageWriter(file, format or NEAREST.get(photo.format, photo.format), quality, strip=strip, note=note)
     writer.add(rgb, replace(photo, pages=1))
     writer.end()
     for loss in writer.lost:
@@ -151,10 +142,10 @@ def write_photo(
         OutputError: the target cannot be written; nothing is left behind.
     """
     target = Path(target)
-    format = format or format_of_name(target.suffix)
+    format = format or format_of_name(target.suffix) or NEAREST.get(photo.format, photo.format)
     try:
         with atomic_file(target) as file:
-            _write_alone(file, rgb, photo, format, quality, strip=strip, note=note)
+            _write_alone(PageWriter(file, format, quality, strip=strip, note=note), rgb, photo)
     except OutputError as error:
         error.path = str(target)
         raise

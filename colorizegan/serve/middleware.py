@@ -14,22 +14,16 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from colorizegan.errors import ColorizeGANError, UsageError
 from colorizegan.serve.metrics import Metrics
 from colorizegan.serve.problems import RefusedError, WrongHostError, problem_of
 
 log = logging.getLogger(__name__)
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared with, not listened on)
@@ -80,7 +74,7 @@ class Site:
 class Middleware:
     """ASGI middleware around the whole application, which counts requests in `metrics`."""
 
-    def __init__(self, app: App, metrics: Metrics, site: Site) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, site: Site) -> None:
         self.app, self.metrics = app, metrics
         self.names, self.any_address = site.names, site.everywhere
         self.policy = POLICY.format(frames=" ".join(("'self'", *site.frames))).encode()

@@ -190,24 +190,23 @@ class Optimizers:
             load_optimizer(self.discriminator, saved.part("opt_d"))
 
 
-def parameter_groups(generator: nn.Module, stage: Stage, config: Config) -> list[dict[str, Any]]:
-    """Optimizer groups: encoders that start from given weights learn at rates of their own; norms do not decay."""
+def parameter_groups(
+    generator: nn.Module, stage: Stage, config: Config, *, trained: bool = False
+) -> list[dict[str, Any]]:
+    """Optimizer groups: encoders that start from given weights (or `trained` ones) learn at rates of their own; norms
+    do not decay."""
+    trained = trained or bool(config.network.encoder or config.network.start)
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in generator.named_parameters():
         if not parameter.requires_grad:
             continue
         factor = 1.0
-        if name.startswith(("stem.", "fires.")) and (config.network.encoder or config.network.start):
+        if name.startswith(("stem.", "fires.")) and trained:
             factor = config.encoder_lr
         elif name.startswith("recognizer."):
             factor = config.network.recognizer_lr
         groups.setdefault((factor, parameter.ndim > 1), []).append(parameter)
     return [
-        {
-            "params": parameters,
-            "lr": stage.lr,
-            "factor": factor,
-            "weight_decay": config.weight_decay if decays else 0.0,
-        }
+        {"params": parameters, "lr": stage.lr, "factor": factor, "weight_decay": config.weight_decay if decays else 0.0}
         for (factor, decays), parameters in groups.items()
     ]

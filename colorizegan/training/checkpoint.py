@@ -84,6 +84,20 @@ def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint, kept: int |
     return path
 
 
+def divided(weights: dict[str, Tensor], file_bytes: int | None) -> list[dict[str, Tensor]]:
+    """The weights, in order, in as many parts as needed so that none has more bytes, but for a single larger tensor."""
+    parts: list[dict[str, Tensor]] = [{}]
+    room = float("inf") if file_bytes is None else file_bytes
+    used = 0
+    for name, tensor in weights.items():
+        if parts[-1] and used + tensor.nbytes > room:
+            parts.append({})
+            used = 0
+        parts[-1][name] = tensor
+        used += tensor.nbytes
+    return parts
+
+
 def list_checkpoints(folder: Path) -> list[Path]:
     """Checkpoints in a folder, oldest first."""
     if not folder.is_dir():

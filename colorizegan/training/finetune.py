@@ -21,7 +21,7 @@ import numpy as np
 import scipy.ndimage  # noqa: F401  # the report needs it: better missed now than after the training
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from colorizegan.bench.evaluate import evaluate
 from colorizegan.bench.report import Report
@@ -29,18 +29,18 @@ from colorizegan.data.cache import PhotoCache, open_cache
 from colorizegan.data.decode import read_bytes
 from colorizegan.data.duplicates import difference_hash, group_near, split_groups
 from colorizegan.data.layouts import SUFFIXES, PhotoFile, list_photos, split_source
-from colorizegan.errors import DataError, OutputError, UsageError
+from colorizegan.errors import DataError, UsageError
 from colorizegan.machine import cpu_threads
 from colorizegan.model.bundle import open_bundle
 from colorizegan.model.spec import stored_bundle
 from colorizegan.progress import progress_bar
 from colorizegan.training.batches.augment import make_batch
 from colorizegan.training.batches.crops import Crops, count_bins, crop_batches
+from colorizegan.training.build import parameter_groups
 from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
 from colorizegan.training.config import AugmentConfig, Config, Stage, to_dict
-from colorizegan.training.export import export_bundle
+from colorizegan.training.export.bundle import check_free, export_bundle
 from colorizegan.training.networks.bins import SoftLabels, rebalancing_weights
-from colorizegan.training.networks.unet import ColorUNet
 from colorizegan.training.precision import autocast
 from colorizegan.training.restore import Restored, restore
 from colorizegan.training.step import Objective, generator_step, learning_rate, update_average
@@ -55,7 +55,6 @@ LEAST = 5  # photos in each set
 CHECKS = 20  # looks at the steering photos in a full run
 PATIENCE = 8  # looks without a new best before it stops; fewer would stop it while its rate is still high
 AVERAGE = 0.99  # decay per step of the averaged weights
-ENCODER = 0.3  # factor on the rate of the encoder: its features serve every kind of photo
 SHARES = (0.25, 0.5, 0.75)  # of the tuned weights in the mixes with the base's that are tried at the end
 # Share of equal weights in those that make up for rare colours; the base was trained with 0.5. A set of one kind has
 # few colours, and with 0.5 the others came up where they do not belong: tuned to landscapes, the model was right about
@@ -112,8 +111,7 @@ def finetune(
     """
     report = report or out.with_name(f"{out.name}-report")
     for folder in (out, report):
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise OutputError("exists already", path=folder, remedy="choose another folder")
+        check_free(folder)
     if not 0 < minutes < 1e6:
         raise UsageError(f"{minutes:g} minutes is no time to train for", remedy="give a number above 0")
     if steps is not None and steps < 1:
@@ -218,7 +216,8 @@ def _train(
     # Norms keep their statistics: those of a few hundred photos would replace those of all that the base has seen.
     net.eval()
     average = copy.deepcopy(net).requires_grad_(False)
-    optimizer = torch.optim.AdamW(_groups(net, stage.lr), betas=(0.9, 0.99), weight_decay=config.weight_decay)
+    groups = parameter_groups(net, stage, config, trained=True)
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=config.weight_decay)
     rebalance = torch.from_numpy(rebalancing_weights(count_bins(store, training), REBALANCE)).to(device)
     objective = Objective(
         stage, config.losses.gan, SoftLabels(device), rebalance, clip=5.0, autocast=autocast("auto", device)
@@ -247,7 +246,7 @@ def _train(
             chance = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
             batch = make_batch(rgb.to(device), config.augment, chance)
             for group in optimizer.param_groups:
-                group["lr"] = group["full"] * learning_rate(stage, done)
+                group["lr"] = stage.lr * group["factor"] * learning_rate(stage, done)
             generator_step(net, optimizer, [batch], [step], objective)
             update_average(average, net, config.ema, step)
             step += 1
@@ -280,18 +279,6 @@ def _train(
     if not best_step:
         logger.info("no step was better than the base on the photos that steer: the base's weights are kept")
     return weights, {"config": to_dict(config), "photos": len(training), "state": state}
-
-
-def _groups(net: ColorUNet, lr: float) -> list[dict[str, Any]]:
-    """Optimizer groups: a lower rate for the encoder; biases and norms do not decay."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for name, parameter in net.named_parameters():
-        if parameter.requires_grad:  # a recognizer never learns
-            groups.setdefault((name.startswith(("stem.", "fires.")), parameter.ndim > 1), []).append(parameter)
-    return [
-        {"params": group, "full": lr * (ENCODER if encoder else 1.0)} | ({} if decays else {"weight_decay": 0.0})
-        for (encoder, decays), group in groups.items()
-    ]
 
 
 def _endless(crops: Crops, batch: int) -> Iterator[Tensor]:

@@ -26,7 +26,7 @@ from colorizegan.training.batches.augment import make_batch
 from colorizegan.training.batches.crops import Crops
 from colorizegan.training.batches.gpu_crops import DeviceCrops
 from colorizegan.training.build import Networks, Optimizers, build_discriminator, build_generator, build_objective
-from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
+from colorizegan.training.checkpoint import Checkpoint, divided, save_checkpoint
 from colorizegan.training.config import Config, Stage, check, to_dict
 from colorizegan.training.networks.bins import ab_bin_centres
 from colorizegan.training.step import judged_heads, seed_of, train_step, update_average
@@ -140,15 +140,11 @@ def _save(networks: Networks, out: Path, name: str, facts: dict[str, Any]) -> Pa
     folder, part = out / name, out / ".weights.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
-    groups: list[dict[str, Tensor]] = [{}]
-    size = 0
+    kept: dict[str, Tensor] = {}
     for key, tensor in networks.tensors("average", "discriminator").items():
-        kept = tensor.detach().to("cpu", torch.float16 if tensor.is_floating_point() else tensor.dtype).contiguous()
-        if size and size + kept.nbytes > FILE_BYTES:
-            groups.append({})
-            size = 0
-        groups[-1][key] = kept.clone()  # tied weights share their memory, which the format refuses
-        size += kept.nbytes
+        half = tensor.detach().to("cpu", torch.float16 if tensor.is_floating_point() else tensor.dtype)
+        kept[key] = half.contiguous().clone()  # tied weights share their memory, which the format refuses
+    groups = divided(kept, FILE_BYTES)
     for number, group in enumerate(groups, 1):
         text = {"facts": json.dumps(facts), "part": f"{number} of {len(groups)}"}
         save_file(group, part / f"weights-{number}.safetensors", text)

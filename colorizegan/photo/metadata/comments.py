@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from colorizegan.photo.metadata.containers import jpeg_segments, png_chunks
+
 MOST = 1_000  # texts
 LONGEST = 1 << 20  # bytes of a text
 XMP = "XML:com.adobe.xmp"
@@ -43,34 +45,20 @@ def _text(raw: bytes) -> str:
 
 def _of_jpeg(stream: BinaryIO) -> Iterator[tuple[str, str]]:
     """Segments COM before the picture (ITU-T T.81, B.2.4.5)."""
-    stream.seek(2)
-    while (marker := stream.read(2)) and marker[0] == 0xFF and len(marker) == 2:
-        if marker[1] == 0xFF:  # a byte of filling
-            stream.seek(-1, 1)
-            continue
-        if marker[1] in (0xD9, 0xDA):
-            return
-        size = int.from_bytes(stream.read(2), "big") - 2
-        if size < 0:
-            return
-        data = stream.read(size)
-        if marker[1] == 0xFE:
-            yield "Comment", _text(data)
+    for marker, size in jpeg_segments(stream):
+        if marker == 0xFE:
+            yield "Comment", _text(stream.read(size))
 
 
 def _of_png(stream: BinaryIO) -> Iterator[tuple[str, str]]:
     """Chunks tEXt, zTXt and iTXt (PNG, third edition, 11.3.3)."""
-    stream.seek(8)
-    while len(head := stream.read(8)) == 8 and head[4:] != b"IEND":
-        size = int.from_bytes(head[:4], "big")
-        if head[4:] not in (b"tEXt", b"zTXt", b"iTXt") or size > LONGEST:
-            stream.seek(size + 4, 1)
+    for name, size in png_chunks(stream):
+        if name not in (b"tEXt", b"zTXt", b"iTXt") or size > LONGEST:
             continue
         keyword, _, rest = stream.read(size).partition(b"\0")
-        stream.seek(4, 1)
-        if head[4:] == b"tEXt":
+        if name == b"tEXt":
             text = rest.decode("latin-1")
-        elif head[4:] == b"zTXt":
+        elif name == b"zTXt":
             text = _inflated(rest[1:]).decode("latin-1")
         else:
             raw = rest[2:].partition(b"\0")[2].partition(b"\0")[2]  # after the language and the translated keyword

@@ -16,7 +16,7 @@ PHOTOSHOP = b"Photoshop 3.0\0"
 XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 IPTC_RESOURCE = 0x0404
 LONGEST_SEGMENT = 65533  # bytes of payload that the 16-bit length of a JPEG segment leaves
-MOST_BOXES = 10_000  # and segments and chunks: more are no photo's
+MOST_BOXES = 10_000  # more are no photo's
 DEEPEST = 6  # moov / trak / mdia / minf / stbl / stsz
 NESTED = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 THUMBNAIL = 0x010000  # MP type, its first byte: a smaller copy of the first picture
@@ -69,14 +69,12 @@ def png_density(stream: BinaryIO) -> tuple[float, float] | None:
 
     libvips would prefer the resolution in the EXIF block, which other programs fill with 72 dpi when they add one.
     """
-    stream.seek(8)
-    while len(head := stream.read(8)) == 8 and head[4:] != b"IDAT":
-        size = int.from_bytes(head[:4], "big")
-        data = stream.read(min(size, 9))
-        if head[4:] == b"pHYs" and len(data) == 9:
+    for name, size in png_chunks(stream):
+        if name == b"IDAT":
+            return None
+        if name == b"pHYs" and size == 9 and len(data := stream.read(9)) == 9:
             x, y, unit = struct.unpack(">IIB", data)
             return (x / 1000, y / 1000) if unit == 1 and x and y else None
-        stream.seek(size - len(data) + 4, 1)
     return None
 
 
@@ -125,6 +123,29 @@ def photoshop_block(iptc: bytes) -> bytes:
     return struct.pack(">4sHHI", b"8BIM", IPTC_RESOURCE, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
 
 
+def png_chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Name and size of each chunk of a PNG file before the last; the stream stands at its body."""
+    at = 8
+    while stream.seek(at) and len(head := stream.read(8)) == 8 and head[4:] != b"IEND":
+        size = int.from_bytes(head[:4], "big")
+        yield head[4:], size
+        at += 12 + size
+
+
+def jpeg_segments(stream: BinaryIO) -> Iterator[tuple[int, int]]:
+    """Second byte of the marker, and size, of each segment of a JPEG file before the picture; as `png_chunks`."""
+    at = 2
+    while stream.seek(at) and (marker := stream.read(2))[:1] == b"\xff" and marker[1:] not in (b"", b"\xd9", b"\xda"):
+        if marker[1] == 0xFF:  # a byte of filling
+            at += 1
+            continue
+        size = int.from_bytes(stream.read(2), "big")
+        if size < 2:
+            return
+        yield marker[1], size - 2
+        at += 2 + size
+
+
 def _png_chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
@@ -143,29 +164,18 @@ def count_frames(stream: BinaryIO, format: str) -> int:
 
 def _png(stream: BinaryIO) -> int:
     """The number of frames of the acTL chunk, which stands before the pixels."""
-    stream.seek(8)
-    for _ in range(MOST_BOXES):
-        size, kind = struct.unpack(">I4s", stream.read(8))
-        if kind == b"acTL":
+    for name, _ in png_chunks(stream):
+        if name == b"acTL":
             return struct.unpack(">I", stream.read(4))[0]
-        if kind in (b"IDAT", b"IEND"):
+        if name == b"IDAT":
             return 1
-        stream.seek(size + 4, 1)
     return 1
 
 
 def _jpeg(stream: BinaryIO) -> int:
     """The pictures in the index of the Multi-Picture Format, an APP2 segment, without smaller copies."""
-    stream.seek(2)
-    for _ in range(MOST_BOXES):
-        marker, size = struct.unpack(">HH", stream.read(4))
-        if marker < 0xFFC0 or marker == 0xFFDA or size < 2:
-            return 1
-        if marker != 0xFFE2:
-            stream.seek(size - 2, 1)
-            continue
-        body = stream.read(size - 2)
-        if body[:4] == b"MPF\0":
+    for marker, size in jpeg_segments(stream):
+        if marker == 0xE2 and (body := stream.read(size))[:4] == b"MPF\0":
             return sum((kind >> 16) & 0xFF != THUMBNAIL >> 16 for kind in _entries(body[4:]))
     return 1
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from colorizegan import __version__
 from colorizegan.model.card import GRAPH, weight_names
+from colorizegan.training.checkpoint import divided
 
 PREFIX = "net."  # of the weights' names in the graph
 KINDS = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT, "I64": TensorProto.INT64}  # of safetensors -> of ONNX
@@ -128,20 +129,6 @@ def store_outside(model: onnx.ModelProto, folder: Path, file_bytes: int | None =
         model.graph.initializer.extend(outside(folder / file, *tensor) for tensor in tensors_in(folder / file))
     onnx.save_model(model, folder / GRAPH)
     onnx.checker.check_model(folder / GRAPH)
-
-
-def divided(weights: dict[str, Tensor], file_bytes: int | None) -> list[dict[str, Tensor]]:
-    """The weights, in order, in as many parts as needed so that none has more bytes, but for a single larger tensor."""
-    parts: list[dict[str, Tensor]] = [{}]
-    room = float("inf") if file_bytes is None else file_bytes
-    used = 0
-    for name, tensor in weights.items():
-        if parts[-1] and used + tensor.nbytes > room:
-            parts.append({})
-            used = 0
-        parts[-1][name] = tensor
-        used += tensor.nbytes
-    return parts
 
 
 def tensors_in(path: Path) -> list[tuple[str, dict[str, Any], int]]:
