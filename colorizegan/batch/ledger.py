@@ -65,15 +65,11 @@ LONGEST_LINE = 1 << 20  # bytes; longer ones are not ours
 
 
 class Ledger:
-    """The ledgers of a folder: all are read, one is written. Thread-safe.
+    """The ledgers of a folder: all are read (unless `read` is False), one is written. Thread-safe.
 
-    Of what earlier runs wrote only the place of each result's last line is kept: a million take some 300 MB.
-
-    Args:
-        folder: where results go. The file is `colorizegan.jsonl`, of a shard `colorizegan.2-of-8.jsonl`, so that
-            several machines may share the folder. It is made with its first line.
-        shard: (i, n) or None.
-        read: whether it is of interest what earlier runs wrote.
+    Of what earlier runs wrote only the place of each result's last line is kept: a million take some 300 MB. The file
+    is `colorizegan.jsonl`, of a shard (i, n) `colorizegan.2-of-8.jsonl`, so that several machines may share the folder.
+    It is made with its first line.
     """
 
     def __init__(self, folder: Path, shard: tuple[int, int] | None = None, *, read: bool = True) -> None:

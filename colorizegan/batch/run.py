@@ -53,13 +53,10 @@ def run_plan(
     At the end of the block photos under way are ended.
 
     Args:
-        plan: its `output_root` gets the ledger.
-        model: as for `Colorizer`.
-        options: for all photos.
-        like: a photo whose colours they take over.
+        plan: its `output_root` gets the ledger, which `shard` names.
+        model, device: as for `Colorizer`.
+        like: a photo whose colours all others take over.
         overwrite: write results anew that exist.
-        shard: names the ledger.
-        device: as for `Colorizer`.
         workers: photos under way at once; None = by the CPUs.
     """
     jobs, ledger = plan.jobs, None if plan.output_root is None else Ledger(plan.output_root, shard)
@@ -179,15 +176,13 @@ def run_jobs(
     Args:
         jobs: no target twice.
         colorizer: None where all results are there already. Give it as many threads as `workers_for` says.
-        options: for all of them.
         overwrite: write results anew that exist.
         ledger: where results are noted and earlier ones are looked up.
         workers: photos under way at once; the results' bytes do not depend on it.
         reader: decodes the photos, and is closed at the end; give one that was started while the model was loaded.
         budget: of memory, for all photos under way.
 
-    Raises:
-        OutputError: the disk is full, or the ledger cannot be written: nothing more can be done. What is done stays.
+    Raises OutputError where the disk is full, or the ledger cannot be written. What is done stays.
     """
     keep_freed_memory()
     remove_leftovers(job.target for job in jobs)

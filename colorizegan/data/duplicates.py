@@ -46,16 +46,9 @@ def group_near(hashes: Sequence[int], near: int = NEAR) -> NDArray[np.int64]:
 def split_groups(keys: Sequence[str], groups: NDArray[np.int64], sizes: Sequence[int]) -> list[NDArray[np.int64]]:
     """Disjoint sets of photos of about the given sizes, and the rest as the last one; no group is in two of them.
 
-    Which groups go where follows from hashes of the keys, so that a photo more moves few others. A group too large for
-    the room that is left goes to the rest.
-
-    Args:
-        keys: name of each photo.
-        groups: (N,) from `group_near`.
-        sizes: how many photos each set but the last shall have.
-
-    Returns:
-        len(sizes) + 1 sorted arrays of indices.
+    Which groups go where follows from hashes of the photos' keys, so that a photo more moves few others. A group too
+    large for the room that is left goes to the rest. groups: (N,) from `group_near` -> len(sizes) + 1 sorted arrays of
+    indices.
     """
     members: dict[int, list[int]] = {}
     for index, group in enumerate(groups):

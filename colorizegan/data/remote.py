@@ -21,14 +21,9 @@ def is_remote(address: str) -> bool:
 def fetch_shard(address: str, folder: Path) -> Path:
     """A local copy of the shard that webdataset opens at an address; read only if it is not in `folder` yet.
 
-    A copy, because crops are drawn in random order and a resumed run must meet the same photos.
-
-    Args:
-        address: a URL, or `pipe:COMMAND`, whose output is a tar. The command is run by a shell: it is the caller's own.
-        folder: where copies are kept, named by a hash of the address.
-
-    Raises:
-        MissingExtraError: webdataset is not installed. DataError: the address gives no whole tar.
+    A copy, because crops are drawn in random order and a resumed run must meet the same photos. address: a URL, or
+    `pipe:COMMAND`, whose output is a tar; a shell runs the command, which is the caller's own. MissingExtraError where
+    webdataset is not installed, DataError where the address gives no whole tar.
     """
     path = folder / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}.tar"
     if path.exists():

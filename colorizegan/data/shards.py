@@ -41,20 +41,15 @@ def pack(
     side: int | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[list[Path], int]:
-    """Write the photos that can be decoded into shards, their files unchanged.
+    """Write the photos that can be decoded into shards, their files unchanged. OutputError, DataError.
 
     Args:
-        photos: from `layouts.list_photos`.
         folder: where photos-00000.tar, photos-00001.tar, ... go; it may not hold such shards already.
         per_shard: photos in a shard.
         side: photos whose shorter side is longer, px, are reduced to it and stored as JPEG; None = never.
         progress: called with the number of photos that are through.
 
-    Returns:
-        The shards, and how many photos were left out as broken.
-
-    Raises:
-        OutputError, DataError.
+    Returns the shards, and how many photos were left out as broken.
     """
     broken = 0
 

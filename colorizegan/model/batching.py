@@ -16,13 +16,8 @@ Waiting = tuple[NetworkInput, "Future[Prediction]"]
 class BatchingNetwork(Network):
     """A network that may be asked from many threads; one thread of its own runs it. Close it in the end.
 
-    It does not wait for a batch to fill: what is there when the network is free, and of one size, is taken. The result
-    for a photo is the same as alone.
-
-    Args:
-        network: the network.
-        max_batch: photos in one batch.
-        note_batch: called with the size of each batch.
+    It does not wait for a batch to fill: what is there when the network is free, at most `max_batch` photos of one
+    size, is taken; `note_batch` is told how many. The result for a photo is the same as alone.
     """
 
     def __init__(

@@ -30,14 +30,9 @@ KINDS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 class ForeignNetwork(Network):
     """Another project's colorizer. Thread-safe. It gives colours alone: no distribution, and it takes no hints.
 
-    Args:
-        path: the ONNX file; weights that it keeps outside itself lie in the same folder.
-        facts: what is known of it.
-        threads, device, shrink_arena: as for `Predictor`.
-
-    Raises:
-        ModelError: it cannot be loaded, or is of another layout.
-        UsageError: nobody has said its layout, which its shapes do not tell.
+    path: the ONNX file; weights that it keeps outside itself lie in the same folder. threads, device, shrink_arena: as
+    for `Predictor`. ModelError where it cannot be loaded, or is of another layout; UsageError where nobody has said its
+    layout, which its shapes do not tell.
     """
 
     def __init__(

@@ -16,13 +16,9 @@ from colorizegan.model.network_input import GRID, softened
 
 
 class JoinedNetwork(Network):
-    """The weighted mean of the ab of several networks, each at its own working size. Thread-safe.
+    """The weighted mean of the ab of two or more networks, each at its own working size. Thread-safe.
 
-    The distribution over colours, where any of them has one, is that of the first that has one.
-
-    Args:
-        networks: two or more.
-        weights: how much each counts, above 0.
+    The distribution over colours, where any of them has one, is that of the first that has one. weights: above 0.
     """
 
     def __init__(self, networks: Sequence[Network], weights: Sequence[float]) -> None:

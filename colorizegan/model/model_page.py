@@ -18,13 +18,7 @@ SPDX = {  # as the Hub writes licences
 
 
 def write_page(card: Card, entries: Mapping[str, Any], repository: str, digest: str) -> str:
-    """README.md: front matter as the Hub reads it, then what card.json says, in Markdown.
-
-    Args:
-        entries: card.json as it is.
-        repository: "OWNER/NAME".
-        digest: the bundle's.
-    """
+    """README.md: front matter as the Hub reads it, then what card.json (`entries`) says, in Markdown."""
     licence = SPDX.get(card.licence, "other")
     lines = ["---", f"license: {licence}"]
     if licence == "other":

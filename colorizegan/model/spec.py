@@ -113,17 +113,10 @@ def try_model(
     facts: Mapping[str, str | int] | None = None,
     known: Mapping[str, str | int] | None = None,
 ) -> dict[str, str | int]:
-    """Run a model on one made-up picture, so that what is wrong with it is told at once.
+    """Run a model on one made-up picture, so that what is wrong with it is told at once; errors as for `open_network`.
 
-    Args:
-        facts: what is said of the layout, size and so on of an ONNX file.
-        known: as for `open_foreign`.
-
-    Returns:
-        Of an ONNX file the facts, with the layout and size that it has; of a bundle nothing.
-
-    Raises:
-        ModelError, UsageError: as for `open_network` and `Network.predict_batch`.
+    facts: what is said of the layout, size and so on of an ONNX file; known: as for `open_foreign`. Returns, of an ONNX
+    file, the facts with the layout and size that it has; of a bundle nothing.
     """
     network: Network
     found: dict[str, str | int] = {}

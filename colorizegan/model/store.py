@@ -123,12 +123,8 @@ def check_new_name(name: str) -> None:
 def entry_of_files(name: str, files: Sequence[Path], facts: Mapping[str, str | int]) -> tuple[Entry, list[Path]]:
     """What would be kept of these files, and all of them: the weights and facts beside an ONNX file are found.
 
-    Args:
-        files: an ONNX file, perhaps with others that belong to it; or one bundle, a folder or zip.
-        facts: what is said of the ONNX file, over what its name and the TOML beside it say.
-
-    Raises:
-        InputError, ModelError, UsageError.
+    files: an ONNX file, perhaps with others that belong to it; or one bundle, a folder or zip. facts: what is said of
+    the ONNX file, over what its name and the TOML beside it say. InputError, ModelError, UsageError.
     """
     check_new_name(name)
     for file in files:
@@ -170,11 +166,9 @@ def hashes(files: Sequence[Path]) -> dict[str, str]:
 
 
 def keep(entry: Entry, files: Sequence[Path]) -> Entry:
-    """Write an entry and copies of its files: whole or not at all.
+    """Write an entry and copies of its files, whole or not at all.
 
-    Raises:
-        OutputError: it cannot be written.
-        ModelError: a file changed meanwhile.
+    OutputError where it cannot be written, ModelError where a file changed meanwhile.
     """
     check_new_name(entry.name)
     entry = replace(entry, added=date.today().isoformat())
@@ -203,9 +197,7 @@ def keep(entry: Entry, files: Sequence[Path]) -> Entry:
 def remove(name: str) -> None:
     """Delete a model that was added or fetched: the copies of its files. The originals stay.
 
-    Raises:
-        UsageError: there is no such model.
-        OutputError: it cannot be deleted.
+    UsageError where there is no such model, OutputError where it cannot be deleted.
     """
     folder = store_folder() / name
     if not is_name(name) or not (folder / ENTRY).is_file():

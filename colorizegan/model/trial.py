@@ -39,9 +39,8 @@ def try_graph(graph: Path, weights: int, side: int, digest: str, shown: Path, cp
         shown: what errors name.
         cpu_seconds: that it may take beside what its weights and its picture take.
 
-    Raises:
-        ModelError: it ended the process, did not end itself, or wanted too much memory. An error of ONNX Runtime
-            is left to the caller, who gets the same one.
+    Raises ModelError where it ended the process, did not end itself, or wanted too much memory. An error of ONNX
+    Runtime is left to the caller, who gets the same one.
     """
     known = mark_of(digest)
     if known is not None and known.is_file():

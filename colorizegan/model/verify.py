@@ -40,14 +40,9 @@ REFUSED = {"training": "a training graph", "function": "local functions", "subgr
 
 
 def check_model_files(graph: Path, weights: Sequence[Path]) -> None:
-    """Refuse model files that are damaged or that ask for more than a plain network needs.
+    """Refuse model files that are damaged or that ask for more than a plain network needs: ModelError.
 
-    Args:
-        graph: model.onnx; all weights that it keeps outside itself must lie inside one of `weights`, in its folder.
-        weights: the safetensors files.
-
-    Raises:
-        ModelError: naming the file and the reason.
+    All weights that the graph keeps outside itself must lie inside one of `weights`, safetensors files in its folder.
     """
     if graph.stat().st_size > MAX_GRAPH_BYTES:
         raise ModelError(f"larger than {MAX_GRAPH_BYTES >> 20} MiB: a bundle's weights lie beside it", path=graph)

@@ -45,13 +45,11 @@ def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str, page: 
     Args:
         stream: a file, or bytes; stays open until the pixels are read.
         format: from `sniff`.
-        check: called with the size as soon as it is known.
+        check: called with the size as soon as it is known; raises TooLargeError, DecodeError.
         fail_on: "warning", "error" or "none": what libvips takes as the end; bytes that lack stay 0 with "none".
         page: of a TIFF; of other formats, and where a TIFF is damaged, the first is read.
 
-    Raises:
-        TooLargeError, DecodeError: from `check`.
-        Exception: whatever the decoder raises; `read_photo` folds it.
+    Raises whatever the decoder raises, which `read_photo` folds.
     """
     if format == "bmp":
         return _open_bmp(stream, check, pad=fail_on == "none")

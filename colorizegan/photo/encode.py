@@ -64,19 +64,13 @@ class _Job:
 def encode(
     page: Page, format: str, quality: int, file: BinaryIO, *, tiff: TiffWriter | None = None, lost: list[str]
 ) -> None:
-    """Write one picture.
+    """Write one picture into a file that is open for reading and writing. OSError; pyvips.Error where it is too large.
 
     Args:
-        page: the picture.
         format: one of `colorizegan.photo.formats.WRITABLE`.
         quality: 1 .. 100 of JPEG, WebP and AVIF.
-        file: where to, open for reading and writing.
         tiff: writer of `file` where the format is TIFF, for one page after the other.
         lost: gets a clause for each thing that the format cannot hold in this case.
-
-    Raises:
-        pyvips.Error: the format cannot hold a picture of that size.
-        OSError: the file cannot be written.
     """
     rgb, alpha = page.rgb, page.alpha
     if alpha is not None and format in OPAQUE:

@@ -47,17 +47,12 @@ class Light:
 def read_luminance(
     image: pyvips.Image, *, colors_too: bool = False, opacity: int | None = 0, lenient: bool = False
 ) -> Light:
-    """Decode an image; with `colors_too` keep its colours too, of one without colour channels as three equal ones.
+    """Decode an image of `open_image`; DecodeError for samples that are no integers, pyvips.Error for damaged data.
 
     Args:
-        image: from `colorizegan.photo.decode.open_image`.
-        colors_too: fill `Light.rgb`.
+        colors_too: fill `Light.rgb`, of an image without colour channels with three equal ones.
         opacity: which of the channels after those of colour is the opacity, where there are any; None = none of them.
         lenient: tiles that cannot be decoded are black.
-
-    Raises:
-        DecodeError: samples that are no 8- or 16-bit integers.
-        pyvips.Error: damaged data.
     """
     if image.format not in ("uchar", "ushort"):
         raise DecodeError(f"its samples are {image.format} numbers", remedy="convert it to 8 or 16 bit")

@@ -60,12 +60,7 @@ def send(stream: BinaryIO, header: dict[str, Any], blocks: Sequence[Any] = ()) -
 
 
 def receive(stream: BinaryIO) -> dict[str, Any]:
-    """Read the header of a frame; its blocks stand next in the stream.
-
-    Raises:
-        EOFError: there is none.
-        ValueError: it is no frame.
-    """
+    """Read the header of a frame; its blocks stand next. EOFError where there is none, ValueError for no frame."""
     raw = stream.read(4)
     if len(raw) < 4:
         raise EOFError
@@ -154,16 +149,9 @@ def as_frame(photo: Photo) -> tuple[dict[str, Any], list[Any]]:
 
 
 def take_photo(header: dict[str, Any], stream: BinaryIO, pixels: int) -> Photo:
-    """The photo of a frame whose header was received.
+    """The photo of a frame whose header was received, of so many pixels as were admitted.
 
-    Args:
-        header: from `receive`.
-        stream: where the blocks are.
-        pixels: how many the photo may have: what was admitted.
-
-    Raises:
-        EOFError: the stream ends too early.
-        ValueError, KeyError, TypeError: no photo, or a larger one.
+    EOFError where the stream ends too early; ValueError, KeyError, TypeError where that is no photo, or a larger one.
     """
     height, width = (int(side) for side in header["shape"])
     if height < 1 or width < 1 or height * width != pixels:

@@ -40,18 +40,9 @@ class Size:
 
 
 def check_size(size: Size, limits: Limits, format: str, file_bytes: int) -> None:
-    """Refuse a picture that is too large, or that its file cannot hold.
+    """Refuse a picture that is over a limit (TooLargeError), or that its file cannot hold (DecodeError).
 
-    Args:
-        size: what the header claims.
-        limits: of the caller.
-        format: one of `colorizegan.photo.formats.FORMATS`; a TIFF that is compressed for fax or with WebP counts as
-            "webp".
-        file_bytes: length of the file.
-
-    Raises:
-        TooLargeError: it is over a limit.
-        DecodeError: it has no pixels, or hardly any of those that it claims.
+    format: one of `colorizegan.photo.formats.FORMATS`; a TIFF that is compressed for fax or with WebP counts as "webp".
     """
     if min(size.width, size.height, size.pages, size.channels) < 1:
         raise DecodeError("holds a picture of no size")

@@ -91,12 +91,7 @@ class StoredFilm:
 
 
 class Films:
-    """All films. Close it in the end.
-
-    Args:
-        model: as for `Colorizer`.
-        limits: default `FilmLimits()`.
-    """
+    """All films; `model` as for `Colorizer`. Close it in the end."""
 
     def __init__(self, model: str | Path | None = None, limits: FilmLimits | None = None) -> None:
         self.model, self.limits = model, limits or FilmLimits()

@@ -164,14 +164,9 @@ def allowed(options: type[BaseModel], name: str) -> str:
 
 
 def best_format(accept: str, nearest: str) -> str:
-    """The format to answer in: that of the photo, or what comes nearest, unless the client prefers another.
+    """The format to answer in: `nearest`, as which the photo's own is written, unless the client prefers another.
 
-    Args:
-        accept: the header of the request.
-        nearest: what the photo's format is written as.
-
-    Raises:
-        NotAcceptableError: the client takes none that can be written.
+    accept: that header of the request. NotAcceptableError where the client takes none that can be written.
     """
     best = max(WRITABLE, key=lambda name: (preference(accept, name), name == nearest, -WRITABLE.index(name)))
     if preference(accept, best) <= 0:

@@ -41,13 +41,7 @@ REMEMBERED = 50  # photos whose time tells how fast the queue moves
 
 
 class PhotoQueue:
-    """Colorizes for many clients. Close it in the end.
-
-    Args:
-        colorizer: the model.
-        limits: default `ServiceLimits()`.
-        note_batch: called with the size of each batch that the network is given.
-    """
+    """Colorizes for many clients; `note_batch` is told the size of each batch of the network. Close it in the end."""
 
     def __init__(
         self,
@@ -92,18 +86,14 @@ class PhotoQueue:
         gone: Callable[[], Awaitable[object]],
         release: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """Do `work` in a thread when it is its turn.
+        """Do `work` with its QueuedPhoto in a thread when it is its turn.
 
         Args:
-            work: gets its QueuedPhoto.
             gone: waits until the client is there no more.
             release: called once, when the work has ended or will never begin; not before, whatever is raised here.
 
-        Raises:
-            BusyError: the queue is full.
-            LateError: it took too long; it is given up.
-            Cancelled: the client is gone.
-            What `work` raises.
+        Raises BusyError (the queue is full), LateError (it took too long, and is given up), Cancelled (the client is
+        gone), and what `work` raises.
         """
         try:
             self.check_room()

@@ -78,13 +78,8 @@ def train_step(
 ) -> dict[str, Tensor]:
     """What the stage does with a batch: the generator learns, then the discriminator; in the first stages one alone.
 
-    Args:
-        generator, discriminator: as they are called in training (compiled, or in several processes).
-        judge: the discriminator as `generator_step` takes it.
-        pieces, seeds: see `generator_step`.
-
-    Returns:
-        The losses by name, means over the batch.
+    generator, discriminator: as they are called in training (compiled, or in several processes). judge, pieces, seeds:
+    see `generator_step`. Returns the losses by name, means over the batch.
     """
     values: dict[str, Tensor] = {}
     stage = objective.stage

@@ -102,17 +102,11 @@ class NotedFile:
 
 
 class PartWriter:
-    """Encodes frames into a file of its own, which `result` joins with others.
+    """Encodes frames of a film into a file of its own, which `result` joins with others.
 
     The encoder and that file know frame i of the part by the time i and START + i: Matroska counts milliseconds, which
-    are too coarse for the true times. These are in `times`.
-
-    Args:
-        file: open for writing, at its beginning.
-        film: what is encoded.
-        pixels: of the frames.
-        encoder: how.
-        reorder: whether frames may be coded in another order than they are shown in.
+    are too coarse for the true times. These are in `times`. reorder: whether frames may be coded in another order than
+    they are shown in.
     """
 
     def __init__(self, file: BinaryIO, film: Film, pixels: Pixels, encoder: Encoder, *, reorder: bool) -> None:

@@ -37,10 +37,8 @@ class Film:
         path: a file, or a pattern of pictures such as `frames/%05d.png`.
         rate: frames a second of pictures; films know their own.
 
-    Raises:
-        InputError: no such file, or none that may be read.
-        DecodeError: not a film: damaged, encrypted, empty, sound only, or of a format that is not read.
-        TooLargeError: frames larger than PIXELS.
+    Raises InputError (no such file, or it may not be read), DecodeError (not a film: damaged, encrypted, empty, sound
+    only, or of a format that is not read), TooLargeError (frames larger than PIXELS).
     """
 
     def __init__(self, path: Path, rate: Fraction = Fraction(24)) -> None:

@@ -26,13 +26,7 @@ EVENLY = 0.3  # how sure a model is that does not say how sure it is: as others 
 
 
 class Guesses:
-    """Guesses for the frames of one film.
-
-    Args:
-        colorizer: the model.
-        look: what is asked of all frames.
-        hints: by number of frame, what a person has said of it.
-    """
+    """Guesses for the frames of one film; hints: by number of frame, what a person has said of it."""
 
     def __init__(self, colorizer: Colorizer, look: Look, hints: Mapping[int, tuple[Hint, ...]]) -> None:
         self.colorizer, self.look, self.hints = colorizer, look, hints

@@ -54,20 +54,15 @@ def join(
     start: Fraction | None = None,
     end: Fraction | None = None,
 ) -> list[str]:
-    """Write a film.
+    """Write a film into a file that is open at its beginning; what could not be kept, as clauses.
 
     Args:
-        file: open for writing, at its beginning.
         form: name of the container's format.
         film: the source.
-        parts: all of the picture, in order.
-        encoder: of the parts.
+        parts: all of the picture, in order, as `encoder` made them.
         note: who made the colours, kept as a comment where there is none.
         start: where the picture begins, seconds from the film's beginning; then the result begins at 0. None = there.
         end: where it ends, seconds from the film's beginning; None = at its end.
-
-    Returns:
-        What could not be kept, as clauses.
     """
     losses: list[str] = []
     copies: dict[int, Stream] = {}

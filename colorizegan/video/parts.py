@@ -46,12 +46,8 @@ class Start:
 class PartFolder:
     """The folder of the parts of one result, for one run at a time; close it in the end.
 
-    Args:
-        target: the result.
-        facts: what shapes the result; parts that were made with other facts are thrown away.
-
-    Raises:
-        OutputError: another run makes the same result, or something else is in the way.
+    facts: what shapes the result; parts that were made with other facts are thrown away. OutputError where another run
+    makes the same result, or something else is in the way.
     """
 
     def __init__(self, target: Path, facts: Mapping[str, Any]) -> None:
@@ -100,13 +96,9 @@ class PartFolder:
         return atomic_file(self.path / f"{first:08d}.mkv")
 
     def record(self, first: int, times: list[tuple[int, int]], delay: int, following: tuple[Shot, int] | None) -> None:
-        """Note a part that has its name.
+        """Note a part that has its name, from frame `first` on; times and delay: see `Part`.
 
-        Args:
-            first: its first frame.
-            times: pts and duration of its frames.
-            delay: see `Part`.
-            following: the shot of the next frame, and the pts of its first frame; None at the end of the film.
+        following: the shot of the next frame, and the pts of its first frame; None at the end of the film.
         """
         path = self.path / f"{first:08d}.mkv"
         after = None

@@ -33,12 +33,8 @@ from colorizegan.video.pixels import canvas, plane_of, whole_gray
 class FilmResult:
     """A film that is written, in parts first; use it in a `with`.
 
-    Args:
-        film: the source.
-        target: the result, with an ending of CONTAINERS.
-        guesses: what paints.
-        options: what is asked.
-        facts: what shapes the result; parts that were made with others are thrown away.
+    target: with an ending of CONTAINERS; facts: what shapes the result: parts that were made with others are thrown
+    away.
     """
 
     def __init__(

@@ -17,12 +17,7 @@ XMP = "XML:com.adobe.xmp"
 
 
 def read_comments(stream: BinaryIO, format: str) -> list[tuple[str, str]]:
-    """(keyword, text) of each text in a file; the keyword of a comment is "Comment". Damaged ones are left out.
-
-    Args:
-        stream: the file.
-        format: one of `colorizegan.photo.formats.FORMATS`.
-    """
+    """(keyword, text) of each text in a file; the keyword of a comment is "Comment". Damaged ones are left out."""
     readers = {"gif": _of_gif, "jpeg": _of_jpeg, "png": _of_png}
     found: list[tuple[str, str]] = []
     if format in readers:

@@ -53,12 +53,7 @@ def read_metadata(
 ) -> tuple[Metadata, int]:
     """What a photo carries beside its pixels, and its orientation, 1 .. 8.
 
-    Args:
-        image: as opened by `colorizegan.photo.decode.open_image`.
-        stream: the file.
-        format: one of `colorizegan.photo.formats.FORMATS`.
-        pages: what `find_pages` found, for a TIFF.
-        page: which of these pages.
+    image: as `open_image` gave it; pages, page: of a TIFF, what `find_pages` found, and which of these.
     """
     stored: Any = image.get("orientation") if has_field(image, "orientation") else 1
     orientation = int(stored)

@@ -19,20 +19,14 @@ ENDINGS = (".xmp", ".XMP")
 def carry_sidecar(
     source: Path, target: Path, note: Mapping[str, object], *, overwrite: bool, orientation: int = 1
 ) -> str:
-    """Write the sidecar of a photo, if it has one, beside its result: the same packet with the note added.
+    """Write the sidecar of a photo, if it has one, beside its result, as `<target>.xmp`: the same packet, and the note.
 
     Args:
-        source: the photo.
-        target: its result; the sidecar becomes `<target>.xmp`.
-        note: see `colorizegan.photo.metadata.xmp.xmp_with_note`.
         overwrite: replace a sidecar that is there already and says something else.
         orientation: EXIF's, 1 .. 8, of the photo as it was stored: the regions of faces are turned with the pixels.
 
-    Returns:
-        Why it was not carried, as a clause; "" where it was, or where there is none.
-
-    Raises:
-        OutputError: it cannot be written.
+    Returns why it was not carried, as a clause; "" where it was, or where there is none. OutputError: it cannot be
+    written.
     """
     found = next((path for ending in ENDINGS if os.path.lexists(path := Path(f"{source}{ending}"))), None)
     if found is None:
@@ -80,9 +74,8 @@ PACKET = (
 def xmp_of_result(xmp: bytes, orientation: int) -> bytes:
     """An XMP packet without what the result makes untrue: settings of editors, regions from before it was turned.
 
-    Args:
-        xmp: b"" = none; what is no UTF-8, or too long to be a description, is left as it is.
-        orientation: EXIF's, 1 .. 8, of the photo as it was stored.
+    xmp: b"" = none; what is no UTF-8, or too long to be a description, is left as it is. orientation: EXIF's, 1 .. 8,
+    of the photo as it was stored.
     """
     try:
         packet = xmp.decode() if len(xmp) <= LONGEST else ""

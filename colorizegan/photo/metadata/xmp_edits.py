@@ -80,9 +80,7 @@ def without_settings(packet: str) -> str:
 def turned_regions(packet: str, orientation: int) -> str:
     """An XMP packet whose face regions (mwg-rs, MP) and sides are those of the photo after it was turned.
 
-    Args:
-        packet: with regions of the photo as it was stored, which is how programs write them.
-        orientation: EXIF's, 1 .. 8, of the photo as it was stored.
+    They are of the photo as it was stored, which is how programs write them; orientation: EXIF's, 1 .. 8, of that.
     """
     if orientation == 1:
         return packet

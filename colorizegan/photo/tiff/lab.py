@@ -13,12 +13,7 @@ GRAY, RGB = 1, 2  # photometric
 
 
 def as_plain_channels(stream: BinaryIO, page: TiffPage) -> io.BytesIO:
-    """The file as if its page were RGB, or gray where it has L alone: libvips 8.18 refuses CIELAB of 8 bits.
-
-    Args:
-        stream: the file.
-        page: in CIELAB or ICCLAB.
-    """
+    """The file as if its page in Lab were RGB, or gray where it has L alone: libvips 8.18 refuses CIELAB of 8 bits."""
     stream.seek(0)
     data = bytearray(stream.read())
     order: Any = "big" if data.startswith(b"MM") else "little"

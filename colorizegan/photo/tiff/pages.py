@@ -97,13 +97,8 @@ class TiffPages:
 def find_pages(stream: BinaryIO, most: int) -> TiffPages | None:
     """The pages of a TIFF or BigTIFF file; None where it is damaged so that there is none.
 
-    Args:
-        stream: the file.
-        most: the limit of pages.
-
-    Raises:
-        TooLargeError: it has more.
-        DecodeError: it is a raw file of a camera or scanner, in the clothes of TIFF.
+    TooLargeError where it has more than `most`; DecodeError for a raw file of a camera or scanner in the clothes of
+    TIFF.
     """
     stream.seek(0)
     head = stream.read(16)

@@ -32,12 +32,9 @@ LARGEST = (1 << 32) - (1 << 20)  # bytes of a classic TIFF file, with room for i
 
 
 class TiffWriter:
-    """A little-endian TIFF file that grows page by page.
+    """A little-endian TIFF file of `count` pages that grows page by page.
 
-    Args:
-        file: empty, open for reading and writing.
-        count: pages that there will be.
-        big: write BigTIFF, which may be larger than 4 GiB.
+    file: empty, open for reading and writing; big: write BigTIFF, which may be larger than 4 GiB.
     """
 
     def __init__(self, file: BinaryIO, count: int, *, big: bool) -> None:
@@ -51,15 +48,10 @@ class TiffWriter:
         return self.pages == 0 and not self.big
 
     def add(self, page: BinaryIO, exif: bytes) -> None:
-        """Take in a page.
+        """Take in a page: a classic little-endian TIFF file of one page, or `file` itself. OutputError over 4 GiB.
 
-        Args:
-            page: a classic little-endian TIFF file of one page, or `file` itself.
-            exif: block of which the page gets the tags that it lacks. Notes of camera makers that hold offsets into
-                the old file lose their meaning; this cannot be helped, as their layout is secret.
-
-        Raises:
-            OutputError: a file that is not BigTIFF is to be larger than 4 GiB.
+        exif: block of which the page gets the tags that it lacks. Notes of camera makers that hold offsets into the old
+        file lose their meaning; this cannot be helped, as their layout is secret.
         """
         page.seek(0)
         head = page.read(8)

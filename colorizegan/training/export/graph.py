@@ -9,13 +9,7 @@ from colorizegan.training.networks.unet import ColorUNet
 
 
 class BothHeadsGraph(nn.Module):
-    """That of a ColorUNet: the answer of both heads.
-
-    Args:
-        net: the network.
-        chroma: factor on ab.
-        correction, temperature: as for `ColorUNet.predict_padded`.
-    """
+    """That of a ColorUNet: the answer of both heads, see `ColorUNet.predict_padded`. chroma: factor on ab."""
 
     def __init__(self, net: ColorUNet, chroma: float, correction: float, temperature: float) -> None:
         super().__init__()
@@ -30,13 +24,10 @@ class BothHeadsGraph(nn.Module):
 
 
 class PlainGraph(nn.Module):
-    """That of any other generator: its ab at half size, and its logits where it has any.
+    """That of any other generator: its ab at half size, times `chroma`, and its logits where it has any.
 
-    A network that knows no distribution gets a single bin with logits of 0, which says so.
-
-    Args:
-        net: forward(L, hint_ab, hint_mask) -> ColorOutput, for sides that are multiples of `net.multiple`.
-        chroma: factor on ab.
+    net: forward(L, hint_ab, hint_mask) -> ColorOutput, for sides that are multiples of `net.multiple`. One that knows
+    no distribution gets a single bin with logits of 0, which says so.
     """
 
     def __init__(self, net: nn.Module, chroma: float = 1.0) -> None:

@@ -30,10 +30,8 @@ KINDS = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT, "I64": TensorProt
 def write_graph(graph: nn.Module, folder: Path, multiple: int, file_bytes: int | None = None) -> None:
     """Write model.onnx and its weights.
 
-    Args:
-        graph: forward(L, hint_ab, hint_mask) -> ab, logits; the network is its `net`.
-        multiple: sides of the input are multiples of this, px.
-        file_bytes: the most bytes of weights in one file (a larger tensor has its own); None = one file.
+    graph: forward(L, hint_ab, hint_mask) -> ab, logits; the network is its `net`, and takes sides that are multiples of
+    `multiple`, px. file_bytes: the most bytes of weights in one file (a larger tensor has its own); None = one file.
     """
     height, width = 2 * multiple, 3 * multiple  # a side of one multiple would be taken for a constant
     example = (torch.rand(2, 1, height, width) * 100, *(torch.zeros(2, n, height, width) for n in (2, 1)))

@@ -153,9 +153,8 @@ class Run:
     def foretell(self, begun: float, images: int) -> None:
         """Say once, after a few steps, how long the run takes.
 
-        Args:
-            begun: when these steps began, seconds of the monotonic clock.
-            images: how many crops they took. A crop of another size takes as much longer as it has more pixels.
+        begun: when these steps began, seconds of the monotonic clock; images: how many crops they took. A crop of
+        another size takes as much longer as it has more pixels.
         """
         stages, number = self.config.stages, self.state.stage
         left = sum(stage.images * stage.size**2 for stage in stages[number + 1 :])
