@@ -115,7 +115,7 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
 def _new_part(target: Path) -> tuple[Path, int]:
     """A new file beside the target, locked while it is open, so that other runs see that it is in use."""
     while True:
-        part = target.with_name(f".colorizegan-{_tag(target.name)}-{secrets.token_hex(6)}.part")
+        part = target.with_name(f".colorizegan-{name_tag(target.name)}-{secrets.token_hex(6)}.part")
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         _own.add(str(part))
         if try_lock(descriptor) is not False and (os.name == "nt" or os.fstat(descriptor).st_nlink):
@@ -169,7 +169,7 @@ def remove_leftovers(targets: Iterable[Path] = (), *, folders: Iterable[Path] = 
     while (some := list(itertools.islice(left, TOGETHER))) or alone:
         tags: defaultdict[Path, set[str]] = defaultdict(set)
         for target in some:
-            tags[target.parent].add(_tag(target.name))
+            tags[target.parent].add(name_tag(target.name))
         _remove_parts(tags, alone, own)
         alone = set()
 
@@ -237,5 +237,6 @@ def file_identity(path: Path | bytes) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _tag(name: str) -> str:
+def name_tag(name: str) -> str:
+    """Twelve hex digits that follow from the name of a result: in the hidden names of what belongs to it."""
     return hashlib.sha256(os.fsencode(name)).hexdigest()[:12]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from typing import Any
 
@@ -26,18 +25,11 @@ ABSENT = "not installed"
 MEAN_BOUND, LARGE_BOUND, LARGE_SHARE = 0.5, 2.0, 0.001
 
 
-@dataclass(frozen=True)
-class Checkup:
-    """What was found."""
+def examine(model: str | None = None) -> tuple[dict[str, dict[str, Any]], str]:
+    """Look at the installation and colorize a synthetic picture with the model (None = the default).
 
-    facts: dict[str, dict[str, Any]]
-    """Section -> name -> value."""
-    complaint: str
-    """What is wrong, in one line; empty where all is well."""
-
-
-def examine(model: str | None = None) -> Checkup:
-    """Look at the installation and colorize a synthetic picture with the model (None = the default)."""
+    Returns facts by section and name, and what is wrong, in one line; "" where all is well.
+    """
     facts: dict[str, dict[str, Any]] = {
         "versions": {"colorizegan": __version__, "python": platform.python_version(), "system": platform.platform()},
         "machine": {"threads": cpu_threads(), "devices": ", ".join(available_devices()), **others()},
@@ -58,7 +50,7 @@ def examine(model: str | None = None) -> Checkup:
     except ColorizeGANError as error:
         found, complaint = {}, str(error)
     facts["self-test"] = {**found, "result": "failed" if complaint else "passed"}
-    return Checkup(facts, complaint)
+    return facts, complaint
 
 
 def self_test(colorizer: Colorizer) -> tuple[dict[str, float], str]:

@@ -130,16 +130,16 @@ def doctor(model: Model = None, as_json: Json = False, debug: Debug = False) -> 
     """Print versions, limits and devices, and colorize a test picture; status 1 where that fails."""
     from colorizegan.cli.doctor import examine
 
-    checkup = examine(model)
+    found, complaint = examine(model)
     if as_json:
-        to_stdout(json.dumps(checkup.facts))
+        to_stdout(json.dumps(found))
     else:
-        for section, facts in checkup.facts.items():
+        for section, facts in found.items():
             to_stdout(section)
             for key, value in facts.items():
                 to_stdout(f"  {key}: {value}")
-    if checkup.complaint:
-        to_stderr(f"error: {checkup.complaint}")
+    if complaint:
+        to_stderr(f"error: {complaint}")
         raise typer.Exit(FAILED)
 
 

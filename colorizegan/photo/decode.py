@@ -182,13 +182,11 @@ def _padded(values: NDArray[Any], needed: int, pad: bool) -> NDArray[Any]:
 
 
 def image_of(pixels: NDArray[Any]) -> Any:
-    """A libvips image of the same memory, gray or sRGB: (H, W) or (H, W, C), uint8 or uint16."""
-    pixels = np.ascontiguousarray(pixels)
-    height, width, bands = (*pixels.shape, 1)[:3]
-    wide = pixels.dtype == np.uint16
-    image = pyvips.Image.new_from_memory(pixels.data, width, height, bands, "ushort" if wide else "uchar")
-    gray, color = ("grey16", "rgb16") if wide else ("b-w", "srgb")
-    return image.copy(interpretation=gray if bands < 3 else color)
+    """A libvips image, gray or sRGB: (H, W) or (H, W, C), uint8 or uint16."""
+    gray, color = ("grey16", "rgb16") if pixels.dtype == np.uint16 else ("b-w", "srgb")
+    return pyvips.Image.new_from_array(
+        pixels, interpretation=color if pixels.ndim == 3 and pixels.shape[2] > 2 else gray
+    )
 
 
 def is_harmless(error: pyvips.Error) -> bool:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.color.lab import to_8_bit
-from colorizegan.photo.decode import image_of
 from colorizegan.photo.metadata.containers import (
     jpeg_with_metadata,
     photoshop_block,
@@ -81,9 +80,9 @@ def encode(
         return _bmp(rgb, page.metadata, file)
     if format == "pnm":
         return _pnm(rgb, file)
-    image = image_of(rgb)
+    image: Any = pyvips.Image.new_from_array(rgb)
     if alpha is not None:
-        image = image.bandjoin(image_of(alpha))
+        image = image.bandjoin(pyvips.Image.new_from_array(alpha))
     xres, yres = page.metadata.density or UNKNOWN_DENSITY
     image = image.copy(interpretation="rgb16" if rgb.dtype == np.uint16 else "srgb", xres=xres, yres=yres)
     profile: dict[str, Any] = {"keep": "icc", "profile": "srgb"} if page.metadata.profiled else {"keep": "none"}

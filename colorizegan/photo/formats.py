@@ -109,10 +109,8 @@ def sniff(head: bytes) -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
     if head[4:8] == b"ftyp":
-        brands = {
-            head[8:12],
-            *(head[i : i + 4] for i in range(16, min(len(head), int.from_bytes(head[:4], "big")) - 3, 4)),
-        }
+        end = min(len(head), int.from_bytes(head[:4], "big"))
+        brands = {head[8:12], *(head[i : i + 4] for i in range(16, end - 3, 4))}
         if brands & AVIF_BRANDS:
             return "avif"
         if brands & HEIC_BRANDS:

@@ -7,7 +7,6 @@ becomes what it would have become without the stop.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -23,7 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from colorizegan.errors import OutputError
-from colorizegan.files import atomic_file, try_lock, write_atomic
+from colorizegan.files import atomic_file, name_tag, try_lock, write_atomic
 from colorizegan.video.consistency import Remembered, Shot
 from colorizegan.video.joining import Part
 
@@ -149,7 +148,7 @@ class PartFolder:
 
 def folder_of(target: Path) -> Path:
     """Where the parts of a result are; it is there as long as there are any."""
-    return target.with_name(f".colorizegan-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]}.film")
+    return target.with_name(f".colorizegan-{name_tag(target.name)}.film")
 
 
 def locked_folder(path: Path, target: Path) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,15 @@ from av.video.frame import VideoFrame
 
 from colorizegan import __version__
 from colorizegan.errors import ColorizeGANError, OutputError, UsageError
-from colorizegan.files import atomic_file, is_disk_full, open_regular, remove_leftovers, try_lock, write_atomic
+from colorizegan.files import (
+    atomic_file,
+    is_disk_full,
+    name_tag,
+    open_regular,
+    remove_leftovers,
+    try_lock,
+    write_atomic,
+)
 from colorizegan.video.chroma import chroma_gray, chroma_planes
 from colorizegan.video.consistency import FrameColors, Shot
 from colorizegan.video.encode import PartWriter, encoder_for, fitted
@@ -147,7 +154,7 @@ class PictureResult:
         self.from_number = picture_numbers(film.path)[0] if is_pattern(film.path.name) else 1
         self.frames = 0
         # What was made with other facts is made anew.
-        record = target.with_name(f".colorizegan-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]}.json")
+        record = target.with_name(f".colorizegan-{name_tag(target.name)}.json")
         wanted = json.dumps(dict(facts), sort_keys=True).encode()
         with as_output_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -194,23 +201,14 @@ class PictureResult:
         return []
 
 
-def full_disk(target: Path) -> OutputError:
-    """What is said where there is no room left."""
-    return OutputError("the disk is full", path=target, remedy="make room; the same command goes on")
-
-
 @contextmanager
 def as_output_errors(target: Path) -> Iterator[None]:
     """What goes wrong with writing, as one of our errors."""
     try:
         yield
-    except ColorizeGANError as error:
+    except (ColorizeGANError, OSError, av.error.FFmpegError, ValueError) as error:
         if is_disk_full(error):
-            raise full_disk(target) from error
-        raise
-    except (OSError, av.error.FFmpegError, ValueError) as error:
-        if is_disk_full(error):
-            what = full_disk(target)
-        else:
-            what = OutputError(f"cannot be written ({said(error)})", path=target)
-        raise what from error
+            raise OutputError("the disk is full", path=target, remedy="make room; the same command goes on") from error
+        if isinstance(error, ColorizeGANError):
+            raise
+        raise OutputError(f"cannot be written ({said(error)})", path=target) from error

@@ -31,21 +31,6 @@ class Tag:
 Tags = dict[int, Tag]
 
 
-class Block:
-    """The two methods of a file that `read_directory` needs, on bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
-
-    def seek(self, at: int) -> int:
-        self.at = at
-        return at
-
-    def read(self, size: int) -> bytes:
-        start, self.at = self.at, self.at + size
-        return self.data[start : self.at]
-
-
 def byte_order(block: bytes | bytearray) -> str | None:
     """How `struct` calls the order of an EXIF block or TIFF file; None where it is neither."""
     return {b"II": "<", b"MM": ">"}.get(bytes(block[:2])) if len(block) >= 8 else None
@@ -62,7 +47,7 @@ def offset_in(tag: Tag, order: str) -> int:
     return unpack(order + ("Q" if len(tag.raw) == 8 else "I"), tag.raw, 0)
 
 
-def read_directory(stream: BinaryIO | Block, order: str, start: int, big: bool, longest: int = LONGEST_TAG) -> Tags:
+def read_directory(stream: BinaryIO, order: str, start: int, big: bool, longest: int = LONGEST_TAG) -> Tags:
     """The tags of the directory at `start`; what is damaged or longer than `longest` is left out."""
     count_layout, entry_layout, inline = ("Q", "HHQ8s", 8) if big else ("H", "HHI4s", 4)
     count_size, entry_size = struct.calcsize(order + count_layout), struct.calcsize(order + entry_layout)

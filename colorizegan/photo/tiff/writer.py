@@ -6,6 +6,7 @@ its own, which is then taken in: its bytes are copied as they are and its direct
 
 from __future__ import annotations
 
+import io
 import shutil
 import struct
 from typing import BinaryIO
@@ -15,7 +16,6 @@ from colorizegan.photo.tiff.directory import (
     EXIF,
     GPS,
     INTEROP,
-    Block,
     Tag,
     Tags,
     byte_order,
@@ -107,7 +107,7 @@ def _tags_of(exif: bytes) -> tuple[Tags, dict[int, Tags]]:
     order = byte_order(exif)
     if order is None:
         return {}, {}
-    block = Block(exif)
+    block = io.BytesIO(exif)
     outer = read_directory(block, order, unpack(order + "I", exif, 4), big=False)
     inner = {
         tag: read_directory(block, order, offset_in(outer[tag], order), False) for tag in (EXIF, GPS) if tag in outer

@@ -33,12 +33,8 @@ from colorizegan.training.networks.zhang16 import Zhang16
 
 logger = logging.getLogger("colorizegan.training")
 
-WORKING_SIZES = {
-    "unet": 192,
-    "pix2pix": 256,
-    "zhang16": 176,
-    "zhang17": 256,
-}  # px; what the card says unless the caller's card does
+# px; what the card says unless the caller's card does.
+WORKING_SIZES = {"unet": 192, "pix2pix": 256, "zhang16": 176, "zhang17": 256}
 
 
 def export_bundle(
@@ -168,12 +164,13 @@ def card_of_run(name: str, graph: BothHeadsGraph | PlainGraph, config: Config, f
     settings = to_dict(config)
     # Paths of one machine do not belong into a card that travels.
     settings["data"]["sources"] = [Path(source).name for source in config.data.sources]
-    settings["data"]["weights"] = Path(config.data.weights).name
-    settings["data"]["manifest"] = Path(config.data.manifest).name
-    settings["network"]["encoder"] = Path(config.network.encoder).name
-    settings["network"]["recognizer_weights"] = Path(config.network.recognizer_weights).name
-    settings["network"]["start"] = Path(config.network.start).name
-    settings["losses"]["features"] = Path(config.losses.features).name
+    paths = {
+        "data": ("weights", "manifest"),
+        "network": ("encoder", "recognizer_weights", "start"),
+        "losses": ("features",),
+    }
+    for group, names in paths.items():
+        settings[group] |= {name: Path(settings[group][name]).name for name in names}
     state = facts["state"]
     training = {
         "images": state["images"],

@@ -8,15 +8,9 @@ from torch import Tensor, nn
 from colorizegan.training.networks.units import AB_RANGE, L_CENTRE, ColorOutput
 
 L_RANGE = 100.0  # their L is (L - 50) / 100
-BLOCKS = (
-    (64, 2, 1),
-    (128, 2, 1),
-    (256, 3, 1),
-    (512, 3, 1),
-    (512, 3, 2),
-    (512, 3, 2),
-    (512, 3, 1),
-)  # width, count, dilation
+BLOCKS = (  # width, count, dilation
+    (64, 2, 1), (128, 2, 1), (256, 3, 1), (512, 3, 1), (512, 3, 2), (512, 3, 2), (512, 3, 1),
+)  # fmt: skip
 
 
 def block(inputs: int, outputs: int, count: int, dilation: int = 1) -> nn.Sequential:
