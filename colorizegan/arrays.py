@@ -41,8 +41,7 @@ class Frame:
 def frames_of(x: Pixels) -> tuple[list[Pixels], bool]:
     """Split an array into its photos, (H, W) or (H, W, C) each, by the rule above; True where it is a stack.
 
-    Raises:
-        UsageError: an empty array, another number of axes or of channels.
+    UsageError for an empty array, another number of axes or of channels.
     """
     channels = x.shape[-1] in (1, 2, 3, 4) if x.ndim else False
     if x.size == 0 or x.ndim not in (2, 3, 4) or (x.ndim == 4 and not channels):
@@ -56,8 +55,7 @@ def frames_of(x: Pixels) -> tuple[list[Pixels], bool]:
 def frame_from_array(x: Pixels) -> Frame:
     """One photo, (H, W) or (H, W, C) with C = 1 to 4, uint8, uint16 or float 0..1 -> Frame; floats become uint16.
 
-    Raises:
-        UsageError: another dtype, or floats that are not finite or outside 0..1.
+    UsageError for another dtype, or floats that are not finite or outside 0..1.
     """
     if x.ndim == 2:
         x = x[:, :, None]
@@ -88,9 +86,7 @@ def array_like(rgb: Pixels, frame: Frame, dtype: np.dtype[Any]) -> Pixels:
 def frame_from_image(image: Image.Image) -> Frame:
     """A Pillow image of any mode -> Frame. Its pixels are taken as sRGB and as they stand: no ICC, no orientation.
 
-    Raises:
-        UsageError: a mode without a known range (F, or I beyond 16 bit).
-        DecodeError: the image was opened lazily and its file is damaged.
+    UsageError for a mode without a known range (F, or I beyond 16 bit); DecodeError for a damaged file, read only now.
     """
     try:
         image.load()

@@ -36,11 +36,7 @@ _own: set[str] = set()  # parts that this process is writing
 
 
 def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
-    """A descriptor of a regular file: no link is followed, no pipe or device waited for.
-
-    Raises:
-        OSError: there is no such file, it is another kind, or it may not be opened.
-    """
+    """A descriptor of a regular file: no link is followed, no pipe or device waited for. OSError where it is none."""
     extra = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():
         raise OSError(errno.ELOOP, "is a link, which is not followed", str(path))
@@ -71,11 +67,7 @@ def fitting_name(stem: str, ending: str) -> str:
 
 @contextmanager
 def kept_if_used(folder: Path) -> Iterator[None]:
-    """A folder, made with its parents; where the block fails, what was made of them and is empty goes again.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
+    """A folder, made with its parents or OutputError; where the block fails, what was made and is empty goes again."""
     missing = list(itertools.takewhile(lambda place: not os.path.lexists(place), (folder, *folder.parents)))
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -95,9 +87,7 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
     """A new file, open for writing and reading, that gets the name `target` when the block ends without an error.
 
     It is written under another name in the same folder, synced, and renamed, which replaces a file of that name.
-
-    Raises:
-        OSError: it cannot be written; nothing is left behind.
+    OSError where it cannot be written; nothing is left behind.
     """
     part, descriptor = _new_part(target)
     try:

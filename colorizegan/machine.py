@@ -38,8 +38,7 @@ def pixels_in(memory: int) -> int:
 class MemoryBudget:
     """Memory for the photos under way: a photo waits until there is enough; one that needs more, until it is alone.
 
-    Args:
-        pixels: under way at once; default what the machine's memory allows.
+    pixels: under way at once; default what the machine's memory allows.
     """
 
     def __init__(self, pixels: int | None = None) -> None:

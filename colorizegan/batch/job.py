@@ -63,8 +63,7 @@ class Result:
 class Originals:
     """Which files are photos of a run. That is found out once a result is to be replaced, as each is looked at for it.
 
-    Args:
-        jobs: of the run; () where somebody else sees to it that no result replaces a photo.
+    jobs: of the run; () where somebody else sees to it that no result replaces a photo.
     """
 
     def __init__(self, jobs: Collection[Job]) -> None:

@@ -129,8 +129,7 @@ class Ledger:
     def add(self, *entries: Entry) -> None:
         """Write lines, which are on the disk when this returns; those of "writing" only have to outlive the process.
 
-        Raises:
-            OutputError: they cannot be written, so that nothing more should be done.
+        OutputError where they cannot be written, so that nothing more should be done.
         """
         raw = b"".join(as_line(entry) for entry in entries)
         try:

@@ -49,10 +49,8 @@ class Offer:
 def look_up(address: str) -> Offer:
     """Ask the Hub what an address means.
 
-    Raises:
-        UsageError: it is no address, or names several models.
-        ModelError: there is no such thing, it may not be read, or the Hub does not answer.
-        MissingExtraError: huggingface_hub is not installed.
+    UsageError where it is no address, or names several models; ModelError where there is no such thing, it may not be
+    read, or the Hub does not answer; MissingExtraError where huggingface_hub is not installed.
     """
     match = ADDRESS.fullmatch(address)
     if match is None:
@@ -86,9 +84,7 @@ def look_up(address: str) -> Offer:
 def fetch(offer: Offer, *, name: str = "", facts: Mapping[str, str | int] | None = None) -> Entry:
     """Fetch what was offered into the cache of huggingface_hub, try it, note its SHA-256, and keep it under a name.
 
-    Args:
-        name: empty for the last part of the repository's name.
-        facts: of an ONNX file, what is said of it.
+    name: "" for the last part of the repository's name; facts: of an ONNX file, what is said of it.
     """
     name = name or free_name(offer)
     check_new_name(name)

@@ -29,10 +29,7 @@ class Prediction:
     def confidence(self) -> NDArray[np.float32]:
         """How sure the colour is at each place, (h', w'): 0 where any may be, 1 where it can be only one.
 
-        1 - entropy / log Q of the distribution, and at least `known`.
-
-        Raises:
-            UsageError: the model knows no distribution, see `Card.has_distribution`.
+        1 - entropy / log Q of the distribution, and at least `known`. UsageError where the model knows no distribution.
         """
         if len(self.bins) == 1:
             raise UsageError("the model gives colours alone, and not how sure they are", remedy="use another model")
@@ -84,8 +81,7 @@ class Network(Protocol):
     def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
         """Run the network once on photos of one `padded_shape(card.network.multiple)`; each result is as if alone.
 
-        Raises:
-            ModelError: the network fails or gives values that are not finite.
+        ModelError where the network fails or gives values that are not finite.
         """
         ...
 

@@ -58,12 +58,8 @@ def open_network(
 ) -> Network:
     """The network that a text or path means; see the top of this file. None is the default one.
 
-    Args:
-        threads, device, shrink_arena: as for `Predictor`.
-
-    Raises:
-        ModelError: it is missing, damaged, or of another layout.
-        UsageError: options that it does not have, or an unknown device.
+    threads, device, shrink_arena: as for `Predictor`. ModelError where it is missing, damaged, or of another layout;
+    UsageError for options that it does not have, or an unknown device.
     """
     if isinstance(model, str) and "+" in model and not is_there(model):
         parts = model.split("+")

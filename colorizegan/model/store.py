@@ -89,13 +89,10 @@ def read_entry(path: Path) -> Entry:
     try:
         entry = Entry(**json.loads(path.read_text("utf-8")))
         texts = (entry.name, entry.file, entry.licence, entry.source, entry.asked, entry.added)
-        if not all(isinstance(text, str) for text in texts) or entry.name != path.parent.name:
-            raise ValueError
-        if not all(isinstance(sha, str) and is_plain_name(name) for name, sha in entry.files.items()):
-            raise ValueError
-        if entry.file and entry.file not in entry.files:
-            raise ValueError
-        if not (isinstance(entry.facts, dict) and entry.facts.keys() <= KNOWN_ENTRIES):
+        good = all(isinstance(text, str) for text in texts) and entry.name == path.parent.name
+        good = good and all(isinstance(sha, str) and is_plain_name(name) for name, sha in entry.files.items())
+        good = good and (not entry.file or entry.file in entry.files)
+        if not (good and isinstance(entry.facts, dict) and entry.facts.keys() <= KNOWN_ENTRIES):
             raise ValueError
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         remedy = f"run `colorizegan models remove {path.parent.name}`"

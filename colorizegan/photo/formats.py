@@ -98,11 +98,7 @@ AVIF_BRANDS = {b"avif", b"avis"}
 
 
 def sniff(head: bytes) -> str:
-    """The format of a file by its first 64 bytes or more: one of FORMATS.
-
-    Raises:
-        DecodeError: none of these; says what it is, where that is plain.
-    """
+    """The format of a file, one of FORMATS, by its first 64 bytes or more; else DecodeError, which says what it is."""
     for start, name in STARTS.items():
         if head.startswith(start):
             return name

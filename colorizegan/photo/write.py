@@ -60,13 +60,8 @@ def encode_photo(
 class PageWriter:
     """Writes a colorized photo, or one page after the other of a TIFF, into a file.
 
-    Args:
-        file: empty, open for reading and writing.
-        format: a name in `colorizegan.photo.formats.WRITABLE`; only TIFF takes more than one page.
-        quality, strip, note: as for `encode_photo`.
-
-    Raises:
-        OutputError: the format is not written.
+    file: empty, open for reading and writing. format: a name in `colorizegan.photo.formats.WRITABLE`, or OutputError;
+    only TIFF takes more than one page. quality, strip, note: as for `encode_photo`.
     """
 
     def __init__(
@@ -87,12 +82,7 @@ class PageWriter:
         """What the format cannot hold, in words."""
 
     def add(self, rgb: NDArray[Any], photo: Photo) -> None:
-        """Write a page, (H, W, 3), of an original.
-
-        Raises:
-            OutputError: the format cannot hold it.
-            OSError: the file cannot be written.
-        """
+        """Write a page, (H, W, 3), of an original. OutputError where the format cannot hold it; OSError."""
         height, width = rgb.shape[:2]
         kept = photo.metadata.stripped() if self.strip else photo.metadata
         xmp = xmp_with_note(kept.xmp, self.note) if self.note is not None else kept.xmp
@@ -136,10 +126,8 @@ def write_photo(
 ) -> None:
     """Write a colorized photo to a file; it appears whole or not at all, and replaces one of that name.
 
-    Arguments as for `encode_photo`; without `format` the target's name decides, else the original's format.
-
-    Raises:
-        OutputError: the target cannot be written; nothing is left behind.
+    Arguments as for `encode_photo`; without `format` the target's name decides, else the original's format. OutputError
+    where the target cannot be written; nothing is left behind.
     """
     target = Path(target)
     format = format or format_of_name(target.suffix) or NEAREST.get(photo.format, photo.format)

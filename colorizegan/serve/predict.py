@@ -22,12 +22,9 @@ QUALITY = 92  # of the preview, a JPEG
 
 
 def describe_upload(queued: QueuedPhoto, upload: Upload, options: Options) -> dict[str, Any]:
-    """Read an upload and ask the network.
+    """Read an upload and ask the network: the object that docs/server.md describes.
 
-    Returns:
-        The object that docs/server.md describes: facts of the photo, `ab` as asked but for saturation and warmth, which
-        whoever paints them multiplies and adds, `confidence` (None where the model knows none), `proposals` and
-        `preview` where they are asked for.
+    Its `ab` are as asked but for saturation and warmth, which whoever paints them multiplies and adds.
     """
     look = replace(options.look(queued.palette(upload.like)), saturation=1.0, warmth=0.0)
     shown_as_it_is = options.preview is not None and not options.force  # where it is in colour

@@ -68,10 +68,7 @@ class Upload:
 async def receive_upload(queue: PhotoQueue, request: Request) -> Upload:
     """Read the body of a request.
 
-    Raises:
-        UsageError: a form that is none, or has no photo in it.
-        BusyError: there is no room for more uploads.
-        TooLargeError, SlowRequestError, Cancelled: as `bounded`.
+    UsageError for a form that is none, or has no photo in it; BusyError where there is no room; and as `bounded`.
     """
     if request.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
         raise UsageError("the body is compressed", remedy="send it as it is, without Content-Encoding")
@@ -100,10 +97,8 @@ def bounded(
 ) -> Receive:
     """A request's `receive` within limits of bytes and time; `note` is told how many bytes each message has.
 
-    Raises:
-        TooLargeError: over `most` bytes, by what the request says itself or by what comes; the rest is not read.
-        SlowRequestError: it takes longer than `seconds`, or nothing comes for `silence` seconds.
-        Cancelled: the client went away.
+    Raises `too_large` over `most` bytes, by what the request says itself or by what comes, and reads no further;
+    SlowRequestError after `seconds`, or `silence` seconds without anything; Cancelled where the client went away.
     """
     length, size = request.headers.get("content-length", ""), 0
     if length.isdecimal() and int(length) > most:

@@ -30,8 +30,7 @@ RADIUS = 1  # px at the network's size; it was trained on squares of 1 to 7 px
 class Hint:
     """The colour of one point. Its brightness stays that of the photo; hue and strength are those of `color`.
 
-    Raises:
-        UsageError: text that is no colour, or a place that is no whole pixel.
+    UsageError for text that is no colour, or a place that is no whole pixel.
     """
 
     x: int
@@ -97,11 +96,7 @@ def write_entries(path: Path, entries: Iterable[Mapping[str, Any]]) -> None:
 
 
 def read_hints(path: Path) -> tuple[Hint, ...]:
-    """The hints in a JSON file: what `write_hints` writes, or a bare list of such entries.
-
-    Raises:
-        InputError: it cannot be read, or holds something else.
-    """
+    """The hints in a JSON file: what `write_hints` writes, or a bare list of such entries; else InputError."""
     return read_entries(path, Hint, EXAMPLE)
 
 
@@ -147,8 +142,7 @@ def check_places(hints: Sequence[Hint], photo: tuple[int, int]) -> None:
 def points_of(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, int]) -> list[Point]:
     """Hints of a photo (H, W) at the network's size (h, w); of two on one spot the later one counts.
 
-    Raises:
-        UsageError: a hint outside the photo, or too many.
+    UsageError for a hint outside the photo, or too many.
     """
     if len(hints) > MOST:
         raise UsageError(f"{len(hints)} hints are too many", remedy=f"give at most {MOST}")

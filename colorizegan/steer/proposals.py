@@ -53,10 +53,8 @@ def propose(
 ) -> list[Proposal]:
     """Distinct colourings of a photo, the likeliest first; the network's own answer is among them.
 
-    Args:
-        network, L, look, photo: as for `steer`.
-        count: how many, 1 .. MOST; fewer come back where the photo leaves no choice.
-        seed: the same seed gives the same proposals.
+    network, L, look, photo: as for `steer`. count: 1 .. MOST; fewer come back where the photo leaves no choice. The
+    same seed gives the same proposals.
     """
     if not 1 <= count <= MOST:
         raise UsageError(f"{count} proposals are not possible", remedy=f"ask for 1 to {MOST}")

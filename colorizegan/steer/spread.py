@@ -101,8 +101,7 @@ def falloff(far: Plane) -> Plane:
 def spread(colors: NDArray[np.floating], far: Plane) -> tuple[Plane, Plane]:
     """Colours (P, 2) at points, spread by distance (P, h, w) over the picture; of several the nearer counts more.
 
-    Returns:
-        The colours (2, h, w), and their share (h, w) 0..1; the rest is that of the colours that are there already.
+    Gives the colours (2, h, w), and their share (h, w) 0..1; the rest is that of the colours that are there already.
     """
     say = np.exp(-np.square(far)) / np.square(far + np.float32(NEAR))
     total = np.maximum(say.sum(axis=0), 1e-12)

@@ -106,11 +106,7 @@ def list_checkpoints(folder: Path) -> list[Path]:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read and verify one checkpoint.
-
-    Raises:
-        CheckpointError: missing, torn, changed since it was written, or no checkpoint.
-    """
+    """Read and verify one checkpoint; CheckpointError for one that is missing, torn, changed since, or none."""
     if not path.is_file():  # a pipe would be waited for
         raise CheckpointError("no such file", path=path)
     try:

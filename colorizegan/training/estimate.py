@@ -69,10 +69,8 @@ class Estimate:
 def estimate(config: Config, seconds: float = 30.0, progress: Callable[[int], None] = lambda done: None) -> Estimate:
     """Run a few steps of each stage, to count and to time them; nothing is written, no photo is read.
 
-    Args:
-        config: the settings of the run.
-        seconds: about how long it may take. Where whole steps would take longer, it is told from smaller batches.
-        progress: called with the number of steps that are through, of STEPS a stage.
+    seconds: about how long it may take. Where whole steps would take longer, it is told from smaller batches. progress:
+    called with the number of steps that are through, of STEPS a stage.
     """
     torch.manual_seed(config.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -97,8 +97,7 @@ def perceptual_loss(fake: list[Tensor], real: list[Tensor]) -> Tensor:
     """Distance of feature maps, each position's channel vector normed to length 1 (Zhang 2018, LPIPS without learned
     weights, eq. 1): mean over positions of the squared difference, summed over the layers.
 
-    Args:
-        fake, real: feature maps (B, C_i, h_i, w_i) of one fixed network for both pictures.
+    fake, real: feature maps (B, C_i, h_i, w_i) of one fixed network for both pictures.
     """
     if len(fake) != len(real) or not fake:
         raise ValueError("both pictures need the same, non-empty list of feature maps")

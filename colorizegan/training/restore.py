@@ -40,8 +40,7 @@ class Restored:
 def restore(bundle: Bundle) -> Restored:
     """The network of a bundle. Its shape is read off the weights, so that the card need not tell.
 
-    Raises:
-        ModelError: the bundle's network is no ColorUNet, or its weights are incomplete.
+    ModelError where the bundle's network is no ColorUNet, or its weights are incomplete.
     """
     unknown = ModelError(
         "does not hold the weights of a 'unet' generator",

@@ -159,8 +159,7 @@ def _save(networks: Networks, out: Path, name: str, facts: dict[str, Any]) -> Pa
 def join_weights(folder: Path, run: Path) -> Path:
     """The weights that `train_slice` left in a folder as the checkpoint of a run, for `network.start` and `export`.
 
-    Raises:
-        DataError: a file is missing, damaged, or of another save.
+    DataError where a file is missing, damaged, or of another save.
     """
     tensors: dict[str, Tensor] = {}
     texts: list[dict[str, str]] = []
@@ -181,11 +180,7 @@ def join_weights(folder: Path, run: Path) -> Path:
 
 
 def read_settings(path: Path) -> Config:
-    """Settings from a file that holds what `to_dict` made: no pydantic, which checks them elsewhere, is needed.
-
-    Raises:
-        ConfigError: it holds something else.
-    """
+    """Settings from a file of what `to_dict` made; else ConfigError. It needs no pydantic, which checks them elsewhere."""
 
     def build(kind: Callable[..., Any], values: dict[str, Any]) -> Any:
         return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})

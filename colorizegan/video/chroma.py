@@ -42,16 +42,10 @@ def chroma_gray(luma: NDArray[Any], pixels: Pixels) -> NDArray[Any]:
 def chroma_planes(
     gray: NDArray[Any], rgb: NDArray[Any], pixels: Pixels, height: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Cb and Cr of a frame.
+    """Cb and Cr of a frame of `height` rows, (h, w) each, codes of `pixels`.
 
-    Args:
-        gray: (h, w) uint8 or uint16, from `chroma_gray`.
-        rgb: (h, w, 3), the same in colour, sRGB.
-        pixels: how the film is written down.
-        height: rows of the whole frame.
-
-    Returns:
-        (h, w) each, codes of `pixels`. Colours that the luma leaves no room for in RGB are made paler.
+    gray: (h, w) uint8 or uint16, from `chroma_gray`; rgb: (h, w, 3), the same in colour, sRGB. Colours that the luma
+    leaves no room for in RGB are made paler.
     """
     top = np.float32(np.iinfo(gray.dtype).max)
     y, codes = np.asarray(gray / top, np.float32), np.asarray(rgb / top, np.float32)

@@ -120,9 +120,7 @@ class Film:
     def frames(self, *, since: int | None = None, deinterlace: bool = False) -> Iterator[VideoFrame]:
         """The frames in the order that they are shown in, each with its `pts` in `time_base`, which only grows.
 
-        Args:
-            since: pts from which on; None = all.
-            deinterlace: make one whole frame of each interlaced one (bwdif).
+        since: pts from which on; None = all. deinterlace: make one whole frame of each interlaced one (bwdif).
         """
         self.container.close()
         self.open()

@@ -136,10 +136,7 @@ class FilmResult:
 
 
 class PictureResult:
-    """Numbered PNG files that are written, each whole or not at all; use it in a `with`.
-
-    Args: as for FilmResult, the target a pattern such as `out/%05d.png`.
-    """
+    """Numbered PNG files, each whole or not at all; as FilmResult, with a target such as `out/%05d.png`."""
 
     start: Start | None = Start()  # the colours are found anew from the beginning; pictures that are there stay
 

@@ -89,8 +89,7 @@ def write_directories(
 ) -> tuple[bytes, int]:
     """The directory `outer` to lie at offset `at`, then its values, then the directories in `inner`.
 
-    Returns:
-        The bytes, and where in them the offset of the next directory stands (0 = none).
+    And where in these bytes the offset of the next directory stands (0 = none).
     """
     outer = {tag: value for tag, value in outer.items() if value.type in SIZES and (big or value.type < 16)}
     link = Tag(16, 1, bytes(8)) if big else Tag(4, 1, bytes(4))

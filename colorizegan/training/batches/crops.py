@@ -85,8 +85,7 @@ def split_holdout(
 def photos_of_sources(manifest: str, sources: tuple[str, ...], keys: list[str]) -> NDArray[np.bool_]:
     """(N,) whether each photo is from one of these sources, by a table with the columns `key` and `source`.
 
-    Raises:
-        DataError: there is no such table, it does not know a source, or all photos are from these sources.
+    DataError where there is no such table, it does not know a source, or all photos are from these sources.
     """
     try:
         with Path(manifest).open(encoding="utf-8", newline="") as file:
@@ -183,11 +182,9 @@ def uniform(seed: int, numbers: NDArray[np.int64], count: int) -> NDArray[np.flo
 def cut_square(
     photo: NDArray[np.uint8], box: tuple[float, float, float, float], size: int, detail: float = 1.0
 ) -> NDArray[np.uint8]:
-    """A square of a photo (H, W, 3) at the network's size: (size, size, 3).
+    """A square of a photo (H, W, 3) at the network's size: (size, size, 3). box: left, top, right, bottom in px.
 
-    Args:
-        box: left, top, right, bottom in px.
-        detail: what is larger is reduced to this share of `size` first, as `working_lightness` does.
+    detail: what is larger is reduced to this share of `size` first, as `working_lightness` does.
     """
     image = Image.fromarray(photo)
     small = round(detail * size)

@@ -19,12 +19,7 @@ _A = -0.5  # its parameter in Pillow (Keys 1981)
 
 
 class DeviceCrops:
-    """The crops of `Crops` as whole batches on a device.
-
-    Args:
-        crops: what to cut; its `detail` must be 1.
-        pixels: the photos of its cache on the device, as `upload` puts them there.
-    """
+    """The crops of `Crops`, whose `detail` must be 1, as whole batches on a device, where `upload` put the pixels."""
 
     def __init__(self, crops: Crops, pixels: Tensor) -> None:
         if crops.detail != 1:

@@ -30,9 +30,7 @@ NESTED = ("state_dict", "params", "params_ema", "model", "generator", "netG")  #
 def read_pickled(path: Path) -> dict[str, Tensor]:
     """The tensors of a .pth file by name.
 
-    Raises:
-        InputError: there is no such file.
-        ModelError: it holds more than weights, is damaged, or takes too long.
+    InputError where there is none; ModelError where it holds more than weights, is damaged, or takes too long.
     """
     if not path.is_file():
         raise InputError("no such file", path=path)

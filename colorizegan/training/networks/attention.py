@@ -12,10 +12,7 @@ class Attention(nn.Module):
     """Every place of the picture asks all others, then thinks for itself (Vaswani et al. 2017, norms first).
 
     There is no code of position, so a picture may have any size; the convolutions around it know what is next to what.
-    It starts as no contribution, so that a trained network can be given one.
-
-    Args:
-        width: channels, a multiple of 32.
+    It starts as no contribution, so that a trained network can be given one. width: channels, a multiple of 32.
     """
 
     def __init__(self, width: int) -> None:

@@ -67,9 +67,7 @@ class PatchDiscriminator(nn.Module):
 class ScaledDiscriminator(nn.Module):
     """Several discriminators, each on pairs of half the size of the one before (Wang et al. 2018, pix2pixHD, 3.2).
 
-    Args:
-        scales: how many.
-        norm, width, whole: of each, as for `PatchDiscriminator`.
+    norm, width, whole: of each, as for `PatchDiscriminator`.
     """
 
     def __init__(self, scales: int, norm: str = "spectral", width: int = 64, whole: bool = False) -> None:

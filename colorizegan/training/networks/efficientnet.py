@@ -57,8 +57,7 @@ class InvertedResidual(nn.Module):
 class Recognizer(nn.Module):
     """EfficientNet-Lite0 up to 1/32 of the size; its features tell things apart. Fixed unless freed.
 
-    Args:
-        channels: 1 for gray pictures, 3 for sRGB.
+    channels: 1 for gray pictures, 3 for sRGB.
     """
 
     def __init__(self, channels: int = 1) -> None:
@@ -76,13 +75,9 @@ class Recognizer(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Features of a picture.
+        """Features of a picture (B, channels, H, W), sRGB codes scaled to -1..1, sides multiples of 32.
 
-        Args:
-            x: (B, channels, H, W), sRGB codes scaled to -1..1; H and W multiples of 32.
-
-        Returns:
-            (B, 192, H/32, W/32), (B, 112, H/16, W/16) and (B, 40, H/8, W/8), of either sign, magnitudes of some units.
+        (B, 192, H/32, W/32), (B, 112, H/16, W/16) and (B, 40, H/8, W/8), of either sign, magnitudes of some units.
         """
         x = F.relu6(self.stem(x))
         maps: list[Tensor] = []
@@ -109,11 +104,7 @@ class EfficientNetFeatures(nn.Module):
 def start_recognizer(
     recognizer: Recognizer, path: Path, remedy: str = "make it with scripts/efficientnet_weights.py"
 ) -> None:
-    """Put the weights of a file into the recognizer.
-
-    Raises:
-        DataError: the file is missing, unreadable, or holds another network.
-    """
+    """Put the weights of a file into the recognizer. DataError: missing, unreadable, or of another network."""
     try:
         weights = {name: tensor.float() for name, tensor in load_file(path).items()}
         recognizer.load_state_dict(weights)

@@ -25,9 +25,7 @@ class Zhang17(nn.Module):
     """Lightness and hints to ab: seven blocks down to 1/8 of the size, three steps back up, each with a shortcut.
 
     The layers have the names of the published weights. Their second head, which only helped to train it, is left out.
-
-    Args:
-        width: channels of the first block; 64 as published.
+    width: channels of the first block; 64 as published.
     """
 
     multiple = 8
