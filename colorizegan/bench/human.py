@@ -188,10 +188,7 @@ def rates(answers: Sequence[Answer]) -> list[Rate]:
 
 def table(answers: Sequence[Answer]) -> str:
     """The rates as Markdown."""
-    lines = [
-        "| entrant | fooled % | 95 % interval | fooled / answers | observers |",
-        "|---|---|---|---|---|",
-    ]
+    lines = ["| entrant | fooled % | 95 % interval | fooled / answers | observers |", "|---|---|---|---|---|"]
     for rate in rates(answers):
         name = f"*{rate.entrant}* (check)" if rate.entrant == CHECK else f"**{rate.entrant}**".replace("|", "/")
         interval = f"{100 * rate.low:.1f} .. {100 * rate.high:.1f}"

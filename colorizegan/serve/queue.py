@@ -211,10 +211,7 @@ class QueuedPhoto:
     def photo(self, path: Path, **how: bool) -> Iterator[Photo]:
         """An upload in memory, which is given back at the end of the block; `how`: see `Reader.open`."""
         queue = self.queue
-        with (
-            queue.reader.open(path, stop=self.stop, **how) as opened,
-            queue.budget.reserve(opened.pixels, self.stop),
-        ):
+        with queue.reader.open(path, stop=self.stop, **how) as opened, queue.budget.reserve(opened.pixels, self.stop):
             photo = opened.decode()
             self.check()
             yield photo

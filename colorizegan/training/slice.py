@@ -180,7 +180,7 @@ def join_weights(folder: Path, run: Path) -> Path:
 
 
 def read_settings(path: Path) -> Config:
-    """Settings from a file of what `to_dict` made; else ConfigError. It needs no pydantic, which checks them elsewhere."""
+    """Settings from a file of what `to_dict` made; else ConfigError. It does without pydantic, which checks others."""
 
     def build(kind: Callable[..., Any], values: dict[str, Any]) -> Any:
         return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})

@@ -148,7 +148,12 @@ class PartFolder:
 
 def folder_of(target: Path) -> Path:
     """Where the parts of a result are; it is there as long as there are any."""
-    return target.with_name(f".colorizegan-{name_tag(target.name)}.film")
+    return hidden_beside(target, "film")
+
+
+def hidden_beside(target: Path, ending: str) -> Path:
+    """A hidden name beside a result, for what belongs to it."""
+    return target.with_name(f".colorizegan-{name_tag(target.name)}.{ending}")
 
 
 def locked_folder(path: Path, target: Path) -> int | None:

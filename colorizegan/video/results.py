@@ -16,15 +16,7 @@ from av.video.frame import VideoFrame
 
 from colorizegan import __version__
 from colorizegan.errors import ColorizeGANError, OutputError, UsageError
-from colorizegan.files import (
-    atomic_file,
-    is_disk_full,
-    name_tag,
-    open_regular,
-    remove_leftovers,
-    try_lock,
-    write_atomic,
-)
+from colorizegan.files import atomic_file, is_disk_full, open_regular, remove_leftovers, try_lock, write_atomic
 from colorizegan.video.chroma import chroma_gray, chroma_planes
 from colorizegan.video.consistency import FrameColors, Shot
 from colorizegan.video.encode import PartWriter, encoder_for, fitted
@@ -33,7 +25,7 @@ from colorizegan.video.frames import Film, picture_numbers, said
 from colorizegan.video.guesses import Guesses
 from colorizegan.video.joining import join
 from colorizegan.video.options import FilmOptions
-from colorizegan.video.parts import PartFolder, Start, made_elsewhere
+from colorizegan.video.parts import PartFolder, Start, hidden_beside, made_elsewhere
 from colorizegan.video.pixels import canvas, plane_of, whole_gray
 
 
@@ -151,7 +143,7 @@ class PictureResult:
         self.from_number = picture_numbers(film.path)[0] if is_pattern(film.path.name) else 1
         self.frames = 0
         # What was made with other facts is made anew.
-        record = target.with_name(f".colorizegan-{name_tag(target.name)}.json")
+        record = hidden_beside(target, "json")
         wanted = json.dumps(dict(facts), sort_keys=True).encode()
         with as_output_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)

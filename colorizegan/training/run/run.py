@@ -17,13 +17,7 @@ from torch import Tensor, nn
 from colorizegan.errors import CheckpointError, DataError
 from colorizegan.training.batches.crops import TrainingPhotos, Waiting
 from colorizegan.training.build import Networks, Optimizers
-from colorizegan.training.checkpoint import (
-    Checkpoint,
-    checkpoint_path,
-    load_checkpoint,
-    load_newest,
-    save_checkpoint,
-)
+from colorizegan.training.checkpoint import Checkpoint, checkpoint_path, load_checkpoint, load_newest, save_checkpoint
 from colorizegan.training.config import Config, Stage, to_dict
 from colorizegan.training.configure import from_dict
 from colorizegan.training.run.parallel import add_up, share_gradients
