@@ -113,7 +113,8 @@ class ForeignNetwork(Network):
     def _ab(self, out: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float32]:
         """What the network gave -> ab (2, h, w) in Lab units."""
         if out.ndim != 4 or out.shape[:2] != (1, self.layout.outputs):
-            raise wrong_output(self.path, self.layout, list(out.shape))
+            what = f"layout {self.layout.name} gives (N, {self.layout.outputs}, h, w), the file gives {out.shape}"
+            raise ModelError(what, path=self.path, remedy="give another layout")
         values = out[0].astype(np.float32)
         if not np.isfinite(values).all():
             raise ModelError(
@@ -201,12 +202,6 @@ def check_ports(path: Path, layout: Layout, inputs: Sequence[Any], output: Any) 
 def shown_ports(ports: Sequence[Any]) -> str:
     """Names and shapes."""
     return ", ".join(f"{port.name} {port.shape}" for port in ports)[:300]
-
-
-def wrong_output(path: Path, layout: Layout, shape: Sequence[Any]) -> ModelError:
-    wanted = f"(N, {layout.outputs}, h, w)"
-    what = f"layout {layout.name} gives {wanted}, the file gives {tuple(shape)}"
-    return ModelError(what, path=path, remedy="give another layout")
 
 
 def data_files(path: Path) -> list[Path]:

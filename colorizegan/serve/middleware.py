@@ -121,7 +121,7 @@ class Middleware:
 
     def is_own_name(self, host: str) -> bool:
         """Whether a name, with or without a port, is one of this server's."""
-        name = without_port(host)
+        name = re.sub(r":\d{1,5}$", "", host)
         return "*" in self.names or bool({host, name} & self.names) or (self.any_address and is_address(name))
 
 
@@ -220,10 +220,6 @@ async def send_problem(exchange: Exchange, error: Exception) -> None:
     encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await exchange.send({"type": "http.response.start", "status": status, "headers": encoded})
     await exchange.send({"type": "http.response.body", "body": raw})
-
-
-def without_port(host: str) -> str:
-    return re.sub(r":\d{1,5}$", "", host)
 
 
 def is_address(name: str) -> bool:

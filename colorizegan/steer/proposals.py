@@ -123,7 +123,8 @@ def _draw(
             a, b = _around(one.prediction.bins, bins, int(one.rng.choice(len(bins), p=bins)))
             x, y = _photo_place(row, column, size, photo)
             one.hints = (*one.hints, Hint(x, y, _hex(float(light[row, column]), float(a), float(b))))
-            one.free &= geodesic([_point(row, column)], L, seen)[0] > SETTLES
+            middle = Point(row * CELL + CELL // 2, column * CELL + CELL // 2, 0.0, 0.0)  # of the cell
+            one.free &= geodesic([middle], L, seen)[0] > SETTLES
             going.append(one)
         for at in range(0, len(going), TOGETHER):
             part = going[at : at + TOGETHER]
@@ -132,11 +133,6 @@ def _draw(
                 one.prediction = steer(network, L, replace(look, hints=one.hints), photo, base, prediction)
         open_ones = going
     return [(one.hints, one.prediction) for one in candidates if len(one.hints) > len(look.hints)]
-
-
-def _point(row: int, column: int) -> Point:
-    """The middle of a cell at the network's size."""
-    return Point(row * CELL + CELL // 2, column * CELL + CELL // 2, 0.0, 0.0)
 
 
 def _smooth(x: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -44,7 +44,7 @@ def build_generator(config: Config) -> nn.Module:
         net = build_unet(config.network)
         if config.network.encoder:
             start_encoder(net, Path(config.network.encoder))
-        for part in net.encoder_parts()[: config.network.frozen]:
+        for part in [net.stem, *net.fires][: config.network.frozen]:
             part.requires_grad_(False)
     _start(net, config, "average")
     if isinstance(net, ColorUNet) and net.recognizer is not None and config.network.recognizer_weights:

@@ -12,7 +12,6 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -242,7 +241,7 @@ def _train(
     every = 1 / CHECKS if steps else max(1 / CHECKS, 5 * look_seconds / (60 * minutes))
     done = looked = 0.0  # shares of the training
     with progress_bar("tuning", steps or round(60 * minutes)) as tick:
-        for rgb in _endless(crops, stage.batch):
+        for rgb in crop_batches(crops, 0, 1 << 40, stage.batch, 1 if cpu_threads() > 1 else 0):  # without end
             chance = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
             batch = make_batch(rgb.to(device), config.augment, chance)
             for group in optimizer.param_groups:
@@ -279,11 +278,6 @@ def _train(
     if not best_step:
         logger.info("no step was better than the base on the photos that steer: the base's weights are kept")
     return weights, {"config": to_dict(config), "photos": len(training), "state": state}
-
-
-def _endless(crops: Crops, batch: int) -> Iterator[Tensor]:
-    """Batches without end."""
-    return crop_batches(crops, 0, 1 << 40, batch, 1 if cpu_threads() > 1 else 0)
 
 
 def _copy_photos(photos: list[PhotoFile], chosen: NDArray[np.int64], folder: Path) -> None:

@@ -68,16 +68,14 @@ def match(before: Codes, now: Codes, shape: tuple[int, int]) -> tuple[Motion, Mo
     """The motion from `before` to `now` and back, pictures (H, W) from `even_contrast`, in cells of `shape` (h, w)."""
     search = cv2.DISOpticalFlow.create(cv2.DISOpticalFlow_PRESET_FAST)
     unknown: Any = None  # the flow to begin with
-    back, ahead = (_in_cells(search.calc(a, b, unknown), shape) for a, b in ((now, before), (before, now)))
+    back, ahead = (_reduced(search.calc(a, b, unknown), shape) for a, b in ((now, before), (before, now)))
+    cell = np.float32(shape[1] / now.shape[1])
+    back, ahead = back * cell, ahead * cell
     small_before, small_now = (_reduced(picture, shape) for picture in (before, now))
     return (
         Motion(back, _trust(back, ahead, small_now, small_before)),
         Motion(ahead, _trust(ahead, back, small_before, small_now)),
     )
-
-
-def _in_cells(flow: NDArray[Any], shape: tuple[int, int]) -> Plane:
-    return np.asarray(_reduced(flow, shape) * np.float32(shape[1] / flow.shape[1]), np.float32)
 
 
 def _reduced(x: NDArray[Any], shape: tuple[int, int]) -> Plane:

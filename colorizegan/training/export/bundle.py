@@ -28,7 +28,6 @@ from colorizegan.training.configure import from_dict
 from colorizegan.training.export.graph import BothHeadsGraph, PlainGraph
 from colorizegan.training.export.weights import write_graph
 from colorizegan.training.networks.pix2pix import Pix2PixUNet
-from colorizegan.training.networks.units import count_parameters
 from colorizegan.training.networks.zhang16 import Zhang16
 
 logger = logging.getLogger("colorizegan.training")
@@ -186,13 +185,14 @@ def card_of(name: str, graph: BothHeadsGraph | PlainGraph, generator: str) -> di
     """The card of a graph: what follows from the network alone, as nobody has stated a licence."""
     net: Any = graph.net
     bins = [[0.0, 0.0]] if generator in ("pix2pix", "zhang17") else net.centres.tolist()
+    count = sum(weights.numel() for weights in net.parameters())
     card = {
         "schema": 1,
         "name": name,
         "version": __version__,
         "created": date.today().isoformat(),
         "licence": "not stated",
-        "network": {"generator": generator, "parameters": count_all(net), "multiple": net.multiple},
+        "network": {"generator": generator, "parameters": count, "multiple": net.multiple},
         "working_size": WORKING_SIZES[generator],
         "detail": 1.0,
         "ab_bins": bins,
@@ -205,11 +205,6 @@ def card_of(name: str, graph: BothHeadsGraph | PlainGraph, generator: str) -> di
     if isinstance(graph, BothHeadsGraph):
         card |= {"temperature": graph.temperature or net.temperature, "correction": graph.correction}
     return card
-
-
-def count_all(net: nn.Module) -> int:
-    """All weights of a network, frozen ones too."""
-    return count_parameters(net) + sum(p.numel() for p in net.parameters() if not p.requires_grad)
 
 
 @torch.no_grad()

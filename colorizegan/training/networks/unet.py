@@ -150,10 +150,6 @@ class ColorUNet(nn.Module):
         for part in self.seen.parameters():
             nn.init.zeros_(part)
 
-    def encoder_parts(self) -> list[nn.Module]:
-        """The nine parts that SqueezeNet's weights start, first to last."""
-        return [self.stem, *self.fires]
-
     def forward(self, L: Tensor, hint_ab: Tensor | None = None, hint_mask: Tensor | None = None) -> ColorOutput:
         """Colours for `L`.
 
