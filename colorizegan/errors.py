@@ -140,4 +140,5 @@ def as_our_error(
 
 def first_line(error: BaseException) -> str:
     """What a library says of an error, as much as fits into a line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    # As long as this, since model/trial.py looks for "Allocat", which ONNX Runtime says after long paths.
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
