@@ -90,6 +90,15 @@ def test_hints_are_kept_beside_the_film_and_found_again(video: Any, ffmpeg: FFmp
     assert "hint 1" in broken.err[0]
 
 
+def test_a_film_is_made_where_its_hints_cannot_be_kept(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    source = ffmpeg.make(tmp_path / "a.mp4", *MOVING)
+    (tmp_path / "a.mp4.hints.json").mkdir()
+    out = video(source, "--hint", "40,30,#3a6ea5@00:00.5", "-o", tmp_path / "hinted.mkv")
+    assert out.status == 0
+    assert any("the hints cannot be kept" in line and "a.mp4.hints.json" in line for line in out.err)
+    assert (tmp_path / "hinted.mkv").is_file()
+
+
 def test_a_preview_shows_every_shot(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     source = ffmpeg.make(
         tmp_path / "two.mp4", "-f", "lavfi", "-i", "testsrc2=s=96x64:r=12:d=1", "-f", "lavfi", "-i",
