@@ -32,14 +32,14 @@ class PhotoSet:
             found = ((name, str(source), offset, size) for name, offset, size in tar_members(self.source))
         else:
             raise DataError("no such folder or tar of photos", path=source, remedy="give it with --data")
-        for name, *place in found:
+        for name, file, offset, size in found:
             path = PurePosixPath(name)
             if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
                 continue
             key = str(path.with_suffix(""))
             if key in places:
                 raise DataError(f"two photos are named {key}", path=source, remedy="keep one of them")
-            places[key] = PhotoFile(key, *place)
+            places[key] = PhotoFile(key, file, offset, size)
         if not places:
             raise DataError("no photos found", path=source, remedy="give a folder or an uncompressed tar of photos")
         self._places = places
