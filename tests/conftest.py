@@ -10,12 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # files of tests run side by side; before NumPy and torch are loaded
+
 import hypothesis
 import pytest
 from ci_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 (pytest finds the hooks here)
+from command import command
 from films import FFmpeg
 from tiny_bundle import make_tiny_bundle
 from tiny_run import BLUE_AND_RED, CHROMA, CORRECTION, TEMPERATURE, draw_photos, overrides
+
+from colorizegan.colorizer import Colorizer
 
 # Time is no property of the code: a busy machine would fail tests at random. The same examples every time.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=60)
@@ -32,10 +37,13 @@ def data_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache folder of these tests, where it is kept which graphs were tried."""
+    """A cache folder of these tests, where it is kept which graphs were tried; fonts are not listed anew for it."""
+    import matplotlib.font_manager
+
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())
         yield folder
 
 
@@ -46,6 +54,15 @@ def shipped(tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) 
     shutil.copytree(tiny_bundle, folder / "default")
     monkeypatch.setattr("colorizegan.model.bundle.WEIGHTS", folder)
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder; the tiny model is what the installation ships."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return work
 
 
 @pytest.fixture(scope="session")
@@ -116,6 +133,12 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def colorizer(tiny_bundle: Path) -> Colorizer:
+    """It, on one thread."""
+    return Colorizer(tiny_bundle, threads=1)
+
+
+@pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty pictures with a rule: light areas are blue, dark ones are red."""
     light, dark = BLUE_AND_RED
@@ -135,16 +158,11 @@ def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run as a bundle, made by the command; made once, because the exporter is slow."""
-    from typer.testing import CliRunner
-
-    from colorizegan.cli.main import app
-
+    """The run as a bundle, made by the command in a process of its own; beside it `said`, its standard error."""
     folder = tmp_path_factory.mktemp("exported")
     extra = folder / "card.json"
     extra.write_text(json.dumps({"licence": "CC0-1.0", "working_size": 96, "detail": 0.75}))
     arguments = ["export", run, "-o", folder / "bundle", "--name", "mine", "--card", extra, "--chroma", CHROMA]
-    arguments += ["--correction", CORRECTION, "--temperature", TEMPERATURE]
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == 0, result.output
+    done = command(*arguments, "--correction", CORRECTION, "--temperature", TEMPERATURE)
+    (folder / "said").write_text(done.stderr + done.stdout)
     return folder / "bundle"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+
+from command import python
 
 TEMPLATE = """
 import time
@@ -23,5 +23,4 @@ def processors_used(setup: str, work: str) -> float:
     """1 where all is done by the thread itself, more where BLAS, which may use four here, starts others."""
     code = TEMPLATE.format(setup=setup, work=work)
     threads = {**os.environ, "OPENBLAS_NUM_THREADS": "4", "OMP_NUM_THREADS": "4"}
-    done = subprocess.run([sys.executable, "-c", code], env=threads, check=True, capture_output=True, text=True)
-    return float(done.stdout)
+    return float(python("-c", code, env=threads).stdout)

@@ -152,43 +152,33 @@ def every_kind() -> Iterator[tuple[str, bytes, int, int, Array]]:
     for color, depths in DEPTHS.items():
         for depth in depths:
             plte = chunk(b"PLTE", palette(depth)) if color == 3 else b""
-            picture = samples(color, depth, 32, 32)
-            name = f"type {color}, {depth} bit"
+
+            def kind(
+                what: str, size: tuple[int, int] = (32, 32), color: int = color, depth: int = depth,
+                before: bytes = plte, **options: Any,
+            ) -> tuple[str, bytes, int, int, Array]:  # fmt: skip
+                picture = samples(color, depth, *size)
+                file = png(picture, color, depth, before=before, **options)
+                return f"type {color}, {depth} bit, {what}", file, color, depth, picture
+
             for interlaced in (False, True):
                 for filter in range(6):
-                    file = png(picture, color, depth, interlaced=interlaced, filter=filter, before=plte)
-                    yield f"{name}, interlaced {interlaced}, filter {filter}", file, color, depth, picture
+                    yield kind(f"interlaced {interlaced}, filter {filter}", interlaced=interlaced, filter=filter)
                 for height, width in ((1, 1), (1, 7), (9, 1), (2, 3), (5, 5), (8, 33), (39, 40)):
-                    small = samples(color, depth, height, width)
-                    file = png(small, color, depth, interlaced=interlaced, before=plte)
-                    yield f"{name}, {width} x {height}, interlaced {interlaced}", file, color, depth, small
+                    what = f"{width} x {height}, interlaced {interlaced}"
+                    yield kind(what, (height, width), interlaced=interlaced)
             for piece in (1, 7, 100):
-                yield (
-                    f"{name}, pieces of {piece}",
-                    png(picture, color, depth, before=plte, piece=piece),
-                    color,
-                    depth,
-                    picture,
-                )
+                yield kind(f"pieces of {piece}", piece=piece)
             for level in (0, 9):
-                yield (
-                    f"{name}, level {level}",
-                    png(picture, color, depth, before=plte, level=level),
-                    color,
-                    depth,
-                    picture,
-                )
-            empty = chunk(b"IDAT", b"")
-            yield f"{name}, empty IDAT", png(picture, color, depth, before=plte + empty), color, depth, picture
+                yield kind(f"level {level}", level=level)
+            yield kind("empty IDAT", before=plte + chunk(b"IDAT", b""))
             for what, one in opaque(color, depth).items():
-                yield f"{name}, {what}", png(picture, color, depth, before=plte + one), color, depth, picture
+                yield kind(what, before=plte + one)
             if color in (2, 6):
-                plan = chunk(b"PLTE", palette(4))
-                yield f"{name}, suggested palette", png(picture, color, depth, before=plan), color, depth, picture
+                yield kind("suggested palette", before=chunk(b"PLTE", palette(4)))
             if color == 3:
                 hist = chunk(b"hIST", struct.pack(f">{1 << depth}H", *range(1, 1 + (1 << depth))))
-                yield f"{name}, hIST", png(picture, color, depth, before=plte + hist), color, depth, picture
+                yield kind("hIST", before=plte + hist)
             early = ("gAMA", "cHRM", "sRGB", "cICP", "sBIT")
             for what, (before, after) in described(color, depth).items():
-                head = before + plte if what.startswith(early) else plte + before
-                yield f"{name}, {what}", png(picture, color, depth, before=head, after=after), color, depth, picture
+                yield kind(what, before=before + plte if what.startswith(early) else plte + before, after=after)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from command import python
+from pictures import put, waves
 
 
 def benchmark(repository: Path, name: str, *arguments: str | Path) -> list[list[str]]:
     """The cells of the table that a benchmark prints, without its head."""
-    command = [sys.executable, repository / "benchmarks" / name, *arguments]
     # The programs of this environment, as after its activation.
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=250, env={**os.environ, "PATH": path})
-    assert done.returncode == 0, done.stderr
+    done = python(repository / "benchmarks" / name, *arguments, env={**os.environ, "PATH": path})
     lines = [line for line in done.stdout.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
@@ -26,11 +24,9 @@ def benchmark(repository: Path, name: str, *arguments: str | Path) -> list[list[
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """A folder with a gray photo and one in colour."""
-    y, x = np.mgrid[0:120, 0:160]
-    waves = 128 + 80 * np.sin(x / 9) * np.cos(y / 7) + np.random.default_rng(0).normal(0, 8, (120, 160))
-    gray = np.clip(waves, 0, 255).astype(np.uint8)
-    Image.fromarray(gray).save(tmp_path / "gray.jpg")
-    Image.fromarray(np.dstack((gray, gray // 2 + 60, 255 - gray))).save(tmp_path / "rgb.png")
+    gray = waves(120, 160, grain=8)
+    put(tmp_path / "gray.jpg", gray)
+    put(tmp_path / "rgb.png", np.dstack((gray, gray // 2 + 60, 255 - gray)))
     return tmp_path
 
 
@@ -74,9 +70,8 @@ def test_throughput(repository: Path, tiny_bundle: Path) -> None:
 
 
 def test_kill_batch(repository: Path, tiny_bundle: Path) -> None:
-    command = [sys.executable, repository / "benchmarks" / "kill_batch.py", "--photos", "40", "--kills", "2"]
-    done = subprocess.run([*command, "--model", tiny_bundle], capture_output=True, text=True, timeout=250)
-    assert done.returncode == 0, done.stdout + done.stderr
+    script = repository / "benchmarks" / "kill_batch.py"
+    done = python(script, "--photos", 40, "--kills", 2, "--model", tiny_bundle)
     assert done.stdout.splitlines()[0] == "killed: 2"
     assert done.stdout.count("True") == 3
 

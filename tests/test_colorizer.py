@@ -6,18 +6,16 @@ import io
 import json
 import logging
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command import on_a_terminal
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import Array, encoded
 from PIL import Image
 
 import colorizegan
@@ -25,13 +23,7 @@ from colorizegan import Colorizer, DecodeError, InputError, Look, ModelError, Ph
 from colorizegan.color.lab import rgb_to_lab, to_8_bit
 from colorizegan.model.network_input import working_lightness, working_shape
 
-Array = np.ndarray[Any, Any]
 TOPS: dict[str, float] = {"uint8": 255, "uint16": 65535, "float16": 1, "float32": 1, "float64": 1}
-
-
-@pytest.fixture(scope="module")
-def colorizer(tiny_bundle: Path) -> Colorizer:
-    return Colorizer(tiny_bundle, threads=1)
 
 
 def picture(height: int, width: int, dtype: str = "uint8", seed: int = 0) -> Array:
@@ -40,12 +32,6 @@ def picture(height: int, width: int, dtype: str = "uint8", seed: int = 0) -> Arr
     waves = 0.5 + 0.3 * np.sin(x / 9 + seed) * np.cos(y / 7)
     values = np.clip(waves + np.random.default_rng(seed).normal(0, 0.05, (height, width)), 0, 1)
     return (np.rint(values * TOPS[dtype]) if TOPS[dtype] > 1 else values).astype(dtype)
-
-
-def file_of(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def lightness_of(x: Array) -> Array:
@@ -138,20 +124,20 @@ def test_pillow_image(colorizer: Colorizer) -> None:
 def test_path(colorizer: Colorizer, tmp_path: Path) -> None:
     gray = picture(40, 56)
     path = tmp_path / "photo.png"
-    path.write_bytes(file_of(Image.fromarray(gray)))
+    path.write_bytes(encoded(Image.fromarray(gray)))
     before = path.read_bytes()
     for source in (path, str(path)):
         result = colorizer.colorize(source)
         assert result.mode == "RGB"
         assert np.array_equal(np.asarray(result), colorizer.colorize(gray))
     assert path.read_bytes() == before
-    path.write_bytes(file_of(Image.fromarray(np.dstack((gray, gray)))))
+    path.write_bytes(encoded(Image.fromarray(np.dstack((gray, gray)))))
     assert colorizer.colorize(path).mode == "RGBA"
 
 
 @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("JPEG", {"quality": 95}), ("TIFF", {}), ("WEBP", {})])
 def test_bytes_come_back_in_the_same_format(colorizer: Colorizer, kind: str, options: dict[str, Any]) -> None:
-    raw = file_of(Image.fromarray(picture(40, 56)), kind, **options)
+    raw = encoded(Image.fromarray(picture(40, 56)), kind, **options)
     result = colorizer.colorize(raw)
     assert isinstance(result, bytes)
     image = Image.open(io.BytesIO(result))
@@ -160,14 +146,14 @@ def test_bytes_come_back_in_the_same_format(colorizer: Colorizer, kind: str, opt
 
 def test_16_bit_bytes_stay_16_bit(colorizer: Colorizer) -> None:
     gray = picture(40, 56, "uint16")
-    photo = read_photo(colorizer.colorize(file_of(Image.fromarray(gray))))
+    photo = read_photo(colorizer.colorize(encoded(Image.fromarray(gray))))
     assert photo.gray.dtype == np.uint16
     assert np.abs(photo.gray.astype(int) - gray).mean() < 100
 
 
 def test_photo(colorizer: Colorizer) -> None:
     gray = picture(40, 56)
-    photo = read_photo(file_of(Image.fromarray(gray)))
+    photo = read_photo(encoded(Image.fromarray(gray)))
     assert isinstance(photo, Photo)
     expected = colorizer.colorize(gray)
     assert np.array_equal(colorizer.colorize(photo), expected)
@@ -177,7 +163,7 @@ def test_list(colorizer: Colorizer, tmp_path: Path) -> None:
     gray = picture(40, 56)
     image = Image.fromarray(gray)
     image.save(tmp_path / "a.png")
-    results = colorizer.colorize([gray, image, tmp_path / "a.png", file_of(image), [gray]])
+    results = colorizer.colorize([gray, image, tmp_path / "a.png", encoded(image), [gray]])
     assert [type(r) for r in results] == [np.ndarray, Image.Image, Image.Image, bytes, list]
     assert colorizer.colorize(()) == []
 
@@ -288,7 +274,7 @@ def test_depths_agree(colorizer: Colorizer) -> None:
 
 
 def test_same_bytes_over_runs_threads_and_instances(tiny_bundle: Path) -> None:
-    raw = file_of(Image.fromarray(picture(700, 900)), "JPEG", quality=90)
+    raw = encoded(Image.fromarray(picture(700, 900)), "JPEG", quality=90)
     results = {Colorizer(tiny_bundle, threads=threads).colorize(raw) for threads in (1, 2, 3, None)}
     assert len(results) == 1
 
@@ -311,7 +297,7 @@ def test_predict(colorizer: Colorizer, tmp_path: Path) -> None:
     first = colorizer.predict(gray)
     assert first.ab.shape == (2, 32, 50)
     assert first.logits.shape[1:] == first.confidence().shape == (16, 25)
-    for x in (gray[..., None], image, tmp_path / "a.png", file_of(image), read_photo(file_of(image))):
+    for x in (gray[..., None], image, tmp_path / "a.png", encoded(image), read_photo(encoded(image))):
         assert np.array_equal(colorizer.predict(x).ab, first.ab)
     assert colorizer.predict(gray, Look(size=128)).ab.shape == (2, 64, 100)
     with pytest.raises(UsageError, match="is a stack"):
@@ -344,9 +330,7 @@ def test_old_keywords_say_what_to_write_now(colorizer: Colorizer, tiny_bundle: P
         colorizer.colorize(x, **{"color": 3})  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
-def test_many_photos_with_an_error_for_each_that_fails(
-    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_photos_with_an_error_for_each_that_fails(tiny_bundle: Path, tmp_path: Path) -> None:
     image = Image.fromarray(picture(40, 56))
     photos = [image, tmp_path / "missing.jpg", np.zeros((8, 8), np.uint8)]
     results = list(colorizegan.colorize_many(photos, Look(saturation=0.5), model=tiny_bundle))
@@ -354,19 +338,20 @@ def test_many_photos_with_an_error_for_each_that_fails(
     assert isinstance(results[1][1], InputError)
     assert results[0][1] == colorizegan.colorize(image, Look(saturation=0.5), model=tiny_bundle)
     assert results[2][1].shape == (8, 8, 3)
-    told: list[tuple[int | None, bool, int]] = []
 
-    @contextmanager
-    def bar(label: str, total: int | None, shown: bool) -> Iterator[Callable[[int], None]]:
-        yield lambda done: told.append((total, shown, done))
 
-    monkeypatch.setattr("colorizegan.colorizer.progress_bar", bar)
-    some = colorizegan.colorize_many(photos[:2], model=tiny_bundle, progress=True)
-    assert told == []  # nothing is done before it is asked for
-    next(some)
-    assert told == [(2, True, 1)]
-    list(colorizegan.colorize_many((x for x in photos[:1]), model=tiny_bundle))
-    assert told[-1] == (None, False, 1)
+def test_many_photos_show_a_bar_on_a_terminal_if_asked(tiny_bundle: Path) -> None:
+    """Nothing is done before it is asked for; how many there are is told where it is known."""
+    code = f"""if True:
+        import numpy, sys, colorizegan
+        photos = [numpy.full((40, 56), 90 + i, numpy.uint8) for i in range(2)]
+        some = colorizegan.colorize_many({{}}, model={str(tiny_bundle)!r}, progress={{}})
+        print("asked", file=sys.stderr)
+        list(some)"""
+    for album, progress, bar in (("photos", True, "2/2"), ("photos", False, ""), ("(x for x in photos)", True, "2/?")):
+        before, _, shown = on_a_terminal("-c", code.format(album, progress)).partition("asked")
+        assert not before
+        assert (bar in shown) if bar else not shown.strip()
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
@@ -396,9 +381,3 @@ def test_library_is_quiet(
         colorizer.colorize(picture(40, 56))
     assert caplog.records == []
     assert capfd.readouterr() == ("", "")
-
-
-def test_import_is_cheap() -> None:
-    code = "import sys, colorizegan; print('numpy' in sys.modules, colorizegan.Photo.__name__, 'numpy' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.split() == ["False", "Photo", "True"], done.stderr

@@ -18,6 +18,7 @@ import pytest
 import torch
 import typer
 from http_client import running
+from pictures import put, waves
 from PIL import Image
 from torch.nn import functional
 
@@ -34,15 +35,9 @@ from colorizegan.training.configure import load_config
 from colorizegan.training.networks.squeezenet import SqueezeNetFeatures
 from colorizegan.training.networks.unet import SQUEEZENET_FIRES, Fire
 
-PAGES = [
-    "README.md",
-    "CONTRIBUTING.md",
-    "benchmarks/README.md",
-    *(f"docs/{name}.md" for name in ("README", "bundle", "colorize")),
-]
-PAGES += [f"docs/{name}.md" for name in ("evaluation", "library", "model-card", "training", "benchmark", "experiments")]
-PAGES += [f"docs/{name}.md" for name in ("formats", "models", "page", "recipes", "reliability", "server", "steering")]
-PAGES += ["docs/faq.md", "docs/reference.md", "docs/scaling.md", "docs/video.md"]
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ["README.md", "CONTRIBUTING.md", "benchmarks/README.md"]
+PAGES += sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
 OF_OTHER_PROGRAMS = {"--extra-index-url"}  # pip's
 
 
@@ -74,16 +69,11 @@ def rows(text: str, head: str) -> list[list[str]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with two drawn photos; the tiny model is what the installation ships."""
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-    y, x = np.mgrid[0:80, 0:120]
-    for name, period in (("portrait.jpg", 9), ("group.jpg", 13)):
-        gray = 128 + 80 * np.sin(x / period) * np.cos(y / 7)
-        Image.fromarray(gray.astype(np.uint8)).save(work / name)
-    return work
+def folder(folder: Path) -> Path:
+    """With two drawn photos in it."""
+    for seed, name in enumerate(("portrait.jpg", "group.jpg")):
+        put(folder / name, waves(80, 120, seed))
+    return folder
 
 
 @pytest.mark.parametrize(("page", "least"), [("README.md", 1), ("docs/library.md", 6)])
@@ -177,10 +167,7 @@ def test_commands_and_their_options_exist(repository: Path, options: dict[str, s
     assert named - every == set()
 
 
-def test_the_pages_are_all_pages(repository: Path) -> None:
-    assert sorted(p.name for p in (repository / "docs").glob("*.md")) == sorted(
-        Path(p).name for p in PAGES if "docs" in p
-    )
+def test_there_are_commands_in_the_pages(repository: Path) -> None:
     assert sum(len(list(commands(text_of(repository, page)))) for page in PAGES) > 25  # the search for them works
 
 
@@ -191,12 +178,6 @@ def test_formats_to_write_are_named(repository: Path) -> None:
 
 
 # What is in the tables
-
-
-def test_the_reference_is_what_the_code_says(repository: Path) -> None:
-    script = repository / "scripts" / "write_tables.py"
-    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, ""), "run: python scripts/write_tables.py"
 
 
 def test_errors_are_all_there(repository: Path) -> None:

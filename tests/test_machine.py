@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command import python
 
-import colorizegan
 from colorizegan import machine
 from colorizegan.machine import MALLOC_ENVIRONMENT
 
@@ -33,10 +31,7 @@ print(faults())
 
 def faults(how: str, environment: dict[str, str]) -> int:
     """New pages that a process asks for while it takes and frees the memory of 20 photos."""
-    root = Path(colorizegan.__file__).parents[1]
-    run = [sys.executable, "-c", COUNT, how]
-    done = subprocess.run(run, capture_output=True, text=True, check=True, cwd=root, env={**os.environ, **environment})
-    return int(done.stdout)
+    return int(python("-c", COUNT, how, env={**os.environ, **environment}).stdout)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")

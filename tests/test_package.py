@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import python
 
 import colorizegan
 
@@ -25,13 +26,6 @@ else:
 
 HEAVY = ("torch", "numpy", "onnxruntime", "PIL", "pyvips", "matplotlib", "scipy", "lightning_fabric", "onnx")
 MAX_WEIGHT_FILE = 16 << 20  # bytes: what the house allows in the wheel
-
-
-def run_python(code: str) -> str:
-    """Standard output of a fresh interpreter."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +87,7 @@ def test_version_agrees_everywhere(project: dict[str, Any], repository: Path):
 
 @pytest.mark.parametrize("module", ["colorizegan", "colorizegan.cli.main", "colorizegan.errors"])
 def test_import_is_light(module: str):
-    loaded = run_python(f"import sys, {module}; print(*(m for m in {HEAVY!r} if m in sys.modules))")
+    loaded = python("-c", f"import sys, {module}; print(*(m for m in {HEAVY!r} if m in sys.modules))").stdout.strip()
     assert loaded == ""
 
 
@@ -103,12 +97,13 @@ def test_runtime_imports_without_the_training_extra(repository: Path):
     names = sorted(".".join(file.parts).removesuffix(".__init__") for file in files)
     assert "colorizegan.photo.read" in names
     blocked = ("torch", "lightning_fabric", "onnx", "onnxscript", "safetensors", "matplotlib", "scipy")
-    loaded = run_python(
+    loaded = python(
+        "-c",
         "import importlib, sys\n"
         f"for name in {blocked!r}: sys.modules[name] = None\n"  # any import of these now fails
         f"for name in {names!r}: importlib.import_module(name)\n"
-        "print(*(m for m in sys.modules if m.startswith(('colorizegan.training', 'colorizegan.bench'))))"
-    )
+        "print(*(m for m in sys.modules if m.startswith(('colorizegan.training', 'colorizegan.bench'))))",
+    ).stdout.strip()
     assert loaded == ""
 
 
@@ -118,9 +113,7 @@ def test_runtime_imports_without_the_training_extra(repository: Path):
 @pytest.fixture(scope="module")
 def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", str(repository), "--no-deps", "--no-build-isolation", "-w", folder]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stderr
+    python("-m", "pip", "wheel", repository, "--no-deps", "--no-build-isolation", "-w", folder)
     return next(folder.glob("colorizegan-*.whl"))
 
 
@@ -157,9 +150,7 @@ def test_the_dockerfile_copies_all_that_the_wheel_needs(
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
     assert (tmp_path / "build/app.py").exists()
-    command = [sys.executable, "-m", "pip", "wheel", str(tmp_path / "build"), "--no-deps", "--no-build-isolation"]
-    done = subprocess.run([*command, "-w", tmp_path / "made"], capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stderr
+    python("-m", "pip", "wheel", tmp_path / "build", "--no-deps", "--no-build-isolation", "-w", tmp_path / "made")
     with zipfile.ZipFile(next((tmp_path / "made").glob("*.whl"))) as made, zipfile.ZipFile(wheel) as whole:
         assert set(made.namelist()) == set(whole.namelist())
 

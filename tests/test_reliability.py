@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pytest
+from command import COMMAND, command, digests, json_lines, python
+from pictures import blots, put, waves
 from PIL import Image
 
-import colorizegan
 from colorizegan import errors
 
 HOSTILE = 366  # files in hostile.tar
@@ -35,25 +32,13 @@ main()
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """Processes find the package as this one did."""
-    return os.environ | {"PYTHONPATH": str(Path(colorizegan.__file__).parents[1]), "PYTHONWARNINGS": "error"}
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    """Every file below, by its name, with its content."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix != ".jsonl"
-    }
+    """In which a warning is an error."""
+    return os.environ | {"PYTHONWARNINGS": "error"}
 
 
 def put_photos(folder: Path, count: int) -> None:
-    folder.mkdir()
-    y, x = np.mgrid[0:60, 0:90]
     for seed in range(count):
-        gray = 128 + 90 * np.sin(x / 11 + seed) * np.cos(y / 6)
-        Image.fromarray(gray.astype(np.uint8)).save(folder / f"{seed}.jpg")
+        put(folder / f"{seed}.jpg", waves(60, 90, seed))
 
 
 def test_no_telemetry_is_gathered(tmp_path: Path, environment: dict[str, str]) -> None:
@@ -64,9 +49,7 @@ def test_no_telemetry_is_gathered(tmp_path: Path, environment: dict[str, str]) -
     environment.pop("XDG_CACHE_HOME", None)
     for folder in ("home", "tmp"):
         (tmp_path / folder).mkdir()
-    command = [sys.executable, "-m", "colorizegan", "colorize", str(tmp_path / "photos"), "-o", str(tmp_path / "out")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    command("colorize", tmp_path / "photos", "-o", tmp_path / "out", env=environment)
     left = [path for folder in ("home", "tmp") for path in (tmp_path / folder).rglob("*") if path.is_file()]
     assert not [path for path in left if "onnxruntime" in str(path).lower() or "microsoft" in str(path).lower()]
     assert not [path for path in left if path.suffix == ".ses"]
@@ -79,16 +62,14 @@ def test_hostile_files_through_the_command_line(
     album, out = tmp_path / "album", tmp_path / "out"
     with tarfile.open(shared_data / "hostile.tar") as tar:
         tar.extractall(album, filter="data")
-    before = hashes(album)
+    before = digests(album)
     names = tmp_path / "names"
     names.write_bytes(b"\0".join(os.fsencode(album / name) for name in before))  # all, whatever they are called
     assert len(before) == HOSTILE
-    command = [sys.executable, "-m", "colorizegan", "colorize", "--from-file", str(names), "-0", "-o", str(out)]
-    command += ["--json", "--model", str(tiny_bundle)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
-    assert done.returncode == 1, done.stderr[-2000:]
+    arguments = ("colorize", "--from-file", names, "-0", "-o", out, "--json", "--model", tiny_bundle)
+    done = command(*arguments, status=1, env=environment)
     assert "Traceback" not in done.stderr
-    *rows, summary = [json.loads(line) for line in done.stdout.splitlines()]
+    *rows, summary = json_lines(done.stdout)
     assert len(rows) == HOSTILE
     assert len({row["input"] for row in rows}) == HOSTILE
     assert max(row.get("seconds") or 0 for row in rows) < 10
@@ -107,20 +88,8 @@ def test_hostile_files_through_the_command_line(
     assert count["done"] > 80, "valid oddities are photos too"
     assert count["failed"] > 90
     assert summary["summary"]["done"] == count["done"]
-    assert hashes(album) == before, "inputs are never changed"
+    assert digests(album) == before, "inputs are never changed"
     assert not [path for path in out.rglob("*") if path.name.startswith(".")], "nothing half-written"
-
-
-def test_same_bytes_over_runs(tmp_path: Path, tiny_bundle: Path, environment: dict[str, str]) -> None:
-    put_photos(tmp_path / "album", 5)
-    results: list[dict[str, str]] = []
-    for name in ("one", "two"):
-        command = [sys.executable, "-m", "colorizegan", "colorize", str(tmp_path / "album")]
-        command += ["-o", str(tmp_path / name), "--model", str(tiny_bundle)]
-        subprocess.run(command, check=True, timeout=120, env=environment, capture_output=True)
-        results.append(hashes(tmp_path / name))
-    assert len(results[0]) == 5
-    assert results[0] == results[1]
 
 
 @pytest.mark.parametrize(
@@ -139,22 +108,14 @@ def test_no_verb_asks_the_network(
 ) -> None:
     if args[0] == "evaluate":
         pytest.importorskip("torchmetrics")
-        (tmp_path / "album").mkdir()
-        y, x = np.mgrid[0:90, 0:120]
         for seed in range(3):
-            rgb = np.dstack((x * 2, y * 2, 255 - x * 2)).astype(np.uint8)
-            Image.fromarray(np.roll(rgb, seed * 20, axis=1)).save(tmp_path / "album" / f"{seed}.png")
+            put(tmp_path / "album" / f"{seed}.png", blots(seed))
     else:
         put_photos(tmp_path / "album", 2)
     model = {"colorize": ["--model", str(tiny_bundle)], "evaluate": ["--entrant", f"tiny={tiny_bundle}"]}.get(
         args[0], []
     )
-    command = [sys.executable, "-c", NO_NETWORK, *args, *model]
-    done = subprocess.run(
-        command, check=False, timeout=200, env=environment, capture_output=True, text=True, cwd=tmp_path
-    )
-    assert "NETWORK" not in done.stderr
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert "NETWORK" not in python("-c", NO_NETWORK, *args, *model, env=environment, cwd=tmp_path).stderr
 
 
 def test_with_no_interface_up(tmp_path: Path, tiny_bundle: Path, environment: dict[str, str]) -> None:
@@ -163,13 +124,10 @@ def test_with_no_interface_up(tmp_path: Path, tiny_bundle: Path, environment: di
     if unshare is None or subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
         pytest.skip("this system does not let a process leave the network")
     put_photos(tmp_path / "album", 2)
-    command = [*alone, sys.executable, "-m", "colorizegan", "colorize", "album", "-o", "out"]
-    command += ["--model", str(tiny_bundle)]
-    done = subprocess.run(
-        command, check=False, timeout=120, env=environment, capture_output=True, text=True, cwd=tmp_path
-    )
+    arguments = [*alone, *COMMAND, "colorize", "album", "-o", "out", "--model", tiny_bundle]
+    done = subprocess.run(arguments, check=False, env=environment, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert len(hashes(tmp_path / "out")) == 2
+    assert len(digests(tmp_path / "out")) == 2
 
 
 @pytest.mark.parametrize(
@@ -193,13 +151,12 @@ def test_names_never_lead_out_of_the_output(
     put_photos(tmp_path / "other", 1)
     shutil.copy(tmp_path / "other" / "0.jpg", tmp_path / "secret.jpg")
     (work / "names").write_bytes(os.fsencode(name))
-    before = hashes(tmp_path)
-    command = [sys.executable, "-m", "colorizegan", "colorize", "--from-file", "names", "-0", "-o", "out/results"]
-    command += ["--model", str(tiny_bundle)]
-    done = subprocess.run(command, check=False, timeout=120, env=environment, capture_output=True, text=True, cwd=work)
+    before = digests(tmp_path)
+    arguments = ("colorize", "--from-file", "names", "-0", "-o", "out/results", "--model", tiny_bundle)
+    done = command(*arguments, status=None, env=environment, cwd=work)
     assert done.returncode in (0, 1, 3), done.stderr
     assert "Traceback" not in done.stderr
-    made = hashes(tmp_path).keys() - before.keys()
+    made = digests(tmp_path).keys() - before.keys()
     assert all(path.startswith("work/out/results/") for path in made), made
-    assert {path: content for path, content in hashes(tmp_path).items() if path in before} == before
+    assert {path: content for path, content in digests(tmp_path).items() if path in before} == before
     assert bool(made) == (done.returncode == 0)

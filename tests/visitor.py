@@ -62,6 +62,11 @@ class Visitor:
         if not path:
             self.find("body.ready")
 
+    def reload(self) -> None:
+        """Load it again, once what was done has come to the browser's disk."""
+        self.js_later("await new Promise((done) => setTimeout(done, 600))")
+        self.open()
+
     # --- the page's parts ---
 
     def js(self, script: str, *arguments: Any) -> Any:
@@ -98,6 +103,11 @@ class Visitor:
 
     def choose(self, *paths: Path, selector: str = "#files") -> None:
         self.find(selector).send_keys("\n".join(map(str, paths)))
+
+    def show(self, *paths: Path) -> list[str]:
+        """Choose photos, and wait for them; their states."""
+        self.choose(*paths)
+        return self.finished(len(paths))
 
     def drop(self, *paths: Path) -> None:
         """Drop files on the middle of the page."""
@@ -173,6 +183,12 @@ class Visitor:
 
         chain = ActionChains(self.browser)
         chain.move_to_element_with_offset(self.find("#stage"), *self.at(x, y)).click().perform()
+
+    def hint(self, x: float, y: float, swatch: str) -> None:
+        """Place one and give it a colour of the wheel, which stays open."""
+        self.tap(x, y)
+        self.until(lambda: self.sees("#wheel"))
+        self.click(f"#wheel .swatches button[aria-label={swatch}]")
 
     def hints(self) -> list[dict[str, Any]]:
         return self.js_later("return (await import('/album.js')).album.current.look.hints")

@@ -21,18 +21,8 @@ from colorizegan.errors import UsageError
 def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small tree of (empty) files, and the working folder above it."""
     monkeypatch.chdir(tmp_path)
-    for name in (
-        "album/a.jpg",
-        "album/b.PNG",
-        "album/notes.txt",
-        "album/._a.jpg",
-        "album/a.colorized.jpg",
-        "album/1950/a.jpg",
-        "album/1950/summer/c.tif",
-        "album/.thumbs/t.jpg",
-        "other/a.jpg",
-        "empty/readme.md",
-    ):
+    inside = "a.jpg b.PNG notes.txt ._a.jpg a.colorized.jpg 1950/a.jpg 1950/summer/c.tif .thumbs/t.jpg"
+    for name in (*(f"album/{one}" for one in inside.split()), "other/a.jpg", "empty/readme.md"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

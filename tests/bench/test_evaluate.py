@@ -7,10 +7,9 @@ import json
 import tarfile
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
+from foreign_models import write_colorizer
+from pictures import blots, encoded
 from PIL import Image
 from tiny_bundle import make_tiny_bundle
 
@@ -24,9 +23,7 @@ from colorizegan.errors import ColorizeGANError, ConfigError, DataError, InputEr
 
 
 def photo(seed: int, width: int = 90, height: int = 70) -> Image.Image:
-    rng = np.random.default_rng(seed)
-    small = rng.integers(0, 256, (4, 5, 3), dtype=np.uint8)
-    return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
+    return blots(seed, width, height)
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +38,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def onnx_file(path: Path, inputs: int = 1, outputs: int = 2, scale: float = 0.0, size: int | str = "H") -> Path:
-    """A network of one 1x1 convolution: every output channel = scale * sum of the inputs."""
-    width = size if isinstance(size, int) else "W"
-    weights = helper.make_tensor("w", TensorProto.FLOAT, [outputs, inputs, 1, 1], [scale] * inputs * outputs)
-    graph = helper.make_graph(
-        [helper.make_node("Conv", ["x", "w"], ["y"])],
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", inputs, size, width])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", outputs, size, width])],
-        [weights],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    return path
+def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
 
 
 def test_baselines_are_in_every_table_and_behave(folder: Path):
@@ -85,11 +73,12 @@ def test_entrants_of_every_kind(folder: Path, tmp_path: Path):
         image = Image.fromarray(prepare(PhotoSet(folder).read(key), PROTOCOLS["folder-256"]))
         image.save(truths / f"{Path(key).name}.tiff")
     bundle = make_tiny_bundle(tmp_path / "bundle")
+    grays = write_colorizer(tmp_path / "gray.onnx", inputs=1, outputs=2, size="s", gain=0.0)
     entrants = {
         "perfect": str(truths),
         "bundle": str(bundle),
         "vivid": f"{bundle}?saturation=1.5&size=64",
-        "onnx gray": f"{onnx_file(tmp_path / 'gray.onnx')}?layout=lab&size=64",
+        "onnx gray": f"{grays}?layout=lab&size=64",
     }
     out = tmp_path / "out"
     report = evaluate("folder-256", folder, entrants, out, resamples=50, stable=2, command="the command")
@@ -116,10 +105,7 @@ def test_a_tar_gives_the_same_bytes_as_the_folder_and_twice_the_same(folder: Pat
     archive = tmp_path / "photos.tar"
     with tarfile.open(archive, "w") as tar:
         for path in sorted(folder.rglob("p*.png"), reverse=True):
-            data = path.read_bytes()
-            member = tarfile.TarInfo(path.name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
+            add(tar, path.name, path.read_bytes())
     entrants = {"bundle": str(make_tiny_bundle(tmp_path / "bundle"))}
     texts = []
     for run, (source, workers) in enumerate([(folder, 1), (folder, 3), (archive, 2)]):
@@ -227,8 +213,8 @@ def test_mistakes_are_one_clear_line(
         ("table", {"regions": "none.tsv"}),
     ):
         Path(f"{name}.json").write_text(json.dumps({"data": "photos", **entry}))
-    onnx_file(Path("net.onnx"))
-    onnx_file(Path("three.onnx"), 1, 3)
+    write_colorizer(Path("net.onnx"), inputs=1, outputs=2, size="s")
+    write_colorizer(Path("three.onnx"), inputs=1, outputs=3, size="s")
     with pytest.raises(kind) as error:
         evaluate(protocol, folder, entrants, resamples=10)
     assert text in str(error.value)
@@ -271,12 +257,7 @@ def test_every_ending_of_training_photos_is_a_test_photo_too(ending: str, tmp_pa
     archive = tmp_path / "photos.tar"
     with tarfile.open(archive, "w") as tar:
         for index in range(2):
-            data = io.BytesIO()
-            photo(index).save(data, ending)
-            member = tarfile.TarInfo(f"{index}.{ending}")
-            member.size = len(data.getvalue())
-            data.seek(0)
-            tar.addfile(member, data)
+            add(tar, f"{index}.{ending}", encoded(photo(index), ending))
     photos = PhotoSet(archive)
     assert photos.keys == ["0", "1"]
     assert photos.read("1").size == (90, 70)

@@ -9,9 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
 import pytest
-from PIL import Image
+from pictures import blots, put
 
 from colorizegan.bench.entrants import BASELINES
 from colorizegan.bench.human import wilson
@@ -91,10 +90,8 @@ def test_the_python_block_runs(
 ):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(tiny_bundle, "my-model")
-    Path("TEST").mkdir()
     for index in range(5):
-        small = np.random.default_rng(index).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-        Image.fromarray(small).resize((40, 40), Image.Resampling.BICUBIC).save(f"TEST/{index}.png")
+        put(f"TEST/{index}.png", blots(index, 40, 40))
     (block,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     exec(compile(block, "docs/evaluation.md", "exec"), {})
     out = capsys.readouterr().out

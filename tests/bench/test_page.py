@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from pictures import blots, put
 
 from colorizegan.bench.charts import Series, chart
 from colorizegan.bench.evaluate import evaluate, write_inputs
@@ -19,11 +19,8 @@ from colorizegan.bench.evaluate import evaluate, write_inputs
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report on three photos, one with a hostile name, and two entrants."""
     root = tmp_path_factory.mktemp("page")
-    rng = np.random.default_rng(0)
-    (root / "photos").mkdir()
-    for name in ("a", "b", "<script>alert(1)<"):
-        small = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
-        small.resize((48, 48), Image.Resampling.BICUBIC).save(root / "photos" / f"{name}.png")
+    for seed, name in enumerate(("a", "b", "<script>alert(1)<")):
+        put(root / "photos" / f"{name}.png", blots(seed, 48, 48))
     write_inputs("folder-full", root / "photos", root / "gray")
     entrants = {"A&B": str(root / "gray"), "perfect": str(root / "photos")}
     evaluate("folder-full", root / "photos", entrants, root / "out", resamples=20, command="evaluate <this>")

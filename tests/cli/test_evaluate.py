@@ -6,25 +6,23 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
+from command import call
+from pictures import blots, put
 from PIL import Image
-from typer.testing import CliRunner, Result
-
-from colorizegan.cli.main import app
+from typer.testing import Result
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("test-photos")
     for index in range(6):
-        small = np.random.default_rng(index).integers(0, 256, (4, 5, 3), dtype=np.uint8)
-        Image.fromarray(small).resize((60, 48), Image.Resampling.BICUBIC).save(root / f"p{index}.png")
+        put(root / f"p{index}.png", blots(index, 60, 48))
     return root
 
 
 def run(*args: str | Path) -> Result:
-    return CliRunner().invoke(app, ["evaluate", *(str(arg) for arg in args)])
+    return call("evaluate", *args)
 
 
 def test_the_same_command_gives_the_same_digits(photos: Path, tiny_bundle: Path, tmp_path: Path):

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 import typer
+from command import call, command
 from PIL import Image
-from typer.testing import CliRunner
 
 from colorizegan.cli.help import plain
 from colorizegan.cli.main import app
@@ -45,7 +45,7 @@ def help_of(command: list[str]) -> str:
 
 def said(*args: str) -> str:
     """Standard error of a command that fails with status 2."""
-    result = CliRunner().invoke(app, list(args))
+    result = call(*args)
     assert result.exit_code == 2, result.output
     return result.stderr
 
@@ -62,7 +62,7 @@ def test_help_is_plain_and_as_wide_as_the_terminal(command: list[str], monkeypat
 
 
 def test_options_of_colorize_are_in_groups_with_an_example() -> None:
-    text = CliRunner().invoke(app, ["colorize", "--help"]).stdout
+    text = call("colorize", "--help").stdout
     headings = re.findall(r"^([A-Z][^:\n]*):$", text, re.MULTILINE)
     assert len(headings) >= 4
     assert "Example: colorizegan colorize " in text
@@ -125,20 +125,16 @@ def test_photos_in_place_of_a_command_are_colorized(tmp_path: Path, monkeypatch:
     Image.new("L", (32, 32), 90).save("photo.png")
     (tmp_path / "train").mkdir()  # a command's name stays the command's
     for args in (["photo.png"], ["*.png"], ["./train"], ["."]):
-        short, long = (CliRunner().invoke(app, [*start, *args, "--dry-run"]) for start in ([], ["colorize"]))
+        short, long = (call(*start, *args, "--dry-run") for start in ([], ["colorize"]))
         assert (short.exit_code, short.stdout, short.stderr) == (long.exit_code, long.stdout, long.stderr)
-    assert CliRunner().invoke(app, ["photo.png", "--dry-run"]).stdout == "photo.png -> photo.colorized.png\n"
-    assert "missing.jpg" in CliRunner().invoke(app, ["missing.jpg"]).stderr
+    assert call("photo.png", "--dry-run").stdout == "photo.png -> photo.colorized.png\n"
+    assert "missing.jpg" in call("missing.jpg").stderr
     assert "no folder for the run" in said("train", "--data", "x")
 
 
 def test_shells_complete() -> None:
-    def ask(*args: str, **more: str) -> str:
-        command = [sys.executable, "-m", "colorizegan", *args]
-        return subprocess.run(command, env=os.environ | more, capture_output=True, text=True, check=True).stdout
-
-    typed = {"COMP_WORDS": "colorizegan colorize --sat", "COMP_CWORD": "2"}
-    assert ask(_COLORIZEGAN_COMPLETE="complete_bash", **typed).split() == ["--saturation"]
+    typed = {"_COLORIZEGAN_COMPLETE": "complete_bash", "COMP_WORDS": "colorizegan colorize --sat", "COMP_CWORD": "2"}
+    assert command(env=os.environ | typed).stdout.split() == ["--saturation"]
     # It asks which shell it was started from.
     shown = ["bash", "-c", f"{shlex.quote(sys.executable)} -m colorizegan --show-completion; true"]
     assert "_COLORIZEGAN_COMPLETE" in subprocess.run(shown, capture_output=True, text=True, check=True).stdout

@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import command
 import numpy as np
 import pytest
 import pyvips
+from pictures import pixels, put
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from colorizegan.cli.main import app
 from colorizegan.color.lab import rgb_to_lab
 from colorizegan.colorizer import Colorizer
 from colorizegan.model.network import NetworkInput, Prediction
@@ -29,19 +30,11 @@ from colorizegan.steer.hints import read_hints
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     y, x = np.mgrid[0:120, 0:160]
-    path = tmp_path / "album" / "a.png"
-    path.parent.mkdir()
-    Image.fromarray((128 + 60 * np.sin(x / 25) * np.cos(y / 20)).astype(np.uint8)).save(path)
-    return path
+    return put(tmp_path / "album" / "a.png", (128 + 60 * np.sin(x / 25) * np.cos(y / 20)).astype(np.uint8))
 
 
 def call(tiny_bundle: Path, *args: object) -> Result:
-    return CliRunner().invoke(app, ["colorize", "--model", str(tiny_bundle), *map(str, args)])
-
-
-def pixels(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image)
+    return command.call("colorize", "--model", tiny_bundle, *args)
 
 
 def chroma_at(path: Path, x: int, y: int) -> np.ndarray:

@@ -6,28 +6,23 @@ import re
 import shutil
 import signal
 import stat
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pytest
 import torch
+from command import call, command, json_lines, python, start, waits
 from PIL import Image
-from tiny_run import CHROMA, CORRECTION, STAGES, TEMPERATURE, log_of, overrides
+from tiny_run import CHROMA, CORRECTION, STAGES, TEMPERATURE, assert_equal, log_of, newest, overrides
 from torch.nn import functional as F
-from typer.testing import CliRunner
 
-from colorizegan.cli.main import app
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import CheckpointError, ColorizeGANError, ConfigError, DataError, OutputError
 from colorizegan.model.bundle import open_bundle
 from colorizegan.model.predictor import Predictor
 from colorizegan.training.build import build_discriminator, build_generator
-from colorizegan.training.checkpoint import list_checkpoints, load_checkpoint, load_newest
+from colorizegan.training.checkpoint import list_checkpoints, load_checkpoint
 from colorizegan.training.configure import from_dict, load_config
 from colorizegan.training.export import export_bundle
 from colorizegan.training.loop import train
@@ -40,10 +35,10 @@ from colorizegan.training.validation.validate import auc
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
-def command(photos: Path, out: Path, stages: str, *more: str) -> list[str]:
-    """The command line of such a run."""
-    start = [sys.executable, "-m", "colorizegan", "train", "--preset", "tiny", "--data", str(photos), "-o", str(out)]
-    return [*start, "--set", "data.holdout=2", "--set", "threads=1", "--set", stages, *more]
+def arguments_of(photos: Path, out: Path, stages: str, *more: str) -> list[str]:
+    """The arguments of such a run."""
+    first = ["train", "--preset", "tiny", "--data", str(photos), "-o", str(out)]
+    return [*first, "--set", "data.holdout=2", "--set", "threads=1", "--set", stages, *more]
 
 
 def gray_photos(folder: Path) -> Path:
@@ -80,7 +75,7 @@ def test_a_folder_that_was_there_stays(tmp_path: Path) -> None:
 
 
 def test_a_run_learns_logs_and_draws(run: Path) -> None:
-    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    lines = json_lines(run / "log.jsonl")
     steps = [line for line in lines if line["event"] == "step"]
     assert [line["stage"] for line in steps] == [0] * 6 + [1] * 2 + [2] * 2
     assert steps[5]["l1"] < 0.9 * steps[0]["l1"]
@@ -102,8 +97,7 @@ def test_a_run_learns_logs_and_draws(run: Path) -> None:
 def test_the_command_says_what_it_does_and_shares_a_cache(photos: Path, tmp_path: Path) -> None:
     short = "stages=[{images=8,size=48,batch=8}]"
     for name in ("first", "second"):
-        arguments = command(photos, tmp_path / name, short, "--cache", str(tmp_path / "cache"))[3:]
-        result = CliRunner().invoke(app, arguments)
+        result = call(*arguments_of(photos, tmp_path / name, short, "--cache", str(tmp_path / "cache")))
         assert (result.exit_code, result.stdout) == (0, ""), result.stderr
         lines = result.stderr.splitlines()
         assert lines[0] == "18 photos to train on, 2 held out; skipped: 0 broken, 0 gray"
@@ -116,14 +110,14 @@ def test_the_command_says_what_it_does_and_shares_a_cache(photos: Path, tmp_path
 
 def test_training_tells_its_time_at_its_start_and_logs_from_the_first_step(photos: Path, tmp_path: Path) -> None:
     stages = "stages=[{images=64,size=48,batch=8},{images=800,size=96,batch=8}]"
-    arguments = command(photos, tmp_path / "run", stages, "--set", "log_every=50", "--set", "stopping.every=0")
-    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+    more = ("--set", "log_every=50", "--set", "stopping.every=0")
+    with start(*arguments_of(photos, tmp_path / "run", stages, *more)) as process:
         assert process.stderr is not None
         lines = [next(process.stderr) for _ in range(3)]
         process.terminate()
     told = re.fullmatch(r"(\d+\.\d) crops/s at first: about (\d+(\.\d)?) (s|minutes|hours) to go\n", lines[2])
     assert told, lines
-    first = json.loads((tmp_path / "run/log.jsonl").read_text().splitlines()[0])
+    first = json_lines(tmp_path / "run/log.jsonl")[0]
     assert (first["event"], first["step"], first["images"]) == ("step", 1, 8)
     assert {"l1", "classes", "images_per_s"} <= first.keys()
     # 4 steps of 8 crops are through; those of the second stage have four times the pixels.
@@ -135,8 +129,7 @@ def test_discriminator_stage_leaves_the_generator_alone(photos: Path, tmp_path: 
     only = "stages=[{kind='pretrain_discriminator',images=16,size=48,batch=8,lr_discriminator=0.01}]"
     config = load_config("tiny", None, overrides(photos, only))
     train(config, tmp_path)
-    saved, _ = load_newest(tmp_path / "checkpoints")
-    assert saved is not None
+    saved = newest(tmp_path)
     torch.manual_seed(config.seed)
     generator, discriminator = build_generator(config), build_discriminator(config)
     after = saved.part("generator")
@@ -145,34 +138,14 @@ def test_discriminator_stage_leaves_the_generator_alone(photos: Path, tmp_path: 
     assert any(not torch.equal(value, moved[name]) for name, value in discriminator.state_dict().items())
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    """Return when the condition holds or the process has ended."""
-    deadline = time.monotonic() + 120
-    while process.poll() is None and not condition():
-        assert time.monotonic() < deadline, "nothing happened within 120 s"
-        time.sleep(0.01)
-
-
 @pytest.mark.slow
 def test_kill_9_then_resume_equals_the_unbroken_run(run: Path, photos: Path, tmp_path: Path) -> None:
-    out, arguments = tmp_path / "run", command(photos, tmp_path / "run", STAGES, "--set", "checkpoint_minutes=0")
-    with (
-        (tmp_path / "errors").open("wb") as errors,
-        subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=errors) as process,
-    ):
-        wait_for(lambda: bool(list_checkpoints(out / "checkpoints")), process)
-        assert process.poll() is None, (tmp_path / "errors").read_text()
+    out, arguments = tmp_path / "run", arguments_of(photos, tmp_path / "run", STAGES, "--set", "checkpoint_minutes=0")
+    with start(*arguments) as process:
+        assert waits(lambda: list_checkpoints(out / "checkpoints"))
         process.kill()
-    result = subprocess.run([*arguments, "--resume"], capture_output=True, text=True, timeout=240, check=False)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout == ""
-    expected, _ = load_newest(run / "checkpoints")
-    got, _ = load_newest(out / "checkpoints")
-    assert expected is not None
-    assert got is not None
-    assert expected.tensors.keys() == got.tensors.keys()
-    different = [name for name, tensor in expected.tensors.items() if not torch.equal(tensor, got.tensors[name])]
-    assert different == []
+    assert command(*arguments, "--resume").stdout == ""
+    assert_equal(newest(run), newest(out))
     assert log_of(out) == log_of(run)
 
 
@@ -194,18 +167,12 @@ def test_a_run_starts_from_another_ones_average(run: Path, photos: Path, tmp_pat
 
 @pytest.mark.slow
 def test_sigterm_saves_and_exits_143(photos: Path, tmp_path: Path) -> None:
-    arguments = command(photos, tmp_path / "run", STAGES.replace("images=48", "images=100000"))
     log = tmp_path / "run" / "log.jsonl"
-    with (
-        (tmp_path / "errors").open("wb") as errors,
-        subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=errors) as process,
-    ):
-        wait_for(lambda: log.exists() and log.read_text().count("\n") >= 2, process)
+    with start(*arguments_of(photos, tmp_path / "run", STAGES.replace("images=48", "images=100000"))) as process:
+        assert waits(lambda: log.exists() and log.read_text().count("\n") >= 2)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 143, (tmp_path / "errors").read_text()
-    saved, _ = load_newest(tmp_path / "run" / "checkpoints")
-    assert saved is not None
-    assert saved.facts["state"]["step"] == len(log.read_text().splitlines()) >= 2
+        assert process.wait(60) == 143
+    assert newest(tmp_path / "run").facts["state"]["step"] == len(log.read_text().splitlines()) >= 2
 
 
 def test_a_run_is_not_overwritten_and_must_match(run: Path, photos: Path, tmp_path: Path) -> None:
@@ -234,8 +201,8 @@ def test_a_damaged_checkpoint_is_passed_over_in_one_line(damage: str, run: Path,
     middle = len(content) // 2
     changed = content[:middle] + bytes([content[middle] ^ 16]) + content[middle + 1 :]
     last.write_bytes({"torn": content[:middle], "one bit": changed, "a line of text": b"not found\n"}[damage])
-    arguments = command(photos, out, STAGES, "--set", "checkpoint_minutes=0", "--cache", str(run / "cache"), "--resume")
-    result = CliRunner().invoke(app, arguments[3:])
+    more = ("--set", "checkpoint_minutes=0", "--cache", str(run / "cache"), "--resume")
+    result = call(*arguments_of(photos, out, STAGES, *more))
     assert result.exit_code == 0, result.stderr
     said = [line for line in result.stderr.splitlines() if "checkpoint" in line]
     assert len(said) == 1
@@ -243,8 +210,7 @@ def test_a_damaged_checkpoint_is_passed_over_in_one_line(damage: str, run: Path,
         rf"passed over a checkpoint: .*{last.name}: does not match its hash; .* \[E_CHECKPOINT\]", said[0]
     )
     assert "going on after step 9, 72 images" in result.stderr.splitlines()
-    expected, got = load_checkpoint(list_checkpoints(run / "checkpoints")[-1]), load_checkpoint(last)
-    assert [name for name, tensor in expected.tensors.items() if not torch.equal(tensor, got.tensors[name])] == []
+    assert_equal(newest(run), load_checkpoint(last))
     assert log_of(out) == log_of(run)
 
 
@@ -264,8 +230,7 @@ def test_the_exported_bundle_is_whole_and_tells_nothing_of_this_machine(run: Pat
 
 @torch.no_grad()
 def test_the_exported_bundle_colours_as_torch_does_as_asked(run: Path, exported: Path) -> None:
-    saved, _ = load_newest(run / "checkpoints")
-    assert saved is not None
+    saved = newest(run)
     net = cast(ColorUNet, build_generator(from_dict(saved.facts["config"])).eval())
     net.load_state_dict(saved.part("average"))
     L = 100 * torch.rand(1, 1, 64, 96, generator=torch.Generator().manual_seed(0))
@@ -321,16 +286,11 @@ def test_precision_is_taken_as_asked() -> None:
 
 def test_training_needs_no_terminal_and_no_home(photos: Path, tmp_path: Path) -> None:
     code = "import colorizegan.training.config as c; print(sorted(c.PRESETS))"
-    environment = {k: v for k, v in os.environ.items() if k != "HOME"}
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    assert "tiny" in result.stdout
+    assert "tiny" in python("-c", code, env={k: v for k, v in os.environ.items() if k != "HOME"}).stdout
 
 
-@pytest.mark.slow
-def test_export_says_what_it_checked_and_nothing_of_the_exporter(run: Path, tmp_path: Path) -> None:
-    arguments = [sys.executable, "-m", "colorizegan", "export", str(run), "-o", str(tmp_path / "bundle")]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=240, check=False)
-    assert (done.returncode, done.stdout) == (0, "")
-    *checks, last = done.stderr.splitlines()
+def test_export_says_what_it_checked_and_nothing_of_the_exporter(exported: Path) -> None:
+    *checks, last = (exported.parent / "said").read_text().splitlines()
+    assert checks
     assert all(line.startswith("parity at ") for line in checks)
-    assert last.endswith(f"-> {tmp_path / 'bundle'}")
+    assert last.endswith(f"-> {exported}")

@@ -9,6 +9,7 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import pictures
 import pytest
 from PIL import Image
 
@@ -20,10 +21,7 @@ from colorizegan.errors import DataError
 
 def put(path: Path, kind: str = "JPEG", mode: str = "RGB", seed: int = 0) -> Path:
     """A colourful picture of 80 x 60 px under any name, in any format and mode."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cells = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), np.uint8)
-    Image.fromarray(cells).resize((80, 60), Image.Resampling.BICUBIC).convert(mode).save(path, kind)
-    return path
+    return pictures.put(path, pictures.blots(seed).convert(mode), format=kind)
 
 
 def keys(source: str) -> list[str]:

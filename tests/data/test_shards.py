@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pictures import blots, encoded, put
 from PIL import Image
 
 from colorizegan.data.decode import decode, read_bytes
@@ -17,17 +18,11 @@ from colorizegan.data.shards import pack, pack_dataset
 from colorizegan.errors import DataError, OutputError
 
 
-def picture(seed: int, width: int = 80, height: int = 60) -> Image.Image:
-    cells = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), np.uint8)
-    return Image.fromarray(cells).resize((width, height), Image.Resampling.BICUBIC)
-
-
 @pytest.fixture
 def album(tmp_path: Path) -> Path:
     root = tmp_path / "album"
     for seed, name in enumerate(("a/img.2020.jpg", "b/img.2020.JPG", "b/img_2020.png", "large.jpg")):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        picture(seed, *((300, 200) if name == "large.jpg" else (80, 60))).save(root / name)
+        put(root / name, blots(seed, *((300, 200) if name == "large.jpg" else (80, 60))))
     (root / "broken.jpg").write_bytes(b"\xff\xd8\xff" + bytes(99))
     return root
 
@@ -75,28 +70,27 @@ class Rows:
 
 
 def test_a_hugging_face_dataset_of_any_kind_of_cell(tmp_path: Path) -> None:
-    raw = io.BytesIO()
-    picture(0).save(raw, "PNG")
-    picture(1).save(tmp_path / "file.png")
+    raw = encoded(blots(0))
+    blots(1).save(tmp_path / "file.png")
     cells = [
-        picture(2),
-        {"bytes": raw.getvalue(), "path": None},
+        blots(2),
+        {"bytes": raw, "path": None},
         {"bytes": None, "path": str(tmp_path / "file.png")},
-        np.asarray(picture(3)),
-        raw.getvalue(),
+        np.asarray(blots(3)),
+        raw,
     ]
     (shard,) = pack_dataset(Rows(cells), tmp_path / "out")
     found = [decode(photo, 60) for photo in list_photos((str(shard),))]
     for rgb, seed in zip(found, (2, 0, 1, 3, 0), strict=True):
         assert rgb is not None
-        assert np.abs(rgb.astype(int) - np.asarray(picture(seed))).mean() < 3  # Pillow images go through a JPEG
+        assert np.abs(rgb.astype(int) - np.asarray(blots(seed))).mean() < 3  # Pillow images go through a JPEG
 
 
 def test_a_dataset_without_pictures_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no column 'img'; it has image, label"):
-        pack_dataset(Rows([picture(0)]), tmp_path / "out", column="img")
+        pack_dataset(Rows([blots(0)]), tmp_path / "out", column="img")
     with pytest.raises(DataError, match="row 1 holds a str"):
-        pack_dataset(Rows([picture(0), "a.jpg"]), tmp_path / "out")
+        pack_dataset(Rows([blots(0), "a.jpg"]), tmp_path / "out")
     with pytest.raises(DataError, match="not one photo"):
         pack_dataset(Rows([]), tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import call
+from pictures import blots, put
 from PIL import Image
-from typer.testing import CliRunner
 
-from colorizegan.cli.main import app
 from colorizegan.contact_sheet import CAPTION
 from colorizegan.data.layouts import list_photos
 
@@ -19,11 +19,8 @@ from colorizegan.data.layouts import list_photos
 def album(tmp_path: Path) -> Path:
     """Five scenes in colour, one of them twice, one in CMYK; a gray photo, a broken one, one too small."""
     root = tmp_path / "album"
-    root.mkdir()
     for seed in range(5):
-        cells = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), np.uint8)
-        image = Image.fromarray(cells).resize((120, 90), Image.Resampling.BICUBIC)
-        image.convert("CMYK" if seed == 4 else "RGB").save(root / f"{seed}.jpg", quality=95)
+        put(root / f"{seed}.jpg", blots(seed, 120, 90).convert("CMYK" if seed == 4 else "RGB"), quality=95)
     with Image.open(root / "0.jpg") as image:
         image.resize((100, 75)).save(root / "0-again.png")
         image.convert("L").save(root / "gray.jpg")
@@ -34,7 +31,7 @@ def album(tmp_path: Path) -> Path:
 
 def test_inspect_counts_and_draws(album: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
-    result = CliRunner().invoke(app, ["data", "inspect", str(album), "--json", "--sheet", str(sheet)])
+    result = call("data", "inspect", album, "--json", "--sheet", sheet)
     assert (result.exit_code, result.stderr) == (0, "")
     facts = json.loads(result.stdout)
     assert {name: facts[name] for name in ("photos", "usable", "gray", "broken", "near_duplicates")} == {
@@ -53,7 +50,7 @@ def test_inspect_counts_and_draws(album: Path, tmp_path: Path) -> None:
 
 
 def test_inspect_names_what_training_would_leave_out(album: Path) -> None:
-    result = CliRunner().invoke(app, ["data", "inspect", str(album)])
+    result = call("data", "inspect", album)
     lines = result.stdout.splitlines()
     assert "usable: 6" in lines
     assert {"  gray: gray.jpg", "  broken: broken.jpg", "  broken: icon.png"} <= set(lines)
@@ -61,7 +58,7 @@ def test_inspect_names_what_training_would_leave_out(album: Path) -> None:
 
 def test_pack_writes_shards_that_train_reads(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "shards"
-    result = CliRunner().invoke(app, ["data", "pack", str(album), "-o", str(out), "--per-shard", "4"])
+    result = call("data", "pack", album, "-o", out, "--per-shard", 4)
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == f"7 photos in 2 shards -> {out}; 2 broken\n"
     assert len(list_photos((f"shards:{out}",))) == 7
@@ -69,9 +66,9 @@ def test_pack_writes_shards_that_train_reads(album: Path, tmp_path: Path) -> Non
 
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
     for arguments, words in (
-        (["data", "inspect", str(tmp_path / "none")], "no such folder or shard"),
-        (["data", "pack", str(tmp_path), "-o", str(tmp_path / "out")], "holds no photos"),
+        (("inspect", tmp_path / "none"), "no such folder or shard"),
+        (("pack", tmp_path, "-o", tmp_path / "out"), "holds no photos"),
     ):
-        result = CliRunner().invoke(app, arguments)
+        result = call("data", *arguments)
         assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
         assert words in result.stderr

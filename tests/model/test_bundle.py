@@ -17,6 +17,7 @@ from typing import Any
 
 import onnx
 import pytest
+from harm import Bomb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
@@ -116,15 +117,9 @@ def test_torn_file(bundle: Path, name: str, keep: float) -> None:
     raw = (bundle / name).read_bytes()
     (bundle / name).write_bytes(raw[: int(len(raw) * keep) if 0 < keep < 1 else int(keep)])
     assert name in refusal(bundle)
-
-
-@pytest.mark.parametrize("name", FILES[1:])
-@pytest.mark.parametrize("keep", [0, 3, 0.5, -1])
-def test_torn_file_with_a_matching_hash(bundle: Path, name: str, keep: float) -> None:
-    raw = (bundle / name).read_bytes()
-    (bundle / name).write_bytes(raw[: int(len(raw) * keep) if 0 < keep < 1 else int(keep)])
-    write_card(bundle)
-    assert f"{bundle / name}: " in refusal(bundle)
+    if name != "card.json":
+        write_card(bundle)  # with a hash that matches
+        assert f"{bundle / name}: " in refusal(bundle)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -184,16 +179,6 @@ def test_card_that_is_no_card(bundle: Path, raw: bytes) -> None:
     assert "card.json" in refusal(bundle)
 
 
-class Bomb:
-    """Unpickling this writes a file."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return (Path.touch, (self.target,))
-
-
 @pytest.mark.parametrize("name", FILES)
 def test_pickle_under_a_false_name(bundle: Path, tmp_path: Path, name: str) -> None:
     (bundle / name).write_bytes(pickle.dumps(Bomb(tmp_path / "ran")))
@@ -219,94 +204,68 @@ def change_graph(bundle: Path, change: Callable[[onnx.ModelProto], None]) -> Non
     write_card(bundle)
 
 
-@pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "card.json", "model.onnx", "", "./model.safetensors"])
-def test_weights_elsewhere(bundle: Path, location: str) -> None:
+PLACES = ["../secret", "/etc/passwd", "card.json", "model.onnx", "", "./model.safetensors"]
+OUTSIDE = [("offset", "0"), ("offset", "-8"), ("offset", str(1 << 62)), ("length", str(1 << 40)), ("length", "-1")]
+
+
+@pytest.mark.parametrize(("key", "value"), [*(("location", place) for place in PLACES), *OUTSIDE])
+def test_weights_elsewhere(bundle: Path, key: str, value: str) -> None:
     (bundle.parent / "secret").write_bytes(bytes(100_000))
 
-    def move(model: onnx.ModelProto) -> None:
-        tensor = next(t for t in model.graph.initializer if t.external_data)
-        tensor.external_data[0].value = location
-
-    change_graph(bundle, move)
-    assert "refers to weights in" in refusal(bundle)
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("offset", "0"), ("offset", "-8"), ("offset", str(1 << 62)), ("length", str(1 << 40)), ("length", "-1")],
-)
-def test_weights_outside_the_tensors(bundle: Path, key: str, value: str) -> None:
     def move(model: onnx.ModelProto) -> None:
         tensor = next(t for t in model.graph.initializer if t.external_data)
         next(entry for entry in tensor.external_data if entry.key == key).value = value
 
     change_graph(bundle, move)
-    assert "outside the tensors" in refusal(bundle)
+    assert ("refers to weights in" if key == "location" else "outside the tensors") in refusal(bundle)
 
 
-def test_weights_elsewhere_hidden_in_an_attribute(bundle: Path) -> None:
-    def hide(model: onnx.ModelProto) -> None:
-        tensor = TensorProto(name="x", data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
-        tensor.external_data.add(key="location", value="/etc/passwd")
-        tensor.external_data.add(key="length", value="16")
-        model.graph.node.append(helper.make_node("Constant", [], ["x"], value=tensor))
-
-    change_graph(bundle, hide)
-    assert "/etc/passwd" in refusal(bundle)
+def weights_in_an_attribute(model: onnx.ModelProto) -> None:
+    tensor = TensorProto(name="x", data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    tensor.external_data.add(key="length", value="16")
+    model.graph.node.append(helper.make_node("Constant", [], ["x"], value=tensor))
 
 
-def test_control_flow_and_functions(bundle: Path) -> None:
-    def loop(model: onnx.ModelProto) -> None:
-        body = helper.make_graph([], "body", [], [])
-        model.graph.node.append(helper.make_node("Loop", ["n", "c"], [], body=body))
-
-    def function(model: onnx.ModelProto) -> None:
-        model.functions.append(helper.make_function("x", "f", ["a"], ["a"], [], [helper.make_opsetid("", 17)]))
-
-    original = (bundle / "model.onnx").read_bytes()
-    change_graph(bundle, loop)
-    assert "control flow" in refusal(bundle)
-    (bundle / "model.onnx").write_bytes(original)
-    change_graph(bundle, function)
-    assert "local functions" in refusal(bundle)
+def a_loop(model: onnx.ModelProto) -> None:
+    body = helper.make_graph([], "body", [], [])
+    model.graph.node.append(helper.make_node("Loop", ["n", "c"], [], body=body))
 
 
-def test_unknown_operators(bundle: Path) -> None:
-    def custom(model: onnx.ModelProto) -> None:
-        model.graph.node[0].op_type = "RunShell"
-
-    change_graph(bundle, custom)
-    assert "cannot be loaded" in refusal(bundle)
+def a_function(model: onnx.ModelProto) -> None:
+    model.functions.append(helper.make_function("x", "f", ["a"], ["a"], [], [helper.make_opsetid("", 17)]))
 
 
-def test_other_inputs(bundle: Path) -> None:
-    def rename(model: onnx.ModelProto) -> None:
-        model.graph.input[2].name = "mask"
-        for node in model.graph.node:
-            for i, name in enumerate(node.input):
-                if name == "hint_mask":
-                    node.input[i] = "mask"
-
-    change_graph(bundle, rename)
-    assert "inputs or outputs" in refusal(bundle)
+def an_unknown_operator(model: onnx.ModelProto) -> None:
+    model.graph.node[0].op_type = "RunShell"
 
 
-def test_fixed_size(bundle: Path) -> None:
-    def fix(model: onnx.ModelProto) -> None:
-        model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 64
-
-    change_graph(bundle, fix)
-    assert "of any size" in refusal(bundle)
+def another_input(model: onnx.ModelProto) -> None:
+    model.graph.input[2].name = "mask"
+    for node in model.graph.node:
+        node.input[:] = ["mask" if name == "hint_mask" else name for name in node.input]
 
 
-def test_graph_with_its_weights_inside_is_refused_when_large(bundle: Path) -> None:
-    def grow(model: onnx.ModelProto) -> None:
-        model.graph.initializer.append(
-            helper.make_tensor("big", TensorProto.UINT8, [5 << 20], bytes(5 << 20), raw=True)
-        )
+def a_fixed_size(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 64
 
-    change_graph(bundle, grow)
-    assert "larger than 4 MiB" in refusal(bundle)
+
+def weights_inside(model: onnx.ModelProto) -> None:
+    big = helper.make_tensor("big", TensorProto.UINT8, [5 << 20], bytes(5 << 20), raw=True)
+    model.graph.initializer.append(big)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (weights_in_an_attribute, "/etc/passwd"), (a_loop, "control flow"), (a_function, "local functions"),
+        (an_unknown_operator, "cannot be loaded"), (another_input, "inputs or outputs"), (a_fixed_size, "of any size"),
+        (weights_inside, "larger than 4 MiB"),
+    ],
+)  # fmt: skip
+def test_graphs_that_are_refused(bundle: Path, change: Callable[[onnx.ModelProto], None], words: str) -> None:
+    change_graph(bundle, change)
+    assert words in refusal(bundle)
 
 
 def test_graph_of_countless_fields_is_refused_quickly(bundle: Path) -> None:
@@ -319,31 +278,19 @@ def header_of(dtype: str = "F16", shape: str = "1", offsets: str = "0, 2") -> by
     return f'{{"a": {{"dtype": "{dtype}", "shape": [{shape}], "data_offsets": [{offsets}]}}}}'.encode()
 
 
+HUGE = b"\xff" * 92  # and its length is said to be the largest that there is
 HEADERS = [
-    b"",
-    b"[]",
-    b'{"a": 1}',
-    b"[" * 100_000,
-    header_of(dtype="O"),
-    header_of(shape="9"),
-    header_of(shape="1e999"),
-    header_of(shape="9999999999999, " * 100_000 + "1"),
-    header_of(offsets="2, 4"),
-    header_of(offsets="-2, 0"),
-]
+    b"", b"[]", b'{"a": 1}', b"[" * 100_000, header_of(dtype="O"), header_of(shape="9"), header_of(shape="1e999"),
+    header_of(shape="9999999999999, " * 100_000 + "1"), header_of(offsets="2, 4"), header_of(offsets="-2, 0"), HUGE,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("header", HEADERS, ids=range(len(HEADERS)))
 def test_hostile_safetensors_header(bundle: Path, header: bytes) -> None:
-    (bundle / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
+    length = b"\xff" * 8 if header == HUGE else len(header).to_bytes(8, "little")
+    (bundle / "model.safetensors").write_bytes(length + header + b"\0\0")
     write_card(bundle)
     assert "model.safetensors: " in refusal(bundle)
-
-
-def test_huge_safetensors_header(bundle: Path) -> None:
-    (bundle / "model.safetensors").write_bytes(b"\xff" * 100)
-    write_card(bundle)
-    assert "model.safetensors: not a safetensors file" in refusal(bundle)
 
 
 @pytest.mark.parametrize(
@@ -381,19 +328,13 @@ def test_zip_that_lies_about_its_sizes(tiny_bundle: Path, tmp_path: Path, temp_f
     assert list(temp_folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("keep", [0.3, 0.9, 0.999])
-def test_torn_zip(tiny_bundle: Path, tmp_path: Path, temp_folder: Path, keep: float) -> None:
-    path = zip_of(tiny_bundle, tmp_path / "torn.zip")
-    raw = path.read_bytes()
-    path.write_bytes(raw[: int(len(raw) * keep)])
-    refusal(path)
-
-
-def test_zip_with_damaged_data(tiny_bundle: Path, tmp_path: Path, temp_folder: Path) -> None:
+@pytest.mark.parametrize("keep", [0.3, 0.9, 0.999, None])
+def test_damaged_zip(tiny_bundle: Path, tmp_path: Path, temp_folder: Path, keep: float | None) -> None:
     path = zip_of(tiny_bundle, tmp_path / "damaged.zip")
     raw = bytearray(path.read_bytes())
-    raw[len(raw) // 2 :: 997] = bytes(len(raw[len(raw) // 2 :: 997]))
-    path.write_bytes(raw)
+    if keep is None:
+        raw[len(raw) // 2 :: 997] = bytes(len(raw[len(raw) // 2 :: 997]))
+    path.write_bytes(raw[: int(len(raw) * (keep or 1))])
     refusal(path)
     assert list(temp_folder.iterdir()) == []
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from command import python, the_error
 from foreign_models import ddcolor
 from hub_server import Hub, hub
 from tiny_bundle import make_tiny_bundle
@@ -32,28 +33,17 @@ class User:
     hub: Hub
     home: Path
 
-    def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         own = {"HF_ENDPOINT": self.hub.url, "HF_HOME": str(self.home), "HF_TOKEN": "hf_test"}
         quiet = {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-        return subprocess.run(
-            [sys.executable, *command],
-            env=os.environ | own | quiet | env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=200,
-        )
+        return python(*arguments, status=None, env=os.environ | own | quiet | env, stdin=subprocess.DEVNULL)
 
     def models(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         return self.run("-m", "colorizegan", "models", *arguments, **env)
 
     def refused(self, *arguments: str, **env: str) -> str:
         """The one line of `models ...` that fails."""
-        found = self.models(*arguments, **env)
-        assert found.returncode != 0
-        lines = [line for line in found.stderr.splitlines() if line.startswith("error: ")]
-        assert len(lines) == 1, found.stderr
-        return lines[0]
+        return the_error(self.models(*arguments, **env))
 
 
 @pytest.fixture

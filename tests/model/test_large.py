@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 import zipfile
@@ -11,21 +10,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from tiny_bundle import MULTIPLE, make_graph, make_tiny_bundle, random_weights, write_card, write_safetensors
-from typer.testing import CliRunner, Result
+from command import call, json_lines
+from tiny_bundle import MULTIPLE, make_graph, make_tiny_bundle, random_weights, sha256, write_card, write_safetensors
 
 from colorizegan import Colorizer, ModelError
-from colorizegan.cli.main import app
 from colorizegan.model.bundle import open_bundle
 from colorizegan.model.card import weight_names
 from colorizegan.model.predictor import Predictor
 
 PARTS = weight_names(3)
 GRAY = np.random.default_rng(1).integers(0, 256, (96, 130), np.uint8)
-
-
-def call(*args: object) -> Result:
-    return CliRunner().invoke(app, [str(arg) for arg in args])
 
 
 def divide(folder: Path, *, seed: int = 0) -> Path:
@@ -50,8 +44,6 @@ def divide(folder: Path, *, seed: int = 0) -> Path:
 
 def write(folder: Path, *missing: str) -> None:
     """The card of what lies in the folder, but for some files."""
-    from tiny_bundle import sha256
-
     files = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.name not in ("card.json", *missing)}
     write_card(folder, files=files, network={"generator": "tiny", "parameters": 2282, "multiple": MULTIPLE})
 
@@ -126,7 +118,7 @@ def test_models_says_what_it_takes(large: Path) -> None:
     assert call("models", "add", "big", large, "-y").exit_code == 0
     text = call("models").stdout
     assert "weights 0.0 MB in 3 files, loaded when they are needed; 0 MB of memory" in text
-    told = [json.loads(line) for line in call("models", "--measure", "--json").stdout.splitlines()]
+    told = json_lines(call("models", "--measure", "--json").stdout)
     (big,) = (line for line in told if line["bundle"] == "big")
     assert big["memory_bytes"] == 4 * 2282
     assert big["weights_bytes"] == sum((large / part).stat().st_size for part in PARTS)

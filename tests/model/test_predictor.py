@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from command import python
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_bundle import BINS, MULTIPLE, make_tiny_bundle, write_card
@@ -89,15 +87,6 @@ def test_same_bytes_over_runs_and_thread_counts(tmp_path: Path) -> None:
     assert len({(r.ab.tobytes(), r.logits.tobytes()) for r in results}) == 1
 
 
-def test_threads_may_share_a_predictor(bundle: Bundle) -> None:
-    predictor = Predictor(bundle, threads=2)
-    pictures = [lightness(40 + 8 * (i % 3), 48, seed=i) for i in range(24)]
-    alone = [predictor.predict(L).ab.tobytes() for L in pictures]
-    with ThreadPoolExecutor(6) as pool:
-        together = list(pool.map(lambda L: predictor.predict(L).ab.tobytes(), pictures))
-    assert together == alone
-
-
 def test_half_precision_weights_are_widened_once_at_load(tiny_bundle: Path, tmp_path: Path) -> None:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
@@ -171,5 +160,4 @@ def test_threads_follow_the_affinity() -> None:
     code = (
         "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); import colorizegan.model.predictor as p; "
     )
-    done = subprocess.run([sys.executable, "-c", code + "print(p.cpu_threads())"], capture_output=True, text=True)
-    assert done.stdout.strip() == "1", done.stderr
+    assert python("-c", code + "print(p.cpu_threads())").stdout.strip() == "1"

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import os
 import pty
 import shutil
 import subprocess
-import sys
 import time
 import zipfile
 from pathlib import Path
@@ -17,38 +13,27 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command import COMMAND, call, json_lines, the_error
 from foreign_models import ddcolor, write_colorizer
+from pictures import pixels, put, waves
 from PIL import Image
-from tiny_bundle import make_tiny_bundle
-from typer.testing import CliRunner, Result
+from tiny_bundle import make_tiny_bundle, sha256
 
 from colorizegan import Colorizer, ModelError, UsageError
 from colorizegan.bench.entrants import open_entrant
-from colorizegan.cli.main import app
 from colorizegan.data.photoset import PhotoSet
 from colorizegan.model.bundle import open_bundle
 from colorizegan.model.store import find_entry, store_folder
 
 
-def call(*args: object) -> Result:
-    return CliRunner().invoke(app, [str(arg) for arg in args])
-
-
 def refused(*args: object) -> str:
     """The one line of a command that fails."""
-    found = call(*args)
-    assert found.exit_code != 0, found.output
-    lines = [line for line in found.stderr.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1, found.stderr
-    return lines[0]
+    return the_error(call(*args))
 
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
-    y, x = np.mgrid[0:150, 0:200]
-    gray = np.clip(120 + 80 * np.sin(x / 19) * np.cos(y / 13), 0, 255).astype(np.uint8)
-    Image.fromarray(gray).save(tmp_path / "p.png")
-    return tmp_path / "p.png"
+    return put(tmp_path / "p.png", waves(150, 200))
 
 
 def test_an_onnx_file_by_name(tmp_path: Path, photo: Path) -> None:
@@ -56,7 +41,7 @@ def test_an_onnx_file_by_name(tmp_path: Path, photo: Path) -> None:
     wanted = np.asarray(Colorizer(model, threads=1).colorize(photo))
     added = call("models", "add", "mine", model, "--yes")
     assert added.exit_code == 0, added.output
-    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    digest = sha256(model)
     for file in tmp_path.glob("ddcolor.onnx*"):
         file.unlink()  # what is kept is a copy
 
@@ -71,14 +56,13 @@ def test_an_onnx_file_by_name(tmp_path: Path, photo: Path) -> None:
     (tmp_path / "set").mkdir()
     shutil.copy(photo, tmp_path / "set")
     entrant = open_entrant("mine", PhotoSet(tmp_path / "set"))
-    with Image.open(photo) as gray:
-        assert np.array_equal(entrant.colorize("p", np.asarray(gray)).rgb, wanted)
+    assert np.array_equal(entrant.colorize("p", pixels(photo)).rgb, wanted)
     assert entrant.facts["kind"] == "onnx"
 
     text = call("models").stdout
     assert "mine  ddcolor.onnx of another project, Apache-2.0\n  layout rgb-ab" in text
     assert f"sha256 {digest}" in text
-    told = [json.loads(line) for line in call("models", "--json").stdout.splitlines()]
+    told = json_lines(call("models", "--json").stdout)
     assert {line.get("onnx") for line in told} >= {"mine"}
     assert call("models", "remove", "mine").exit_code == 0
     assert list(store_folder().iterdir()) == []
@@ -114,7 +98,7 @@ def test_a_bundle_by_name(tmp_path: Path, photo: Path, kind: str) -> None:
     assert call("models", "add", "tuned", given, "-y").exit_code == 0
     shutil.rmtree(bundle)
     assert Colorizer("tuned").network.digest == wanted.network.digest
-    told = [json.loads(line) for line in call("models", "--json").stdout.splitlines()]
+    told = json_lines(call("models", "--json").stdout)
     assert {line["bundle"] for line in told} >= {"default", "tuned"}
     assert "does not hold the weights of a 'unet'" in refused(
         "finetune", photo.parent, "-o", tmp_path / "x", "--model", "tuned"
@@ -131,7 +115,7 @@ def test_a_file_that_has_changed_is_not_run(tmp_path: Path, photo: Path) -> None
     )
     call("models", "add", "other", ddcolor(tmp_path, 64), "-y")
     assert "[E_MODEL]" in refused("models")
-    told = [json.loads(line) for line in call("models", "--json").stdout.splitlines()]
+    told = json_lines(call("models", "--json").stdout)
     assert [line.get("bundle", line.get("onnx")) for line in told] == ["default", "other"]  # those that are well
     kept.unlink()
     assert "is missing" in refused("colorize", photo, "--model", "mine+default")
@@ -159,7 +143,7 @@ def test_a_damaged_entry_does_not_hide_the_others(tmp_path: Path, entry: str) ->
     (store_folder() / "broken").mkdir()
     (store_folder() / "broken" / "entry.json").write_text(entry)
     assert "run `colorizegan models remove broken`" in refused("models")
-    told = [json.loads(line) for line in call("models", "--json").stdout.splitlines()]
+    told = json_lines(call("models", "--json").stdout)
     assert [line.get("bundle", line.get("onnx")) for line in told] == ["default", "well"]
     assert find_entry("hf:somebody/model") is None  # looks at all of them
     assert Colorizer("well").network.card.name == "well"
@@ -169,7 +153,7 @@ def test_a_damaged_entry_does_not_hide_the_others(tmp_path: Path, entry: str) ->
 def test_the_size_that_a_file_fixes_is_shown(tmp_path: Path, side: int) -> None:
     assert call("models", "add", "fixed", ddcolor(tmp_path, side), "-y").exit_code == 0  # 512 by its name
     assert f"layout rgb-ab, {side} px" in call("models").stdout
-    told = [json.loads(line) for line in call("models", "--json").stdout.splitlines()]
+    told = json_lines(call("models", "--json").stdout)
     assert [line["size"] for line in told if "onnx" in line] == [side]
 
 
@@ -248,8 +232,8 @@ def test_a_licence_that_nobody_stated_is_asked_for(tmp_path: Path) -> None:
     assert "nobody has stated the licence of x; say it: --licence NAME" in refused("models", "add", "x", model)
     assert "read it, then say --yes" in refused("models", "add", "y", ddcolor(tmp_path, 64))
     main, other = pty.openpty()
-    command = [sys.executable, "-m", "colorizegan", "models", "add", "x", str(model)]
-    with subprocess.Popen(command, stdin=other, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    pipes: dict[str, Any] = {"stdin": other, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*COMMAND, "models", "add", "x", str(model)], **pipes) as process:
         os.write(main, b"CC-BY-4.0\ny\n")
         _, told = process.communicate(timeout=100)
     os.close(main)
@@ -258,7 +242,7 @@ def test_a_licence_that_nobody_stated_is_asked_for(tmp_path: Path) -> None:
     entry = find_entry("x")
     assert entry is not None
     assert entry.licence == "CC-BY-4.0"
-    assert b"use it under this licence?" in told
+    assert "use it under this licence?" in told
 
 
 def test_addresses_are_not_fetched_by_themselves(photo: Path) -> None:
@@ -268,14 +252,3 @@ def test_addresses_are_not_fetched_by_themselves(photo: Path) -> None:
         Colorizer("hf:somebody/model")
     with pytest.raises(ModelError, match="no such model bundle"):
         open_bundle("hf:somebody/model")
-
-
-def test_over_http(tmp_path: Path, photo: Path) -> None:
-    from http_client import running
-
-    call("models", "add", "mine", ddcolor(tmp_path, 64), "-y")
-    with running("mine") as client:
-        reply = client.colorize(photo.read_bytes())
-        with Image.open(io.BytesIO(reply.body)) as found:
-            assert np.array_equal(np.asarray(found), np.asarray(Colorizer("mine").colorize(photo)))
-        assert client.get("/v1/models").json["models"][0]["name"] == "mine"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import pickle
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from harm import Bomb
 from safetensors.torch import save
 from tiny_run import overrides
 
@@ -28,14 +30,10 @@ from colorizegan.training.networks.squeezenet import SqueezeNetFeatures
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
-class Bomb:
-    """Unpickling it leaves a trace."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return (Path.touch, (self.target,))
+def torch_archive(content: object) -> bytes:
+    file = io.BytesIO()
+    torch.save(content, file)
+    return file.getvalue()
 
 
 def with_header(header: bytes, length: int | None = None) -> bytes:
@@ -48,7 +46,7 @@ def with_facts(facts: str) -> bytes:
 
 CASES: dict[str, Callable[[Path], bytes]] = {
     "pickle": lambda trace: pickle.dumps(Bomb(trace)),
-    "torch archive": lambda trace: _torch_archive(trace),
+    "torch archive": lambda trace: torch_archive({"average": Bomb(trace)}),
     "empty": lambda _: b"",
     "noise": lambda _: bytes(range(256)) * 4000,
     "header longer than the file": lambda _: with_header(b"{}", 1 << 40),
@@ -71,14 +69,6 @@ CASES: dict[str, Callable[[Path], bytes]] = {
     "facts of other kinds": lambda _: with_facts('{"config": 5, "network": [], "state": "x", "data": 1}'),
     "facts nested without end": lambda _: with_facts("[" * 100_000),
 }
-
-
-def _torch_archive(trace: Path) -> bytes:
-    import io
-
-    file = io.BytesIO()
-    torch.save({"average": Bomb(trace)}, file)
-    return file.getvalue()
 
 
 def refusal(door: Callable[[], object]) -> str:

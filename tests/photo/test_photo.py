@@ -8,7 +8,6 @@ import json
 import os
 import struct
 import subprocess
-import sys
 import tarfile
 import zlib
 from pathlib import Path
@@ -16,9 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
+from command import json_lines, python
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from pictures import encoded
 from PIL import Image, ImageCms, ImageOps
 
 from colorizegan.color.lab import rgb_to_gray
@@ -44,12 +45,6 @@ def tinted(gray: NDArray[np.integer]) -> NDArray[np.integer]:
     return np.dstack((gray, top - gray, np.roll(gray, 11, axis=1))).astype(gray.dtype)
 
 
-def pillow(image: Image.Image, format: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format, **options)
-    return file.getvalue()
-
-
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
@@ -63,7 +58,7 @@ def pillow(image: Image.Image, format: str, **options: object) -> bytes:
 )  # fmt: skip
 def test_gray_photos_of_every_format_keep_their_values(format: str, options: dict[str, object], tolerance: int) -> None:
     gray = ramp()
-    photo = read_photo(pillow(Image.fromarray(gray), format, **options))
+    photo = read_photo(encoded(Image.fromarray(gray), format, **options))
     assert photo.gray.dtype == np.uint8
     assert photo.gray.shape == gray.shape
     assert np.abs(photo.gray.astype(int) - gray).max() <= tolerance
@@ -89,7 +84,7 @@ def test_sixteen_bits_stay_sixteen_bits(format: str) -> None:
 def test_color_models_become_luminance(mode: str) -> None:
     color = Image.fromarray(tinted(ramp()))
     format = "JPEG" if mode == "CMYK" else "PNG"
-    photo = read_photo(pillow(color.convert(mode), format))
+    photo = read_photo(encoded(color.convert(mode), format))
     assert photo.gray.shape == (HEIGHT, WIDTH)
     assert (photo.alpha is not None) == (mode in ("LA", "RGBA"))
     assert photo.is_color == (mode in ("P", "RGBA", "CMYK"))
@@ -100,7 +95,7 @@ def test_color_models_become_luminance(mode: str) -> None:
 
 def test_alpha_is_read_as_it_is() -> None:
     gray = ramp()
-    photo = read_photo(pillow(Image.fromarray(np.dstack((gray, gray.T.reshape(gray.shape)))), "PNG"))
+    photo = read_photo(encoded(Image.fromarray(np.dstack((gray, gray.T.reshape(gray.shape)))), "PNG"))
     assert photo.alpha is not None
     assert np.array_equal(photo.gray, gray)
     assert np.array_equal(photo.alpha, gray.T.reshape(gray.shape))
@@ -113,7 +108,7 @@ def test_photos_come_upright_whatever_their_orientation(orientation: int, format
     exif = Image.Exif()
     exif[0x0112] = orientation
     lossless = {"lossless": True} if format == "WEBP" else {"quality": 100} if format == "JPEG" else {}
-    raw = pillow(image, format, exif=exif.tobytes(), **lossless)
+    raw = encoded(image, format, exif=exif.tobytes(), **lossless)
     photo = read_photo(raw)
     expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(raw))).convert("L"))
     assert photo.gray.shape == expected.shape
@@ -126,7 +121,7 @@ def test_icc_profiles_are_honoured() -> None:
     """Gray under a linear profile is brighter in sRGB: the value follows from the two curves."""
     linear = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     gray = ramp()
-    plain = read_photo(pillow(Image.fromarray(np.dstack([gray] * 3)), "PNG", icc_profile=linear))
+    plain = read_photo(encoded(Image.fromarray(np.dstack([gray] * 3)), "PNG", icc_profile=linear))
     assert np.array_equal(plain.gray, gray), "sRGB by another name changes nothing"
     assert plain.metadata.profiled
     image = pyvips.Image.new_from_memory(np.dstack([gray] * 3).tobytes(), WIDTH, HEIGHT, 3, "uchar")
@@ -138,13 +133,13 @@ def test_icc_profiles_are_honoured() -> None:
 def test_sepia_is_no_color_but_a_landscape_is() -> None:
     gray = ramp().astype(np.float32)
     sepia = np.dstack((np.minimum(gray * 1.05 + 12, 255), gray * 0.95, gray * 0.75)).astype(np.uint8)
-    assert not read_photo(pillow(Image.fromarray(sepia), "PNG")).is_color
-    assert read_photo(pillow(Image.fromarray(tinted(ramp())), "PNG")).is_color
+    assert not read_photo(encoded(Image.fromarray(sepia), "PNG")).is_color
+    assert read_photo(encoded(Image.fromarray(tinted(ramp())), "PNG")).is_color
 
 
 def test_several_pages_give_the_first_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     pages = [Image.fromarray(ramp()), Image.fromarray(255 - ramp())]
-    photo = read_photo(pillow(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+    photo = read_photo(encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
     assert np.array_equal(photo.gray, ramp())
     assert "has 2 pages" in caplog.text
 
@@ -164,10 +159,10 @@ def test_bombs_are_refused_by_their_header() -> None:
     with pytest.raises(TooLargeError, match="60000 x 60000 px, over the limit of 300 Mpx"):
         read_photo(png_of_size(60000, 60000))
     with pytest.raises(TooLargeError, match="over the limit of 10"):
-        read_photo(pillow(Image.fromarray(ramp()), "PNG"), limits=Limits(bytes=10))
+        read_photo(encoded(Image.fromarray(ramp()), "PNG"), limits=Limits(bytes=10))
     frames = [Image.fromarray(np.full((8, 8), v, np.uint8)) for v in range(5)]
     with pytest.raises(TooLargeError, match="5 frames, over the limit of 4"):
-        read_photo(pillow(frames[0], "GIF", save_all=True, append_images=frames[1:]), limits=Limits(frames=4))
+        read_photo(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]), limits=Limits(frames=4))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +204,7 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "GIF"])
 def test_truncated_photos_are_refused_unless_allowed(format: str, caplog: pytest.LogCaptureFixture) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (200, 300), np.uint8)
-    raw = pillow(Image.fromarray(noise), format, **({"interlace": 0} if format == "GIF" else {}))
+    raw = encoded(Image.fromarray(noise), format, **({"interlace": 0} if format == "GIF" else {}))
     half = raw[: len(raw) * 6 // 10]
     if format == "TIFF":  # Pillow writes the directory last: without it there is nothing to take
         image = pyvips.Image.new_from_memory(noise.tobytes(), 300, 200, 1, "uchar")
@@ -247,11 +242,7 @@ for path in sorted(p for p in Path(sys.argv[1]).rglob('*') if p.is_file()):
             what = str(error)
         print(json.dumps([str(path), allow, what, time.monotonic() - start]), flush=True)
 """
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program, str(tmp_path)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = json_lines(python("-W", "error", "-c", program, tmp_path).stdout)
     assert len(rows) == 2 * 366
     assert all(seconds < 10 for *_, seconds in rows)
     read = [what for _, allow, what, _ in rows if isinstance(what, list) and not allow]
@@ -264,7 +255,7 @@ for path in sorted(p for p in Path(sys.argv[1]).rglob('*') if p.is_file()):
 @given(st.data())
 def test_any_damage_is_refused_or_read(data: st.DataObject) -> None:
     format = data.draw(st.sampled_from(["JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM", "TIFF"]))
-    raw = bytearray(pillow(Image.fromarray(ramp()), format))
+    raw = bytearray(encoded(Image.fromarray(ramp()), format))
     for _ in range(data.draw(st.integers(1, 6))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     del raw[data.draw(st.integers(1, len(raw))) :]
@@ -368,7 +359,7 @@ def read_tags(exiftool: str, path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("format", ["jpeg", "png", "tiff", "webp"])
 def test_metadata_travels_and_strip_removes_it(format: str, exiftool: str, tmp_path: Path) -> None:
     source, target, bare = (tmp_path / f"{name}.{format}" for name in ("source", "target", "bare"))
-    source.write_bytes(pillow(Image.fromarray(ramp()), format.upper(), dpi=(300, 300)))
+    source.write_bytes(encoded(Image.fromarray(ramp()), format.upper(), dpi=(300, 300)))
     settings = [f"-{name}={value}" for name, value in TAGS.items()]
     settings += ["-GPSLatitude=48.8583", "-GPSLatitudeRef=N", "-overwrite_original"]
     subprocess.run([exiftool, "-q", *settings, str(source)], check=True)
@@ -382,16 +373,8 @@ def test_metadata_travels_and_strip_removes_it(format: str, exiftool: str, tmp_p
     assert len(private) >= (8 if format != "webp" else 6), before
     # How the file itself is laid out is the result's own; the toolkit's name is that of who wrote the packet first.
     own = ("EXIF:Strip", "EXIF:Rows", "EXIF:Photometric", "EXIF:Samples", "EXIF:BitsPer", "EXIF:Compression")
-    own += (
-        "EXIF:Planar",
-        "EXIF:Predictor",
-        "EXIF:SampleFormat",
-        "EXIF:ImageWidth",
-        "EXIF:ImageHeight",
-        "EXIF:ResolutionUnit",
-        "EXIF:FillOrder",
-    )
-    own += ("EXIF:SubfileType", "EXIF:PageNumber", "EXIF:Orientation")
+    own += ("EXIF:Planar", "EXIF:Predictor", "EXIF:SampleFormat", "EXIF:ImageWidth", "EXIF:ImageHeight")
+    own += ("EXIF:ResolutionUnit", "EXIF:FillOrder", "EXIF:SubfileType", "EXIF:PageNumber", "EXIF:Orientation")
     for key in private:
         if not key.startswith(own):
             assert after.get(key) == before[key], key

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pictures
 import pytest
+from command import is_running, waits
 from PIL import Image
 
 from colorizegan.batch.ledger import Ledger
@@ -80,10 +81,7 @@ def reader() -> Iterator[Reader]:
 
 
 def put(folder: Path, name: str, seed: int = 0) -> Path:
-    y, x = np.mgrid[0:60, 0:80]
-    gray = 128 + 80 * np.sin(x / (7 + seed)) * np.cos(y / 9)
-    Image.fromarray(gray.astype(np.uint8)).save(folder / name)
-    return folder / name
+    return pictures.put(folder / name, pictures.waves(60, 80, seed))
 
 
 def test_photos_come_through_as_they_are(tmp_path: Path, reader: Reader) -> None:
@@ -195,10 +193,9 @@ def test_a_photo_that_nobody_decodes_costs_a_process_and_no_more(tmp_path: Path)
 
 
 def test_colours_come_where_the_photo_has_some_and_they_are_to_stay(tmp_path: Path, reader: Reader) -> None:
-    y, x = np.mgrid[0:60, 0:80]
-    rgb = np.dstack((x * 3, y * 4, 255 - x * 3)).astype(np.uint8)
-    Image.fromarray(rgb).save(tmp_path / "colour.png")
-    for path, keeps in ((tmp_path / "colour.png", True), (put(tmp_path, "gray.png"), False)):
+    rgb = pictures.colors(60, 80)
+    colour = pictures.put(tmp_path / "colour.png", rgb)
+    for path, keeps in ((colour, True), (put(tmp_path, "gray.png"), False)):
         with reader.open(path, keep_color=True) as photo:
             found = photo.decode()
         assert found.is_color == keeps
@@ -235,25 +232,14 @@ def test_closing_ends_a_read_and_every_process(tmp_path: Path, faulty: None) -> 
 def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     code = "from colorizegan.photo.reader import Reader; r = Reader(ready=2)\n"
     code += "print(*(d.process.pid for d in r.idle), flush=True); import time; time.sleep(100)"
-    environment = {**os.environ, "PYTHONPATH": str(Path(reader_module.__file__).parents[2])}
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     children = [int(pid) for pid in parent.stdout.readline().split()]
     assert len(children) == 2
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    end = time.monotonic() + 60
-    while time.monotonic() < end and any(is_running(pid) for pid in children):
-        time.sleep(0.05)
-    assert not any(is_running(pid) for pid in children)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
+    assert waits(lambda: not any(is_running(pid) for pid in children))
 
 
 def test_a_run_over_faulty_decoders_does_all_the_rest(tmp_path: Path, tiny_bundle: Path, faulty: None) -> None:

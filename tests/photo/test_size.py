@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import subprocess
-import sys
 import zlib
 from typing import Any
 
@@ -13,7 +11,10 @@ import numpy as np
 import pytest
 import pyvips
 import tifffile
+from command import python
+from pictures import encoded
 from PIL import Image
+from png_kinds import chunk
 
 from colorizegan.errors import DecodeError, TooLargeError
 from colorizegan.photo.photo import Limits
@@ -36,14 +37,9 @@ def tiff(width: int, height: int, samples: int, bits: int, compression: int = 1,
     return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(tags)) + entries + bytes(4)
 
 
-def png(width: int, height: int, bits: int = 8, color: int = 0) -> bytes:
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    head = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
-    )
+def png_of(width: int, height: int, bits: int = 8, color: int = 0) -> bytes:
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
 
 
 def pnm(kind: int, width: int, height: int) -> bytes:
@@ -56,8 +52,8 @@ SHORT = {
     "TIFF": tiff(17_000, 17_000, 1, 8),
     "TIFF of many channels": tiff(17_000, 17_000, 1_000, 16),
     "TIFF in deflate": tiff(17_000, 17_000, 3, 16, 8),
-    "PNG": png(17_000, 17_000),
-    "PNG of 16 bits and colours": png(17_000, 17_000, 16, 6),
+    "PNG": png_of(17_000, 17_000),
+    "PNG of 16 bits and colours": png_of(17_000, 17_000, 16, 6),
     "PGM": pnm(5, 17_000, 17_000),
     "PPM": pnm(6, 17_000, 17_000),
     "PBM": pnm(4, 17_000, 17_000),
@@ -81,9 +77,7 @@ try:
 except ColorizeGANError as error:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start, error)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(allow_truncated)], input=SHORT[name], capture_output=True, check=True
-    )
+    done: Any = python("-c", program, allow_truncated, input=SHORT[name], text=False)
     grown, words = done.stdout.decode().split(maxsplit=1)
     assert int(grown) < 100_000, "KB"
     assert "E_DECODE" in words or "E_TOO_LARGE" in words
@@ -91,27 +85,19 @@ except ColorizeGANError as error:
 
 
 def test_channels_and_decoded_bytes_are_limits() -> None:
-    pixels = np.zeros((8, 8, 70), np.uint8)
-    file = io.BytesIO()
-    tifffile.imwrite(file, pixels, photometric="minisblack", planarconfig="contig")
-    with pytest.raises(TooLargeError, match="70 channels"):
-        read_photo(file.getvalue())
-    small = io.BytesIO()
-    tifffile.imwrite(small, np.zeros((40, 40, 16), np.uint16), photometric="minisblack", planarconfig="contig")
-    with pytest.raises(TooLargeError, match="decoded"):
-        read_photo(small.getvalue(), limits=Limits(pixels=2_000))
+    for shape, dtype, words in (((8, 8, 70), np.uint8, "70 channels"), ((40, 40, 16), np.uint16, "decoded")):
+        file = io.BytesIO()
+        tifffile.imwrite(file, np.zeros(shape, dtype), photometric="minisblack", planarconfig="contig")
+        with pytest.raises(TooLargeError, match=words):
+            read_photo(file.getvalue(), limits=Limits(pixels=2_000))
 
 
 @pytest.mark.parametrize("format", ["PNG", "GIF", "BMP", "TIFF", "WEBP", "JPEG", "AVIF"])
 def test_plain_pictures_of_few_bytes_are_read(format: str) -> None:
     """The densest files that encoders make are far from what is refused."""
-    file = io.BytesIO()
-    options: dict[str, Any] = {"compression": "tiff_adobe_deflate"} if format == "TIFF" else {}
-    if format == "WEBP":
-        options = {"lossless": True}
+    options: Any = {"TIFF": {"compression": "tiff_adobe_deflate"}, "WEBP": {"lossless": True}}.get(format, {})
     picture = Image.new("1" if format in ("PNG", "TIFF") else "L", (2500, 2000), 1)
-    picture.save(file, format, **options)
-    assert read_photo(file.getvalue()).gray.shape == (2000, 2500)
+    assert read_photo(encoded(picture, format, **options)).gray.shape == (2000, 2500)
 
 
 def test_a_blank_fax_page_is_read() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,14 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
-from typer.testing import CliRunner
+from command import call, json_lines, python
+from pictures import colors, put
 
 from colorizegan import __version__
 from colorizegan.batch.ledger import Ledger
 from colorizegan.batch.plan import Plan, make_plan
 from colorizegan.batch.run import run_plan
-from colorizegan.cli.main import app
 from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import InputError, MissingExtraError, UsageError
@@ -36,11 +34,9 @@ from colorizegan.scale.worker import FOLDER, Answer, PhotoWorker, Setup, remove_
 @pytest.mark.slow
 def test_a_worker_is_lost(repository: Path, tiny_bundle: Path) -> None:
     """With a node and the driver lost too, and a photo that kills its worker: benchmarks/ray_cluster.py equal."""
-    script = [sys.executable, repository / "benchmarks/ray_cluster.py", "small", "--photos", "60"]
+    script = (repository / "benchmarks/ray_cluster.py", "small", "--photos", 60, "--model", tiny_bundle)
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    done = subprocess.run(
-        [*script, "--model", tiny_bundle], capture_output=True, text=True, timeout=600, env={**os.environ, "PATH": path}
-    )
+    done = python(*script, status=None, timeout=600, env={**os.environ, "PATH": path})
     if "timed out during startup" in done.stderr:
         pytest.skip("the machine is too busy to start a cluster of Ray")
     assert done.returncode == 0, done.stderr
@@ -55,13 +51,10 @@ def test_a_worker_is_lost(repository: Path, tiny_bundle: Path) -> None:
 def album(tmp_path: Path) -> Path:
     """Photos in two folders, one of them broken, one in colour."""
     folder = tmp_path / "album"
-    rng = np.random.default_rng(0)
     for name in ("a/1.png", "a/2.jpg", "b/1.png", "b/3.gif"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 255, (40, 50), np.uint8)).save(folder / name)
+        put(folder / name)
     (folder / "b/bad.jpg").write_bytes(b"no photo")
-    y, x = np.mgrid[0:40, 0:50]
-    Image.fromarray(np.dstack((x * 5, y * 6, 255 - x * 5)).astype(np.uint8)).save(folder / "a/colour.png")
+    put(folder / "a/colour.png", colors())
     return folder
 
 
@@ -124,7 +117,7 @@ def plain_run(album: Path, out: Path, model: Path) -> None:
 
 def lines_of(raw: bytes) -> list[dict[str, Any]]:
     """The lines of a ledger that tell of ends, sorted, without places and times."""
-    found = [json.loads(line) for line in raw.splitlines()]
+    found = json_lines(raw)
     for line in found:
         line.pop("mtime_ns", None)
         line["input"] = Path(line["input"]).name
@@ -269,8 +262,7 @@ def test_names_from_parquet(tmp_path: Path) -> None:
 def test_the_command_refuses_in_one_line(
     album: Path, tiny_bundle: Path, tmp_path: Path, arguments: list[str], said: str
 ) -> None:
-    command = ["colorize", str(album), "-o", str(tmp_path / "out"), "--model", str(tiny_bundle), *arguments]
-    result = CliRunner().invoke(app, command)
+    result = call("colorize", album, "-o", tmp_path / "out", "--model", tiny_bundle, *arguments)
     assert result.exit_code == 2
     assert said in result.stderr
     assert result.stderr.count("\n") == 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command import waits
 from films import FFmpeg
 from http_client import Client, Reply, running
 
@@ -36,12 +36,6 @@ def tight(tiny_bundle: Path) -> Iterator[Client]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def film(ffmpeg: FFmpeg, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two shots of a second each, with sound."""
-    return ffmpeg.two_shots(tmp_path_factory.mktemp("films") / "two.mp4")
-
-
 def post(client: Client, path: str, body: Any = b"") -> Reply:
     return client.send("POST", path, body)
 
@@ -52,19 +46,10 @@ def state(client: Client, id: str) -> dict[str, Any]:
     return reply.json
 
 
-def ended(client: Client, id: str, seconds: float = 90) -> dict[str, Any]:
+def ended(client: Client, id: str) -> dict[str, Any]:
     """What is said of a film once nothing is done with it."""
-    end = time.monotonic() + seconds
-    while (found := state(client, id))["state"] in ("waiting", "working") and time.monotonic() < end:
-        time.sleep(0.05)
-    return found
-
-
-def waits(true: Callable[[], object], seconds: float = 30) -> bool:
-    end = time.monotonic() + seconds
-    while not true() and time.monotonic() < end:
-        time.sleep(0.05)
-    return bool(true())
+    waits(lambda: state(client, id)["state"] not in ("waiting", "working"))
+    return state(client, id)
 
 
 def is_empty(client: Client) -> bool:
@@ -120,7 +105,7 @@ def test_a_film_is_sent_previewed_made_and_deleted(
 
 def test_what_is_done_can_be_stopped_and_begun_again(client: Client, ffmpeg: FFmpeg, tmp_path: Path):
     long = ffmpeg.make(
-        tmp_path / "long.mp4", "-f", "lavfi", "-i", "testsrc2=s=640x480:r=24:d=60", "-vf",
+        tmp_path / "long.mp4", "-f", "lavfi", "-i", "testsrc2=s=320x240:r=24:d=40", "-vf",
         "format=gray,format=yuv420p", "-c:v", "libx264", "-preset", "ultrafast",
     )  # fmt: skip
     id = post(client, "/v1/films", long.read_bytes()).json["id"]
@@ -129,7 +114,7 @@ def test_what_is_done_can_be_stopped_and_begun_again(client: Client, ffmpeg: FFm
         assert waits(lambda: state(client, id)["frames"])
         found = state(client, id)
         assert found["state"] == "working"
-        assert 0 < found["frames"] < found["total"] == 1440
+        assert 0 < found["frames"] < found["total"] == 960
         process = client.films.films[id].process
         reply = post(client, f"/v1/films/{id}/stop")
         assert (reply.status, reply.json["state"], reply.json["result"]) == (200, "new", None)

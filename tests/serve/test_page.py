@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from http_client import Client, running
+from pictures import blots, encoded, put, waves
 from PIL import Image
 from visitor import Visitor
 
@@ -20,15 +21,6 @@ WIDTH, HEIGHT = 96, 64
 ENTER, ESCAPE, TAB, SPACE = "\ue007", "\ue00c", "\ue004", " "
 LEFT, UP, RIGHT, DOWN = "\ue012", "\ue013", "\ue014", "\ue015"
 HOME, END, DELETE, CONTROL, SHIFT, NULL = "\ue011", "\ue010", "\ue017", "\ue009", "\ue008", "\ue000"
-
-
-def draw(path: Path, period: float, **options: Any) -> Path:
-    """A drawn gray photo."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
-    gray = 128 + 80 * np.sin(x / period) * np.cos(y / 7)
-    Image.fromarray(gray.astype(np.uint8)).save(path, **options)
-    return path
 
 
 def form(client: Client, photo: Path | bytes, options: dict[str, Any], like: bytes | None = None) -> bytes:
@@ -46,9 +38,9 @@ WISHES = {**PLAIN, "saturation": 1, "warmth": 0, "quality": 95, "strip": False}
 
 
 def test_twenty_photos_dropped_two_of_them_bad(visitor: Visitor, client: Client, tmp_path: Path):
-    photos = [draw(tmp_path / f"photo {i:02}.{'png' if i % 2 else 'jpg'}", 5 + i) for i in range(18)]
+    photos = [put(tmp_path / f"photo {i:02}.{'png' if i % 2 else 'jpg'}", waves(64, 96, i)) for i in range(18)]
     (tmp_path / "notes.jpg").write_text("no photo at all")
-    cut = draw(tmp_path / "cut.png", 4)
+    cut = put(tmp_path / "cut.png", waves(64, 96))
     cut.write_bytes(cut.read_bytes()[:400])
     visitor.drop(*photos[:9], tmp_path / "notes.jpg", *photos[9:], cut)
     states = visitor.finished(20)
@@ -76,8 +68,7 @@ def test_twenty_photos_dropped_two_of_them_bad(visitor: Visitor, client: Client,
 
     # Nothing is lost when the page is loaded again, and nothing is asked for twice.
     visitor.requests()
-    visitor.js_later("await new Promise((done) => setTimeout(done, 600))")  # to the browser's disk
-    visitor.open()
+    visitor.reload()
     assert visitor.finished(19) == ["done"] * 18 + ["failed"]
     visitor.pixels()
     asked = visitor.requests()
@@ -95,9 +86,8 @@ def test_twenty_photos_dropped_two_of_them_bad(visitor: Visitor, client: Client,
 def test_sliders_ask_nothing_and_the_file_says_the_same(visitor: Visitor, client: Client, tmp_path: Path):
     exif = Image.Exif()
     exif[0x010E] = "Grandmother, 1931"
-    photo = draw(tmp_path / "grand mother.jpg", 9, exif=exif)
-    visitor.choose(photo)
-    visitor.finished(1)
+    photo = put(tmp_path / "grand mother.jpg", waves(64, 96), exif=exif)
+    visitor.show(photo)
     before = visitor.pixels()
     visitor.requests()
     visitor.set("#saturation", 1.6)
@@ -131,11 +121,10 @@ def test_sliders_ask_nothing_and_the_file_says_the_same(visitor: Visitor, client
     assert visitor.requests() == [visitor.address + "v1/colorize"]
 
 
-def test_the_divider_zoom_and_pan(visitor: Visitor, tmp_path: Path):
+@pytest.mark.usefixtures("photo")
+def test_the_divider_zoom_and_pan(visitor: Visitor):
     from selenium.webdriver.common.action_chains import ActionChains
 
-    visitor.choose(draw(tmp_path / "photo.png", 9))
-    visitor.finished(1)
     visitor.pixels()
     stage, divider = visitor.find("#stage"), visitor.find("#divider")
 
@@ -170,8 +159,7 @@ def test_a_closer_look_gets_a_finer_picture(visitor: Visitor, tmp_path: Path):
     rng = np.random.default_rng(0)
     rows = np.repeat(rng.integers(40, 220, (1, 2400)).astype(np.uint8), 1200, axis=0)  # lines a pixel wide
     Image.fromarray(rows).save(tmp_path / "fine.png")
-    visitor.choose(tmp_path / "fine.png")
-    visitor.finished(1)
+    visitor.show(tmp_path / "fine.png")
     visitor.pixels()
     visitor.requests()
     for _ in range(4):
@@ -183,18 +171,13 @@ def test_a_closer_look_gets_a_finer_picture(visitor: Visitor, tmp_path: Path):
     assert np.abs(np.diff(gray)).mean() > 10  # the preview of 1,600 px has no such contrast any more
 
 
-def test_hints_are_placed_moved_and_undone(visitor: Visitor, client: Client, tmp_path: Path):
+def test_hints_are_placed_moved_and_undone(visitor: Visitor, client: Client, photo: Path):
     from selenium.webdriver.common.action_chains import ActionChains
 
-    photo = draw(tmp_path / "photo.png", 9)
-    visitor.choose(photo)
-    visitor.finished(1)
     visitor.click("#brush")
     visitor.js("document.querySelector('[data-tip=tip-hint] button').click()")
     plain = visitor.pixels()
-    visitor.tap(0.25, 0.5)
-    visitor.until(lambda: visitor.sees("#wheel"))
-    visitor.click("#wheel .swatches button[aria-label=Brick]")
+    visitor.hint(0.25, 0.5, "Brick")
     visitor.click("#wheel .close")
     (hint,) = visitor.hints()
     assert abs(hint["x"] - WIDTH // 4) <= 1
@@ -241,16 +224,12 @@ def test_hints_are_placed_moved_and_undone(visitor: Visitor, client: Client, tmp
     assert visitor.complaints() == []
 
 
-def test_undo_while_the_wheel_is_open_takes_back_its_hint(visitor: Visitor, tmp_path: Path):
-    visitor.choose(draw(tmp_path / "photo.png", 9))
-    visitor.finished(1)
+@pytest.mark.usefixtures("photo")
+def test_undo_while_the_wheel_is_open_takes_back_its_hint(visitor: Visitor):
     visitor.click("#brush")
-    for x, name in ((0.25, "Brick"), (0.75, "Sky")):
-        visitor.tap(x, 0.5)
-        visitor.until(lambda: visitor.sees("#wheel"))
-        visitor.click(f"#wheel .swatches button[aria-label={name}]")
-        if name == "Brick":
-            visitor.click("#wheel .close")
+    visitor.hint(0.25, 0.5, "Brick")
+    visitor.click("#wheel .close")
+    visitor.hint(0.75, 0.5, "Sky")
     visitor.press("#wheel .hue", CONTROL, "z", NULL)
     assert not visitor.sees("#wheel")
     assert [hint["color"] for hint in visitor.hints()] == ["#a4513d"]
@@ -263,14 +242,11 @@ def test_undo_while_the_wheel_is_open_takes_back_its_hint(visitor: Visitor, tmp_
     assert visitor.complaints() == []
 
 
-def test_the_colour_follows_without_waiting(visitor: Visitor, tmp_path: Path):
-    visitor.choose(draw(tmp_path / "photo.png", 9))
-    visitor.finished(1)
+@pytest.mark.usefixtures("photo")
+def test_the_colour_follows_without_waiting(visitor: Visitor):
     visitor.pixels()
     visitor.click("#brush")
-    visitor.tap(0.5, 0.5)
-    visitor.until(lambda: visitor.sees("#wheel"))
-    visitor.click("#wheel .swatches button[aria-label=Sky]")
+    visitor.hint(0.5, 0.5, "Sky")
     known = "const {album} = await import('/album.js'); return album.current.key && album.current.known.size"
     visitor.until(lambda: (visitor.js_later(known) or 0) > 2)  # what the hint counts is known now
     visitor.shown()
@@ -283,10 +259,7 @@ def test_the_colour_follows_without_waiting(visitor: Visitor, tmp_path: Path):
     assert np.abs(visitor.pixels() - quick).mean() < 0.5
 
 
-def test_a_proposal_is_taken(visitor: Visitor, client: Client, tmp_path: Path):
-    photo = draw(tmp_path / "photo.png", 9)
-    visitor.choose(photo)
-    visitor.finished(1)
+def test_a_proposal_is_taken(visitor: Visitor, client: Client, photo: Path):
     plain = visitor.pixels()
     visitor.click("#propose")
     visitor.until(lambda: len(visitor.all("#proposals button canvas")) > 1)
@@ -300,10 +273,7 @@ def test_a_proposal_is_taken(visitor: Visitor, client: Client, tmp_path: Path):
     assert pressed.count("true") == 1
 
 
-def test_doubt_film_and_less_colour(visitor: Visitor, client: Client, tmp_path: Path):
-    photo = draw(tmp_path / "photo.png", 9)
-    visitor.choose(photo)
-    visitor.finished(1)
+def test_doubt_film_and_less_colour(visitor: Visitor, client: Client, photo: Path):
     plain = visitor.pixels()
     visitor.click("#guess")
     marked = visitor.pixels()
@@ -327,9 +297,8 @@ def test_doubt_film_and_less_colour(visitor: Visitor, client: Client, tmp_path: 
 
 
 def test_the_colours_of_another_photo_and_for_all(visitor: Visitor, client: Client, tmp_path: Path):
-    photos = [draw(tmp_path / f"{name}.png", period) for name, period in (("one", 9), ("two", 13), ("three", 6))]
-    visitor.choose(*photos)
-    visitor.finished(3)
+    photos = [put(tmp_path / f"{name}.png", waves(64, 96, seed)) for seed, name in enumerate(("one", "two", "three"))]
+    visitor.show(*photos)
     visitor.set("#saturation", 1.8)
     visitor.click("#all")
     visitor.select(1)
@@ -357,12 +326,8 @@ def test_the_colours_of_another_photo_and_for_all(visitor: Visitor, client: Clie
 
 
 def test_a_photo_in_colour_stays_until_it_is_asked_for(visitor: Visitor, client: Client, tmp_path: Path):
-    rng = np.random.default_rng(0)
-    small = Image.fromarray(rng.integers(0, 255, (8, 12, 3)).astype(np.uint8))
-    small.resize((96, 64), Image.Resampling.NEAREST).save(tmp_path / "colour.png")
-    photo = tmp_path / "colour.png"
-    visitor.choose(photo)
-    visitor.finished(1)
+    photo = put(tmp_path / "colour.png", blots(0, 96, 64))
+    visitor.show(photo)
     visitor.until(lambda: "in colour already" in visitor.find("#in_color").text)
     shown = visitor.pixels()
     assert np.ptp(shown[shown[..., 3] > 0][:, :3], axis=1).mean() > 40
@@ -376,8 +341,7 @@ def test_a_colour_from_another_photo(visitor: Visitor, tmp_path: Path):
     patches = np.random.default_rng(0).integers(0, 255, (9, 13, 3)).astype(np.uint8)
     patches[4, 6] = (0x33, 0x66, 0xCC)  # in the middle
     Image.fromarray(patches).resize((130, 90), Image.Resampling.NEAREST).save(tmp_path / "patches.png")
-    visitor.choose(draw(tmp_path / "photo.png", 9), tmp_path / "patches.png")
-    visitor.finished(2)
+    visitor.show(put(tmp_path / "photo.png", waves(64, 96)), tmp_path / "patches.png")
     visitor.click("#brush")
     visitor.tap(0.3, 0.3)
     visitor.click("#wheel .drop")
@@ -390,10 +354,9 @@ def test_a_colour_from_another_photo(visitor: Visitor, tmp_path: Path):
 
 
 def test_what_can_be_read_of_a_damaged_photo(visitor: Visitor, client: Client, tmp_path: Path):
-    cut = draw(tmp_path / "cut.jpg", 9)
+    cut = put(tmp_path / "cut.jpg", waves(64, 96))
     cut.write_bytes(cut.read_bytes()[:-200])
-    visitor.choose(cut)
-    assert visitor.finished(1) == ["failed"]
+    assert visitor.show(cut) == ["failed"]
     visitor.until(lambda: "the file may be damaged." in visitor.find("#notice").text)  # and no option for programs
     visitor.click("#partial")
     assert visitor.finished(1) == ["done"]
@@ -458,25 +421,9 @@ def test_with_the_keyboard_alone(visitor: Visitor):
     visitor.until(lambda: list(visitor.downloads.glob("chelsea.colorized.jpg")))
 
 
-def test_cancelled_work_is_taken_up_again(visitor: Visitor, tmp_path: Path):
-    photos = [draw(tmp_path / f"{i}.png", 5 + i) for i in range(6)]
-    away = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-    visitor.browser.execute_cdp_cmd("Network.enable", {})
-    visitor.browser.execute_cdp_cmd("Network.emulateNetworkConditions", away)
-    visitor.choose(*photos)
-    visitor.until(lambda: "working" in visitor.states())
-    visitor.click("#cancel")
-    assert visitor.finished(6) == ["failed"] * 6
-    visitor.browser.execute_cdp_cmd("Network.emulateNetworkConditions", {**away, "offline": False})
-    for i in range(6):
-        visitor.js("document.querySelectorAll('#strip .again')[arguments[0]].click()", i)
-    assert visitor.finished(6) == ["done"] * 6
-
-
 def test_folders_are_kept_in_the_zip(visitor: Visitor, tmp_path: Path):
-    draw(tmp_path / "album/1931/anna.png", 9)
-    draw(tmp_path / "album/1931/ANNA.JPG", 8)
-    draw(tmp_path / "album/1950/sea/anna.png", 7)
+    for name in ("1931/anna.png", "1931/ANNA.JPG", "1950/sea/anna.png"):
+        put(tmp_path / "album" / name)
     (tmp_path / "album/notes.txt").write_text("who is who")
     visitor.choose(tmp_path / "album", selector="#folder")
     assert visitor.finished(3) == ["done"] * 3
@@ -486,9 +433,8 @@ def test_folders_are_kept_in_the_zip(visitor: Visitor, tmp_path: Path):
     assert names == wanted
 
 
-def test_a_pasted_photo(visitor: Visitor, tmp_path: Path):
-    draw(tmp_path / "photo.png", 9)
-    raw = list((tmp_path / "photo.png").read_bytes())
+def test_a_pasted_photo(visitor: Visitor):
+    raw = list(encoded(waves()))
     visitor.js(
         "const clipboardData = new DataTransfer();"
         "clipboardData.items.add(new File([new Uint8Array(arguments[0])], 'image.png', {type: 'image/png'}));"
@@ -498,17 +444,13 @@ def test_a_pasted_photo(visitor: Visitor, tmp_path: Path):
     assert visitor.finished(1) == ["done"]
 
 
-def test_without_a_graphics_card_the_same_is_painted(browser: Any, client: Client, tmp_path: Path):
-    photo = draw(tmp_path / "photo.png", 9)
-    visitor = Visitor(browser, client, tmp_path / "downloads")
-    visitor.choose(photo)
-    visitor.finished(1)
+@pytest.mark.usefixtures("photo")
+def test_without_a_graphics_card_the_same_is_painted(browser: Any, visitor: Visitor):
     with_card = visitor.pixels()
     script = "const old = HTMLCanvasElement.prototype.getContext; HTMLCanvasElement.prototype.getContext ="
     script += " function (kind, ...more) { return kind === 'webgl2' ? null : old.call(this, kind, ...more) }"
     browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
-    visitor.js_later("await new Promise((done) => setTimeout(done, 600))")
-    visitor.open()
+    visitor.reload()
     visitor.finished(1)
     without = visitor.pixels()
     assert without.shape == with_card.shape
@@ -519,16 +461,14 @@ def test_a_model_of_colours_alone_is_asked_for_nothing_else(browser: Any, tmp_pa
     pytest.importorskip("onnx")
     from foreign_models import ddcolor
 
-    photo = draw(tmp_path / "photo.png", 9)
+    photo = put(tmp_path / "photo.png", waves())
     with running(f"{ddcolor(tmp_path, 64)}?layout=rgb-ab") as client:
         visitor = Visitor(browser, client, tmp_path / "downloads")
-        visitor.choose(photo)
-        assert visitor.finished(1) == ["done"]
+        assert visitor.show(photo) == ["done"]
         assert visitor.find("#ideas").text == "The model of this server knows one colouring only."
         assert not any(map(visitor.sees, ("#calm", "#guess", "#propose")))
         visitor.click("#brush")
-        visitor.tap(0.5, 0.5)
-        visitor.click("#wheel .swatches button[aria-label=Brick]")
+        visitor.hint(0.5, 0.5, "Brick")
         visitor.click("#wheel .close")
         (hint,) = visitor.hints()
         assert visitor.download("#download").read_bytes() == form(client, photo, {**WISHES, "hints": [hint]})

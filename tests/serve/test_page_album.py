@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from pictures import put
 from PIL import Image
 from visitor import Visitor
 
@@ -16,11 +17,7 @@ AWAY = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
 
 def draw(folder: Path, *names: str) -> list[Path]:
     """Gray photos, each of another brightness."""
-    folder.mkdir(exist_ok=True)
-    paths = [folder / name for name in names]
-    for i, path in enumerate(paths):
-        Image.new("L", (48, 32), 20 + 5 * i).save(path)
-    return paths
+    return [put(folder / name, Image.new("L", (48, 32), 20 + 5 * i)) for i, name in enumerate(names)]
 
 
 def names(visitor: Visitor) -> list[str]:
@@ -33,8 +30,7 @@ def offline(visitor: Visitor, away: bool) -> None:
 
 
 def test_a_removed_photo_comes_back_as_it_was(visitor: Visitor, tmp_path: Path):
-    visitor.choose(*draw(tmp_path / "in", "a.png", "b.png", "c.png"))
-    visitor.finished(3)
+    visitor.show(*draw(tmp_path / "in", "a.png", "b.png", "c.png"))
     visitor.select(1)
     visitor.set("#saturation", 1.5)
     visitor.js("document.querySelectorAll('#strip .remove')[1].click()")
@@ -43,8 +39,7 @@ def test_a_removed_photo_comes_back_as_it_was(visitor: Visitor, tmp_path: Path):
     visitor.click("#say button")
     assert names(visitor) == ["a.png", "b.png", "c.png"]
     assert visitor.finished(3) == ["done"] * 3
-    visitor.js_later("await new Promise((done) => setTimeout(done, 600))")  # to the browser's disk
-    visitor.open()
+    visitor.reload()
     visitor.finished(3)
     assert visitor.find("#title").text.startswith("b.png")
     assert visitor.find("#saturation").get_property("value") == "1.5"
@@ -65,21 +60,23 @@ def test_a_server_that_was_away_is_waited_for(visitor: Visitor, tmp_path: Path):
     assert visitor.finished(4) == ["done"] * 4
 
 
-def test_all_that_failed_is_tried_again_at_once(visitor: Visitor, tmp_path: Path):
+def test_what_failed_is_tried_again_one_by_one_or_at_once(visitor: Visitor, tmp_path: Path):
     offline(visitor, True)
     visitor.choose(*draw(tmp_path / "in", *(f"{i}.png" for i in range(5))))
     visitor.until(lambda: "working" in visitor.states())
     visitor.click("#cancel")
     assert visitor.finished(5) == ["failed"] * 5
     offline(visitor, False)
+    visitor.js("document.querySelectorAll('#strip .again')[1].click()")
+    visitor.until(lambda: visitor.states()[1] == "done")
+    assert visitor.states().count("failed") == 4
     visitor.click("#again_all")
     assert visitor.finished(5) == ["done"] * 5
     assert not visitor.sees("#again_all")
 
 
 def test_a_long_album_is_one_stop_for_tab_and_shows_where_it_was(visitor: Visitor, tmp_path: Path):
-    visitor.choose(*draw(tmp_path / "in", *(f"{i:02}.png" for i in range(30))))
-    visitor.finished(30)
+    visitor.show(*draw(tmp_path / "in", *(f"{i:02}.png" for i in range(30))))
     visitor.select(27)
     stops = "return [...document.querySelectorAll('#strip .open')].map((one, i) => one.tabIndex ? -1 : i)"
     visitor.until(lambda: {i for i in visitor.js(stops) if i >= 0} == {27})
@@ -88,8 +85,7 @@ def test_a_long_album_is_one_stop_for_tab_and_shows_where_it_was(visitor: Visito
     visitor.press("#strip li:nth-child(29) .open", "\ue017")  # Delete
     assert names(visitor)[27:] == ["27.png", "29.png"]
     assert visitor.js("return document.activeElement.title") == "27.png"
-    visitor.js_later("await new Promise((done) => setTimeout(done, 600))")  # to the browser's disk
-    visitor.open()
+    visitor.reload()
     visitor.finished(29)
     inside = (
         "const [one, all] = ['[aria-current=true]', '#strip']"
@@ -101,8 +97,7 @@ def test_a_long_album_is_one_stop_for_tab_and_shows_where_it_was(visitor: Visito
 
 def test_names_that_no_other_system_can_hold(visitor: Visitor, tmp_path: Path):
     given = ["..\\..\\evil.png", "a:b*c?.png", "\u202egnp.exe.png", "日本 😀.png", "x" * 240 + ".png", "<b>.png"]
-    visitor.choose(*draw(tmp_path / "in", *given))
-    assert visitor.finished(6) == ["done"] * 6
+    assert visitor.show(*draw(tmp_path / "in", *given)) == ["done"] * 6
     with zipfile.ZipFile(visitor.download("#download_all")) as archive:
         found = archive.namelist()
     stems = {".._.._evil", "a_b_c_", "_gnp.exe", "日本 😀", "x" * 200, "_b_"}

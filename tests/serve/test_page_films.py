@@ -28,11 +28,6 @@ def client(tiny_bundle: Path) -> Iterator[Client]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def film(ffmpeg: FFmpeg, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return ffmpeg.two_shots(tmp_path_factory.mktemp("films") / "Aunt Rose, 1936.mp4")
-
-
 def shots(visitor: Visitor) -> list[str]:
     """What is said of each picture that is there whole."""
     return visitor.js(
@@ -46,9 +41,8 @@ def doing(visitor: Visitor) -> str:
 
 
 def test_a_film_is_dropped_previewed_made_and_downloaded(
-    browser: Any, client: Client, film: Path, tiny_bundle: Path, tmp_path: Path, repository: Path
+    visitor: Visitor, client: Client, film: Path, tiny_bundle: Path, tmp_path: Path, repository: Path
 ):
-    visitor = Visitor(browser, client, tmp_path / "downloads")
     visitor.drop(film, repository / "examples/photos/gray/coffee.jpg")  # a photo comes along
     visitor.until(lambda: shots(visitor) == ["Shot 1, at 0:00", "Shot 2, at 0:01"])
     visitor.until(lambda: doing(visitor) == "2 shots. Like this?")
@@ -79,8 +73,7 @@ def test_a_film_is_dropped_previewed_made_and_downloaded(
     # The photo is there too, and the film after the page is loaded again.
     visitor.click("#film_back")
     assert visitor.finished(1) == ["done"]
-    visitor.js_later("await new Promise((done) => setTimeout(done, 600))")
-    visitor.open()
+    visitor.reload()
     visitor.until(lambda: visitor.sees("#film_save"))
     assert visitor.find("#film_saturation").get_property("value") == "1.5"
     assert len(shots(visitor)) == 2
@@ -91,8 +84,7 @@ def test_a_film_is_dropped_previewed_made_and_downloaded(
     assert visitor.complaints() == []
 
 
-def test_films_can_be_tried_on_the_page_for_programs(browser: Any, client: Client, film: Path, tmp_path: Path):
-    visitor = Visitor(browser, client, tmp_path / "downloads")
+def test_films_can_be_tried_on_the_page_for_programs(visitor: Visitor, client: Client, film: Path):
     visitor.open("docs")
     visitor.until(lambda: visitor.all("details"))
 
@@ -126,8 +118,7 @@ def test_films_can_be_tried_on_the_page_for_programs(browser: Any, client: Clien
     assert visitor.complaints() == []
 
 
-def test_a_film_that_cannot_be_made_says_why(browser: Any, client: Client, ffmpeg: FFmpeg, tmp_path: Path):
-    visitor = Visitor(browser, client, tmp_path / "downloads")
+def test_a_film_that_cannot_be_made_says_why(visitor: Visitor, client: Client, ffmpeg: FFmpeg, tmp_path: Path):
     (tmp_path / "broken.mp4").write_bytes(b"no film at all" * 99)
     visitor.choose(tmp_path / "broken.mp4")
     visitor.until(lambda: "This is no film that can be read" in visitor.find("#film_notice").text)
@@ -165,7 +156,7 @@ def test_every_state_of_a_film_is_accessible_and_fits(
     visitor = Visitor(browser, client, tmp_path / "downloads", width=width, height=height, phone=phone, dark=phone)
     wrong = {}
     visitor.choose(film)
-    visitor.until(lambda: visitor.sees("#movie"))
+    visitor.until(lambda: visitor.sees("#movie") and visitor.find("#film_name").text)
     wrong["sent"] = visitor.flaws(axe, width)
     visitor.until(lambda: len(shots(visitor)) == 2 and visitor.sees("#film_make"))
     wrong["shots"] = visitor.flaws(axe, width)

@@ -61,8 +61,7 @@ def test_every_state_is_accessible_and_fits(
     (tmp_path / "notes.txt").write_text("no photo")
     long = tmp_path / ("a very long name " * 12 + ".jpg")
     long.write_bytes(samples[0].read_bytes())
-    visitor.choose(long, *samples[1:], tmp_path / "notes.txt")
-    visitor.finished(4)
+    visitor.show(long, *samples[1:], tmp_path / "notes.txt")
     visitor.shown()
     look("photo")
     assert visitor.js("return document.querySelector('#stage').clientHeight") > 0.45 * height
@@ -125,8 +124,7 @@ def test_what_is_painted_is_what_the_server_makes(browser: Any, tmp_path: Path, 
     samples = sorted((repository / "examples/photos/gray").glob("*.jpg"))
     with running(open_bundle(None).path) as client:
         visitor = Visitor(browser, client, tmp_path / "downloads")
-        visitor.choose(*samples)
-        visitor.finished(len(samples))
+        visitor.show(*samples)
         for number, (saturation, warmth) in enumerate([(1, 0), (1.5, 0.3), (2, -0.5)]):
             visitor.select(number)
             visitor.set("#saturation", saturation)
@@ -161,8 +159,7 @@ def test_what_is_painted_is_what_the_server_makes(browser: Any, tmp_path: Path, 
                 assert max(apart.mean(axis=0).max(), apart.mean(axis=1).max()) < 4
 
 
-def test_what_the_page_weighs_and_may_load(client: Client, browser: Any, tmp_path: Path):
-    visitor = Visitor(browser, client, tmp_path / "downloads")
+def test_what_the_page_weighs_and_may_load(client: Client, visitor: Visitor):
     visitor.until(lambda: visitor.sees("#welcome"))
     asked = set(visitor.requests())
     assert len(asked) > 10
@@ -182,8 +179,7 @@ def test_what_the_page_weighs_and_may_load(client: Client, browser: Any, tmp_pat
     assert any("Content Security Policy" in line for line in visitor.complaints())
 
 
-def test_the_interface_can_be_tried(browser: Any, client: Client, tmp_path: Path, repository: Path):
-    visitor = Visitor(browser, client, tmp_path / "downloads")
+def test_the_interface_can_be_tried(visitor: Visitor, repository: Path):
     visitor.open("docs")
     visitor.until(lambda: len(visitor.all("details")) >= 5)
     (part,) = [one for one in visitor.all("details") if "/v1/colorize" in one.text]
@@ -205,10 +201,8 @@ def test_the_interface_can_be_tried(browser: Any, client: Client, tmp_path: Path
     assert all(url.startswith(visitor.address) for url in visitor.requests())
 
 
-def test_visitors_do_not_see_each_other(browser: Any, client: Client, tmp_path: Path, repository: Path):
-    visitor = Visitor(browser, client, tmp_path / "downloads")
-    visitor.choose(repository / "examples/photos/gray/chelsea.jpg")
-    visitor.finished(1)
+def test_visitors_do_not_see_each_other(visitor: Visitor, client: Client, repository: Path):
+    visitor.show(repository / "examples/photos/gray/chelsea.jpg")
     # Nothing that came in can be had with any GET: no route of the server answers with what another one sent.
     paths = client.get("/openapi.json").json["paths"]
     readable = {path for path, methods in paths.items() if "get" in methods}

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from mounts import MOUNTS, PAGES, faded, mounted, text_page
+from pictures import Array
 from PIL import Image
 
 from colorizegan import Colorizer, Hint, Look, UsageError
 from colorizegan.color.lab import rgb_to_lab
 from colorizegan.steer.eye import Eye, see
-
-Array = np.ndarray[Any, Any]
-
-
-@pytest.fixture(scope="module")
-def colorizer(tiny_bundle: Path) -> Colorizer:
-    return Colorizer(tiny_bundle, threads=1)
 
 
 @pytest.fixture(scope="module")

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from pictures import Array
 
 from colorizegan import Colorizer, Hint, Look, UsageError
 from colorizegan.model.bundle import open_bundle
 from colorizegan.model.network import NetworkInput, Prediction
 from colorizegan.model.predictor import Predictor
 from colorizegan.steer.proposals import APART, Proposal, ab_distance, likelihood_of, nucleus
-
-Array = np.ndarray[Any, Any]
-
-
-@pytest.fixture(scope="module")
-def colorizer(tiny_bundle: Path) -> Colorizer:
-    return Colorizer(tiny_bundle, threads=1)
 
 
 @pytest.fixture(scope="module")

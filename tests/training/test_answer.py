@@ -1,10 +1,10 @@
 """The answer of both heads in training: what the bundle will show, taught by the losses that judge it."""
 
-import json
 from pathlib import Path
 
 import pytest
 import torch
+from command import json_lines
 from safetensors.torch import save_file
 from tiny_run import overrides
 
@@ -110,7 +110,7 @@ def test_a_run_with_both_is_steered_by_the_answer(photos: Path, colour_weights: 
     )
     config = load_config("tiny", None, overrides(photos, stages, f"losses.features={colour_weights}"))
     train(config, tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    lines = json_lines(tmp_path / "log.jsonl")
     steps = [line for line in lines if line["event"] == "step"]
     assert all(line["perceptual"] > 0 for line in steps)
     assert {"adversarial", "discriminator"} <= set(steps[-1])

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from typer.testing import CliRunner
+from command import call
+from torch.nn.modules.module import register_module_forward_pre_hook
 
-from colorizegan.cli.main import app
-from colorizegan.training import estimate as module
 from colorizegan.training.configure import load_config
 from colorizegan.training.estimate import estimate
+from colorizegan.training.networks.unet import ColorUNet
 
 
 def test_operations_and_memory_grow_with_the_batch() -> None:
@@ -35,25 +35,31 @@ def test_operations_are_those_of_the_convolutions() -> None:
     assert torch.get_default_dtype() == torch.float32
 
 
-def test_a_large_batch_is_told_from_a_small_one_where_time_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    crops: list[int] = []
-    whole = module.make_batch
-    monkeypatch.setattr(module, "make_batch", lambda rgb, *rest: crops.append(len(rgb)) or whole(rgb, *rest))
+def test_a_large_batch_is_told_from_a_small_one_where_time_is_short() -> None:
+    crops: list[int] = []  # that went through the generator
+
+    def note(module: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        if isinstance(module, ColorUNet):
+            crops.append(len(given[0]))
+
+    noted = register_module_forward_pre_hook(note)
     stage = "stages=[{images=100,size=48,batch=64}]"
     told: list[int] = []
-    short = estimate(load_config("tiny", None, [stage]), seconds=0, progress=told.append)
-    assert max(crops) == 2
-    assert told == [1, 2, 3, 5]
-    long = estimate(load_config("tiny", None, [stage]), seconds=1e6)
-    assert max(crops) == 64
+    try:
+        short = estimate(load_config("tiny", None, [stage]), seconds=0, progress=told.append)
+        assert max(crops) == 2
+        assert told == [1, 2, 3, 5]
+        long = estimate(load_config("tiny", None, [stage]), seconds=1e6)
+        assert max(crops) == 64
+    finally:
+        noted.remove()
     assert short.stages[0].flops == long.stages[0].flops
     assert short.stages[0].memory == long.stages[0].memory
 
 
 def test_the_command_prints_and_writes_nothing(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    arguments = ["train", "--preset", "tiny", "--data", str(photos), "--dry-run"]
-    result = CliRunner().invoke(app, arguments)
+    result = call("train", "--preset", "tiny", "--data", photos, "--dry-run")
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert lines[0].startswith("20 photos, ")

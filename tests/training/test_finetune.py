@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from command import call
 from PIL import Image
-from tiny_run import BLUE_AND_RED, draw_photos
-from typer.testing import CliRunner
+from tiny_run import BLUE_AND_RED, draw_photos, newest
 
-from colorizegan.cli.main import app
 from colorizegan.errors import DataError, ModelError, OutputError, UsageError
 from colorizegan.model.bundle import open_bundle
 from colorizegan.training import finetune as module
-from colorizegan.training.checkpoint import load_newest
 from colorizegan.training.finetune import finetune
 from colorizegan.training.restore import restore
 from colorizegan.training.validation.tuning_score import CHROMAS, best_chroma, mix_states, steering_score
@@ -29,8 +27,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 
 
 def test_a_bundle_gives_its_network_back(run: Path, exported: Path) -> None:
-    saved, _ = load_newest(run / "checkpoints")
-    assert saved is not None
     base = restore(open_bundle(exported))
     card = json.loads((exported / "card.json").read_text())
     assert (base.chroma, base.correction, base.temperature) == tuple(
@@ -38,7 +34,7 @@ def test_a_bundle_gives_its_network_back(run: Path, exported: Path) -> None:
     )
     assert base.config.widths == (32, 32, 24, 16, 16)
     assert base.config.deep_blocks == 0
-    average = saved.part("average")
+    average = newest(run).part("average")
     restored = base.net.state_dict()
     assert restored.keys() == average.keys()
     for name, tensor in average.items():
@@ -61,7 +57,7 @@ def tuned(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
         with Image.open(photos / f"{i}.png") as image:
             image.resize((72, 63)).save(photos / f"again-{i}.jpg", quality=90)
     arguments = ["finetune", photos, "-o", folder / "mine", "--model", exported, "--steps", 24, "--lr", 2e-3]
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    result = call(*arguments)
     assert result.exit_code == 0, result.output
     return folder, result
 
@@ -160,7 +156,7 @@ def test_a_model_that_did_not_get_better_says_so(
     # Nothing changes at this rate; the base's weights are those that would be exported.
     monkeypatch.setattr(module, "export_bundle", lambda checkpoint, out, **_: shutil.copytree(exported, out))
     arguments = ["finetune", album, "--model", exported, "--steps", 1, "--lr", 1e-12]
-    said = CliRunner().invoke(app, [*map(str, arguments), "-o", str(tmp_path / "out")])
+    said = call(*arguments, "-o", tmp_path / "out")
     assert said.exit_code == 0, said.output
     *_, verdict, last = said.stderr.splitlines()
     assert verdict.startswith("NOT shown to be better than the base: rebalanced AuC +0.00")

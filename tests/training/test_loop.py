@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import overrides
+from tiny_run import assert_equal, newest, overrides
 from torch import Tensor, nn
 
 from colorizegan.training import loop
-from colorizegan.training.checkpoint import Checkpoint, list_checkpoints, load_newest
+from colorizegan.training.checkpoint import Checkpoint, list_checkpoints
 from colorizegan.training.config import Config
 from colorizegan.training.configure import load_config
 from colorizegan.training.networks.discriminator import Verdict
@@ -57,9 +57,7 @@ def trained(
     monkeypatch.setattr(loop, "build_discriminator", build_discriminator)
     config = load_config("tiny", None, overrides(photos, STAGES, "stopping.every=0", "data.holdout=0", *changes))
     loop.train(config, out, resume=resume)
-    saved, _ = load_newest(out / "checkpoints")
-    assert saved is not None
-    return saved
+    return newest(out)
 
 
 def test_a_batch_in_parts_gives_the_same_step(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,4 +92,4 @@ def test_chance_inside_the_network_is_resumed(photos: Path, tmp_path: Path, monk
     list_checkpoints(out / "checkpoints")[-1].unlink()
     torch.rand(7)
     again = trained(nn.Dropout(0.5), photos, out, monkeypatch, resume=True)
-    assert [name for name, tensor in whole.tensors.items() if not torch.equal(tensor, again.tensors[name])] == []
+    assert_equal(whole, again)

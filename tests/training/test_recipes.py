@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from command import json_lines
 from PIL import Image
 
 from colorizegan.training.config import PRESETS, Stage
@@ -73,7 +73,7 @@ def test_every_recipe_runs_on_the_loop(preset: str, loss: str, stage: str, color
         preset, None, [*settings, "log_every=1", 'precision="32-true"', "losses.rebalance=1", *changes]
     )
     train(config, tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]
+    lines = json_lines(tmp_path / "log.jsonl")
     values = [line[loss] for line in lines if line["event"] == "step"]
     asked: Stage = config.stages[0]
     assert len(values) == asked.images // asked.batch

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from command import json_lines, waits
 from tiny_run import overrides
 
 from colorizegan.data.layouts import list_photos
@@ -59,7 +60,7 @@ def test_the_command_needs_little_and_its_weights_go_on(
     assert result.returncode == 0, result.stderr
     folder = Path(result.stdout.strip())
     assert [path.name for path in (tmp_path / "out").glob("step-*")] == [folder.name]  # older ones are gone
-    lines = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
+    lines = json_lines(tmp_path / "out" / "log.jsonl")
     assert lines[-1]["step"] >= 1
     assert lines[-1]["images"] == 4 * lines[-1]["step"]
     assert (tmp_path / "out" / "stage-0" / "weights-1.safetensors").is_file()  # what the second stage began with
@@ -94,10 +95,7 @@ def test_shards_may_come_while_it_runs(shards: Path, photos: Path, tmp_path: Pat
     assert len(arriving.rebalance) == len(ab_bin_centres())
     assert not arriving.take()
     shutil.move(later, second)
-    deadline = time.monotonic() + 120
-    while not arriving.take():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    assert waits(arriving.take)
     arriving.stop()
     assert len(arriving.store) == 20
     assert len(arriving.usable) == 15

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command import command, python
 from films import FFmpeg
 
 import colorizegan
@@ -39,11 +40,6 @@ STREAM = (
     "stream_disposition:stream_tags=language,title,handler_name:stream_side_data=rotation:format=start_time,nb_streams:"
     "format_tags=title,artist:chapter"
 )
-
-
-@pytest.fixture(scope="module")
-def colorizer(tiny_bundle: Path) -> Colorizer:
-    return Colorizer(tiny_bundle, threads=1)
 
 
 def facts(ffmpeg: FFmpeg, path: Path) -> dict[str, Any]:
@@ -149,13 +145,8 @@ def test_everything_but_the_picture_stays(ffmpeg: FFmpeg, tmp_path: Path, colori
 def test_luma_is_the_source_s_code_by_code(
     ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer, name: str, form: str, codec: str
 ) -> None:
-    source = ffmpeg.make(
-        tmp_path / f"in{Path(name).suffix if name != 'a.webm' else '.mkv'}",
-        *MOVING,
-        "-vf",
-        f"format=gray,format={form}",
-        *H264,
-    )
+    given = tmp_path / f"in{Path(name).suffix if name != 'a.webm' else '.mkv'}"
+    source = ffmpeg.make(given, *MOVING, "-vf", f"format=gray,format={form}", *H264)
     target = tmp_path / "out" / name
     colorize_video(source, target, colorizer=colorizer, options=FilmOptions(codec=codec, quality=100))
     for one, other in zip(ffmpeg.decoded(source, form), ffmpeg.decoded(target, form), strict=True):
@@ -193,16 +184,14 @@ def test_a_second_run_on_the_same_result_is_refused(
     source, target = long_film(ffmpeg, tmp_path), tmp_path / name
     steps = colorize_steps(source, target, colorizer, FilmOptions())
     next(steps)
-    command = [sys.executable, "-m", "colorizegan", "video", source, "-o", target, "--model", tiny_bundle, "-q"]
-    second = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert second.returncode == 1
+    arguments = ("video", source, "-o", target, "--model", tiny_bundle, "-q")
+    second = command(*arguments, status=1)
     assert len(second.stderr.splitlines()) == 1
     assert "is being made by another run" in second.stderr
     assert "E_OUTPUT" in second.stderr
     while next(steps, None) is not None:  # the first one has lost nothing
         pass
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert not done.stderr
+    assert not command(*arguments).stderr
     assert len(list(tmp_path.glob("out*"))) == (1 if name == "out.mkv" else 60)
 
 
@@ -255,16 +244,13 @@ NEVER = 10**9
 def test_kill_at_any_point_and_go_on(ffmpeg: FFmpeg, tmp_path: Path, tiny_bundle: Path) -> None:
     source = ffmpeg.make(tmp_path / "k.mp4", "-f", "lavfi", "-i", "testsrc2=s=192x96:r=24:d=30", "-vf", GRAY, *H264)
     whole, target = tmp_path / "whole.mkv", tmp_path / "killed.mkv"
-    command = [sys.executable, "-m", "colorizegan", "video", str(source), "--model", str(tiny_bundle), "-q"]
-    command += ["--codec", "ffv1", "-o"]
-    subprocess.run([*command, str(whole)], check=True)
+    arguments = ("video", source, "--model", tiny_bundle, "-q", "--codec", "ffv1", "-o")
+    command(*arguments, whole)
     # Of the film's 720 frames 240 make a part. The names are those of the parts, of what is remembered, and the film's.
     for frames, names in [(NEVER, 1), (100, NEVER), (NEVER, 2), (NEVER, 4), (300, NEVER), (NEVER, 2), (NEVER, 3)]:
-        asked = [source, target, tiny_bundle, frames, names]
-        killed = subprocess.run([sys.executable, "-c", KILLED, *map(str, asked)], check=False)
-        assert killed.returncode == -signal.SIGKILL
+        python("-c", KILLED, source, target, tiny_bundle, frames, names, status=-signal.SIGKILL)
         assert not target.exists()
-    subprocess.run([*command, str(target)], check=True)
+    command(*arguments, target)
     assert target.read_bytes() == whole.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["k.mp4", "killed.mkv", "whole.mkv"]
 
@@ -282,20 +268,8 @@ def test_a_part_of_a_film(ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer) 
 
 def late_clock(ffmpeg: FFmpeg, folder: Path) -> Path:
     """A recorded broadcast: 2 s whose clock begins at 100 s."""
-    return ffmpeg.make(
-        folder / "late.ts",
-        *MOVING,
-        *SOUND[:4],
-        "-vf",
-        GRAY,
-        *H264,
-        "-bf",
-        "0",
-        "-c:a",
-        "mp2",
-        "-output_ts_offset",
-        "100",
-    )
+    form = ("-vf", GRAY, *H264, "-bf", "0", "-c:a", "mp2", "-output_ts_offset", "100")
+    return ffmpeg.make(folder / "late.ts", *MOVING, *SOUND[:4], *form)
 
 
 def test_times_are_counted_from_where_the_film_begins(ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer) -> None:
@@ -488,14 +462,10 @@ def test_a_full_disk_is_one_line_and_costs_nothing(
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000));"
-        "from colorizegan.cli.main import main; sys.argv[1:] = sys.argv[1:]; main()"
+        "from colorizegan.cli.main import main; main()"
     )
     target = tmp_path / "out.mp4"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "video", source, "-o", target, "--model", tiny_bundle],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
+    done = python("-c", code, "video", source, "-o", target, "--model", tiny_bundle, status=1)
     assert len(done.stderr.splitlines()) == 1
     assert "E_OUTPUT" in done.stderr
     assert not target.exists()
@@ -510,8 +480,8 @@ def test_a_disk_that_is_really_full_is_one_line(ffmpeg: FFmpeg, tmp_path: Path, 
     mount = f"mount -t tmpfs -o size={size} tmpfs {disk}"
     if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "sh", "-c", mount], check=False).returncode:
         pytest.skip("no small disk can be made here")
-    command = f"{sys.executable} -m colorizegan video {source} -o {disk}/out.mp4 -q --model {tiny_bundle}"
-    script = f"{mount} && {{ {command}; echo $?; find {disk} -name '*.part' -o -name 'out*'; }}"
+    making = f"{sys.executable} -m colorizegan video {source} -o {disk}/out.mp4 -q --model {tiny_bundle}"
+    script = f"{mount} && {{ {making}; echo $?; find {disk} -name '*.part' -o -name 'out*'; }}"
     done = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1"]
     assert len(done.stderr.splitlines()) == 1

