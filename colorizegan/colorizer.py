@@ -191,7 +191,7 @@ class Colorizer:
             raise UsageError(what, remedy="give a colour photo, or a colouring that you have accepted")
         gray = rgb_to_gray(rgb)
         eye = see(gray)
-        return palette_of(self.network, eye.filled.of(rgb), self._lightness(gray, AS_IT_IS, eye), name)
+        return palette_of(self.network, eye.seen.of(rgb), self._lightness(gray, AS_IT_IS, eye), name)
 
     def paint(self, gray: Pixels, ab: NDArray[np.float32], saturation: float = 1.0) -> Pixels:
         """The photo `gray` (H, W) with the small colours `ab` (2, h, w): rgb (H, W, 3), same dtype."""

@@ -7,7 +7,7 @@ photo the result is neutral, and its brightness is everywhere that of the file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from colorizegan.model.network import Prediction
 from colorizegan.model.network_input import working_lightness
 from colorizegan.photo.scan.levels import Tones, faded_tones
 from colorizegan.photo.scan.text_page import is_text_page
-from colorizegan.photo.scan.window import Window, find_windows, glance
+from colorizegan.photo.scan.torn import hidden_pixels, mended
+from colorizegan.photo.scan.window import Window, find_photo, glance
 from colorizegan.steer.hints import Hint, check_places
 from colorizegan.steer.look import Look
 from colorizegan.steer.proposals import Proposal
@@ -33,12 +34,14 @@ class Eye:
     """Height and width of the picture, px."""
     window: Window
     """Where the photo is."""
-    filled: Window
-    """What it fills, without torn edges or those that lie askew: what the network sees."""
+    seen: Window
+    """What the network sees of it: no shadow around it."""
     tones: Tones | None = None
     """What is black and white in it, where it is faded."""
     text: bool = False
     """It is a page of text, which has no colours."""
+    torn: NDArray[np.bool_] | None = field(default=None, compare=False)
+    """(r, c), a small picture of `seen`: where it shows what the photo lies on, beside torn edges or those askew."""
 
     @classmethod
     def open_wide(cls, shape: tuple[int, int]) -> Eye:
@@ -49,18 +52,20 @@ class Eye:
     @property
     def photo(self) -> tuple[int, int]:
         """Height and width of what the network sees, px."""
-        return self.filled.bottom - self.filled.top, self.filled.right - self.filled.left
+        return self.seen.bottom - self.seen.top, self.seen.right - self.seen.left
 
     def lightness(self, gray: NDArray[Any], size: int, detail: float) -> NDArray[np.float32]:
         """What the network is to see of the picture (H, W): L (h, w) 0..100; as `working_lightness`."""
-        L = working_lightness(np.ascontiguousarray(self.filled.of(gray)), size, detail)
-        return L if self.tones is None else self.tones.stretched(L)
+        L = working_lightness(np.ascontiguousarray(self.seen.of(gray)), size, detail)
+        if self.torn is not None:
+            L = mended(L, self.torn)
+        return L if self.tones is None else self.tones.stretched(L, 1 / np.iinfo(gray.dtype).max)
 
     def inside(self, look: Look) -> Look:
         """What is asked of the photo alone: its hints, from its own corner."""
         if not look.hints:
             return look
-        top, bottom, left, right = self.filled
+        top, bottom, left, right = self.seen
         places = [(min(max(h.x, left), right - 1) - left, min(max(h.y, top), bottom - 1) - top) for h in look.points]
         hints = [replace(hint, x=x, y=y) for hint, (x, y) in zip(look.points, places, strict=True)]
         return replace(look, hints=tuple(hints))
@@ -78,7 +83,7 @@ class Eye:
 
     def whole_proposal(self, one: Proposal) -> Proposal:
         """A proposal for the photo, for the whole picture."""
-        top, left = self.filled.top, self.filled.left
+        top, left = self.seen.top, self.seen.left
         hints = tuple(replace(hint, x=hint.x + left, y=hint.y + top) for hint in one.hints)
         ab = one.ab if self.photo == self.shape else self._framed(one.ab, 2, 0)
         return replace(one, hints=hints, ab=ab)
@@ -90,7 +95,7 @@ class Eye:
         """
         holds: list[NDArray[np.bool_]] = []
         for axis, side in zip((1, 2), self.shape, strict=True):
-            first, last = self.filled[:2] if axis == 1 else self.filled[2:]
+            first, last = self.seen[:2] if axis == 1 else self.seen[2:]
             start, end = self.window[:2] if axis == 1 else self.window[2:]
             count = planes.shape[axis]
             cells = multiple * max(1, round(side * count / (last - first) / multiple))
@@ -116,9 +121,11 @@ def see(gray: NDArray[Any], hints: tuple[Hint, ...] = ()) -> Eye:
     check_places(hints, shape)
     whole = Window(0, shape[0], 0, shape[1])
     small = glance(gray)
-    window, filled = find_windows(gray, small) or (whole, whole)
-    if not all(window.holds(hint.y, hint.x) for hint in hints):
-        window = filled = whole
-    photo = filled.of(gray)
-    small = small if filled == whole else glance(photo)
-    return Eye(shape, window, filled, faded_tones(small), not hints and is_text_page(photo, small))
+    found = find_photo(gray, small)
+    if found is None or not all(found.window.holds(hint.y, hint.x) for hint in hints):
+        return Eye(shape, whole, whole, faded_tones(small), not hints and is_text_page(gray, small))
+    text = not hints and is_text_page(found.filled.of(gray))
+    small = glance(found.seen.of(gray))
+    torn = np.zeros(small.shape, bool) if found.torn is None else found.torn
+    tones = faded_tones(small[~hidden_pixels(torn, small.shape)])
+    return Eye(shape, found.window, found.seen, tones, text, found.torn)

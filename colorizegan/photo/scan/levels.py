@@ -22,6 +22,8 @@ TAIL = 1.0  # per cent of the pixels at each end that do not count: dust, scratc
 FULL = 64.0
 LEAST = 2.0  # L; less is an empty wall, or a page without anything
 ENDS = (3.0, 97.0)  # L, to which the ends are brought
+COARSE = 3.0  # times that a photo is stretched from which on its rounding to 8 bits is seen
+REACHES = (16, 8, 4, 2, 1)  # px, of the means that smooth its stairs
 
 
 class Tones(NamedTuple):
@@ -30,14 +32,42 @@ class Tones(NamedTuple):
     black: float
     white: float
 
-    def stretched(self, L: NDArray[np.floating]) -> NDArray[np.float32]:
+    def stretched(self, L: NDArray[np.floating], step: float) -> NDArray[np.float32]:
         """Lightness (h, w) 0..100 with `black` and `white` brought to ENDS.
 
         It is the encoded gray that is stretched, as fading and its imitations change that by a straight line.
+
+        Args:
+            L: the photo's.
+            step: between two grays that its file can hold, 1/255 in one of 8 bits.
         """
         low, high = lightness_to_gray(np.array(ENDS))
-        gray = (lightness_to_gray(L) - self.black) / (self.white - self.black) * (high - low) + low
+        gray, span = lightness_to_gray(L), self.white - self.black
+        if (high - low) / span >= COARSE:
+            gray = unrounded(gray, step)
+        gray = (gray - self.black) / span * (high - low) + low
         return gray_to_lightness(np.clip(gray, 0, 1)).astype(np.float32)
+
+
+def unrounded(gray: NDArray[np.floating], step: float) -> NDArray[np.floating]:
+    """Grays (h, w) that were rounded to multiples of `step`, smooth where the rounding made stairs of a slope.
+
+    None is moved by more than rounding moved it: what was not rounded away stays.
+    """
+    smooth = gray
+    for reach in REACHES:
+        for axis in (0, 1):
+            smooth = _mean_around(smooth, reach, axis)
+        smooth = np.clip(smooth, gray - step / 2, gray + step / 2)
+    return smooth
+
+
+def _mean_around(gray: NDArray[np.floating], reach: int, axis: int) -> NDArray[np.floating]:
+    """Mean of each gray and so many before and after it; the outermost are repeated."""
+    around = [(reach + 1, reach) if i == axis else (0, 0) for i in (0, 1)]
+    sums = np.cumsum(np.pad(gray, around, mode="edge"), axis=axis, dtype=np.float64)
+    sums = np.moveaxis(sums, axis, 0)
+    return np.moveaxis(sums[2 * reach + 1 :] - sums[: gray.shape[axis]], 0, axis) / (2 * reach + 1)
 
 
 def faded_tones(codes: NDArray[np.floating]) -> Tones | None:
