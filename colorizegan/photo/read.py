@@ -33,7 +33,8 @@ from colorizegan.photo.scan.tone import Tone, judge_tone
 from colorizegan.photo.scan.window import find_window, glance
 from colorizegan.photo.size import Size, check_size
 from colorizegan.photo.tiff.lab import as_plain_channels, lab_to_srgb
-from colorizegan.photo.tiff.pages import TiffPage, find_pages
+from colorizegan.photo.tiff.pages import find_pages
+from colorizegan.photo.tiff.unread import refuse_unread, unread_kind
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +92,8 @@ def read_photo(
 
 
 REMEDY = "the file may be damaged; --allow-truncated takes what can be read"
-CODES_OF_ANY_LENGTH = ("CCITT", "WebP")  # in TIFF: they hold a plain picture of any size in a few bytes
-UNREAD = re.compile("(is|are) not (configured|implemented|supported)|[Uu]nknown compression")
+CODES_OF_ANY_LENGTH = {2, 3, 4, 32771, 50001}  # CCITT and WebP in TIFF: a plain picture of any size in a few bytes
+UNREAD = re.compile("not (configured|implemented|supported)|[Uu]nknown compression")  # of libtiff and libvips
 
 
 def _open(path: Path) -> BinaryIO:
@@ -135,11 +136,13 @@ def _read(
     if page >= frames and pages is not None:
         raise DecodeError(f"has {frames} pages, no page {page + 1}")
     this = None if pages is None else pages.photos[page]
+    if this is not None:
+        refuse_unread(this)
     pixels = stream if this is None or this.lab is None else as_plain_channels(stream, this)
 
     def check(claimed: Size) -> None:
         nonlocal frames
-        boundless = this is not None and this.compression_name in CODES_OF_ANY_LENGTH
+        boundless = this is not None and this.compression in CODES_OF_ANY_LENGTH
         check_size(claimed, limits, "webp" if boundless else format, size)
         if pages is None:
             frames = max(claimed.pages, listed)
@@ -152,8 +155,8 @@ def _read(
             image = open_image(pixels, format, check, fail_on, this)
             if heard is not None:
                 heard.opened()
-            if this is not None:
-                image = _with_plain_colors(image, this)
+            if this is not None and this.lab is not None:
+                image = lab_to_srgb(image, this)
             opacity, lenient = 0 if this is None else this.opacity, fail_on == "none" and format == "tiff"
             light = read_luminance(image, colors_too=colors_too, opacity=opacity, lenient=lenient)
             found = [] if heard is None else heard.about_pixels
@@ -169,10 +172,8 @@ def _read(
     except (TooLargeError, MemoryError):
         raise
     except Exception as error:
-        if this is not None and UNREAD.search(str(error)):
-            raise DecodeError(
-                f"its compression ({this.compression_name}) is not read", remedy="save it with LZW, Deflate or none"
-            ) from None
+        if pages is not None and UNREAD.search(str(error)):
+            raise unread_kind(pages, page, words_of(error)) from None
         if format == "jpeg" and isinstance(error, pyvips.Error) and is_harmless(error):
             fail_on = "error"
             image, light, _ = decode(fail_on)
@@ -221,17 +222,6 @@ def _read(
         rgb=None if light.rgb is None else _turned(light.rgb, orientation),
         remarks=tuple(remarks),
     )
-
-
-def _with_plain_colors(image: pyvips.Image, page: TiffPage) -> pyvips.Image:
-    """As sRGB or gray, not multiplied by the opacity."""
-    if page.lab is not None:
-        image = lab_to_srgb(image, page)
-    if not page.premultiplied or page.opacity is None or image.bands <= page.channels + page.opacity:
-        return image
-    top = 65535 if image.format == "ushort" else 255
-    at = page.channels + page.opacity
-    return image.unpremultiply(max_alpha=top, alpha_band=at).rint().cast(image.format)
 
 
 def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

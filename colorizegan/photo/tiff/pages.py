@@ -38,14 +38,6 @@ CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1, 4: 1, 5: 4, 6: 3, 8: 3, 9: 3}  # photometric
 CIELAB, ICCLAB, FILTERED, LINEAR_RAW = 8, 9, 32803, 34892  # photometric
 DNG_VERSION = 50706
 MOST_SUB_DIRECTORIES = 16  # that are looked into
-# What the decoder cannot do is named by TIFF 6.0 and the tag registries of Adobe and libtiff.
-COMPRESSIONS = {
-    1: "none", 2: "CCITT", 3: "CCITT", 4: "CCITT", 6: "old-style JPEG", 9: "JBIG", 10: "JBIG", 32771: "CCITT",
-    32809: "ThunderScan", 33003: "JPEG 2000", 33004: "JPEG 2000", 33005: "JPEG 2000", 34661: "JBIG",
-    34676: "SGI LogLuv", 34677: "SGI LogLuv 24", 34712: "JPEG 2000", 34715: "JBIG 2", 34887: "LERC",
-    34892: "lossy JPEG of DNG", 34925: "LZMA", 34926: "Zstandard", 50000: "Zstandard", 50001: "WebP",
-    50002: "JPEG XL", 52546: "JPEG XL",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,8 +50,6 @@ class TiffPage:
     """Which of the file's pages it is, from 0 on."""
     opacity: int | None
     """Which of its extra channels is opacity, from 0 on; None where none says so."""
-    premultiplied: bool
-    """Its colours are multiplied by its opacity."""
     extra: int
     """Channels beyond those of colour and opacity: the infrared of scanners, spot colours, masks."""
     lab: int | None
@@ -70,13 +60,10 @@ class TiffPage:
     """Where in the file the value of its tag PhotometricInterpretation is; 0 where it has none."""
     compression: int
     """As the tag has it; 1 = none."""
+    photometric: int
+    """As the tag PhotometricInterpretation has it."""
     bits: int
     """Of a sample."""
-
-    @property
-    def compression_name(self) -> str:
-        """In the words of users."""
-        return COMPRESSIONS.get(self.compression, f"number {self.compression}")
 
 
 @dataclass(frozen=True)
@@ -191,12 +178,12 @@ def _page(stream: BinaryIO, tags: Tags, order: str, big: bool, at: int, number: 
         offset=at,
         number=number,
         opacity=opacity,
-        premultiplied=opacity is not None and kinds[opacity] == ASSOCIATED,
         extra=max(0, beyond - (opacity is not None)),
         lab=photometric if photometric in (CIELAB, ICCLAB) else None,
         channels=channels,
         photometric_at=find_value(stream, order, at, big, PHOTOMETRIC),
         compression=numbers.get(COMPRESSION, 1),
+        photometric=photometric,
         bits=numbers.get(BITS, 1),
     )
 
