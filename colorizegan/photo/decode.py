@@ -1,14 +1,13 @@
 """Files to pixels: what a file is, by its first bytes, and the one decoder that may read it.
 
-libvips reads JPEG, PNG, TIFF, WebP, AVIF and GIF; Pillow BMP; pi-heif HEIC; PNM is read here. Every loader is called by
-its own name, so nothing outside this list can run, whatever a file is called or claims to be.
+libvips reads JPEG, PNG, TIFF, WebP, AVIF and GIF; Pillow BMP; pi-heif HEIC; pnm.py PNM. Every loader is called by its
+own name, so nothing outside this list can run, whatever a file is called or claims to be.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -18,7 +17,8 @@ from PIL import BmpImagePlugin
 
 from colorizegan.errors import DecodeError, TooLargeError
 from colorizegan.photo.metadata.containers import frames_alone
-from colorizegan.photo.size import Size
+from colorizegan.photo.pnm import read_pnm
+from colorizegan.photo.size import Check, Size
 from colorizegan.photo.tiff.pages import TiffPage
 
 # Blocks the loaders that libvips itself calls unsafe on hostile files, and drops its cache of operations: every photo
@@ -32,11 +32,7 @@ HARMLESS_IN_JPEG = re.compile(
     "extraneous bytes|unknown JFIF|Invalid SOS parameters|Unknown Adobe|Inconsistent prog", re.I
 )
 
-PLAIN_PNM_PIXELS = 25_000_000  # numbers as text take 30 times the memory
 RLE_BMP_PIXELS = 25_000_000  # Pillow unpacks these in Python
-
-Check = Callable[[Size], None]
-"""Raises TooLargeError or DecodeError; called before any pixel is allocated."""
 
 
 def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str, page: TiffPage | None = None) -> pyvips.Image:
@@ -54,7 +50,8 @@ def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str, page: 
     if format == "bmp":
         return _open_bmp(stream, check, pad=fail_on == "none")
     if format == "pnm":
-        return _open_pnm(stream, check, pad=fail_on == "none")
+        stream.seek(0)
+        return image_of(read_pnm(stream.read(), check, pad=fail_on == "none"))
     if format in ("avif", "heic") and (frames := frames_alone(stream, format)):
         what = f"is a sequence of {frames} frames without a photo that stands for them"
         raise DecodeError(what, remedy="colorizegan video takes it, by a name that ends with .heics or .avifs")
@@ -93,7 +90,12 @@ def _open_bmp(stream: BinaryIO, check: Check, pad: bool) -> pyvips.Image:
     bits = int.from_bytes(head[24:26] if head[14] == 12 else head[28:30], "little")  # the oldest header has 12 bytes
     stream.seek(0)
     # The class itself, not Image.open: that warns of pictures over 89 Mpx, and we have our own limits.
-    image = BmpImagePlugin.BmpImageFile(stream)
+    try:
+        image = BmpImagePlugin.BmpImageFile(stream)
+    except OSError as error:
+        if str(error).startswith("Unsupported"):
+            raise DecodeError(f"is a kind of BMP that is not read ({error})", remedy="save it as PNG") from None
+        raise
     runs = image.info.get("compression") in (1, 2)
     check(Size(image.width, image.height, 1, bits, packed=runs))
     if runs and image.width * image.height > RLE_BMP_PIXELS:
@@ -117,68 +119,16 @@ def _open_heic(stream: BinaryIO, check: Check) -> pyvips.Image:
         raise DecodeError("is HEIC, which needs the package pi-heif", remedy="run: pip install pi-heif") from None
     stream.seek(0)
     image = pi_heif.open_heif(stream, convert_hdr_to_8bit=False)
-    check(Size(image.size[0], image.size[1], 4, 16))
+    check(Size(image.size[0], image.size[1], 4, 16, pages=len(image)))
     # A copy: the array of pi-heif is a view of memory that goes with its image, which nothing else holds.
     result = image_of(np.array(image))
     for name, field in (("exif", "exif-data"), ("xmp", "xmp-data"), ("icc_profile", "icc-profile-data")):
         if image.info.get(name):
             blob: Any = bytes(image.info[name])  # the stubs of pyvips forget that fields may hold bytes
             result.set_type(pyvips.GValue.blob_type, field, blob)
+    # libheif has turned it as the file says; cameras put the same turn into EXIF once more, which is not to be done.
+    result.set_type(pyvips.GValue.gint_type, "orientation", 1)
     return result
-
-
-def _open_pnm(stream: BinaryIO, check: Check, pad: bool) -> pyvips.Image:
-    """PBM, PGM and PPM, plain and binary, of any maximum up to 65535 (netpbm's ppm(5), pgm(5), pbm(5))."""
-    stream.seek(0)
-    data = stream.read()
-    kind = int(data[1:2])
-    numbers: list[int] = []
-    at = 2
-    while len(numbers) < (2 if kind in (1, 4) else 3):
-        token = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*(\d{1,9})").match(data, at)
-        if token is None:
-            raise DecodeError("its PNM header is damaged")
-        numbers.append(int(token[1]))
-        at = token.end()
-    width, height, top = (*numbers, 1)[:3]
-    if not 0 < top < 65536:
-        raise DecodeError(f"its PNM header names the maximum {top}")
-    bands = 3 if kind in (3, 6) else 1
-    check(Size(width, height, bands, 1 if kind in (1, 4) else 8 if top < 256 else 16, packed=False))
-    needed = width * height * bands
-    if kind <= 3:
-        if needed > PLAIN_PNM_PIXELS:
-            raise TooLargeError(f"is a plain-text PNM of {width} x {height} px", remedy="convert it to a binary PNM")
-        text = re.sub(rb"#[^\n\r]*", b"", data[at:])
-        values = np.array(list(re.sub(rb"\s+", b"", text)[:needed]) if kind == 1 else text.split()[:needed]).astype(int)
-        values = values - ord("0") if kind == 1 else values
-    elif kind == 4:
-        rows = np.frombuffer(data, np.uint8, min(len(data) - at - 1, (width + 7) // 8 * height), at + 1)
-        rows = _padded(rows, (width + 7) // 8 * height, pad).reshape(height, -1)
-        values = np.unpackbits(rows, axis=1)[:, :width].ravel()
-    else:
-        dtype = np.dtype(np.uint8 if top < 256 else ">u2")
-        values = np.frombuffer(data, dtype, min((len(data) - at - 1) // dtype.itemsize, needed), at + 1)
-    values = _padded(values, needed, pad)
-    lowest, highest = int(values.min()), int(values.max())
-    if lowest < 0 or highest > top:
-        if not pad:
-            raise DecodeError(f"holds the value {lowest if lowest < 0 else highest}, outside of its 0 .. {top}")
-        values = np.clip(values, 0, top)
-    if kind in (1, 4):
-        values = 1 - values  # 1 is black here
-    full = 255 if top < 256 else 65535
-    if top != full:
-        values = (values.astype(np.uint32) * full + top // 2) // top
-    return image_of(values.astype(np.uint8 if top < 256 else np.uint16).reshape(height, width, bands))
-
-
-def _padded(values: NDArray[Any], needed: int, pad: bool) -> NDArray[Any]:
-    if len(values) >= needed:
-        return values[:needed]
-    if not pad:
-        raise DecodeError(f"ends too early: {len(values):,} of {needed:,} values")
-    return np.concatenate((values, np.zeros(needed - len(values), values.dtype)))
 
 
 def image_of(pixels: NDArray[Any]) -> Any:

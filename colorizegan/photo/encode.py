@@ -79,7 +79,7 @@ def encode(
     if format == "bmp":
         return _bmp(rgb, page.metadata, file)
     if format == "pnm":
-        return _pnm(rgb, file)
+        return _pnm(rgb, page.metadata, file)
     image: Any = pyvips.Image.new_from_array(rgb)
     if alpha is not None:
         image = image.bandjoin(pyvips.Image.new_from_array(alpha))
@@ -178,9 +178,11 @@ def _bmp(rgb: NDArray[Any], metadata: Metadata, file: BinaryIO) -> None:
     file.write(raw.getbuffer())
 
 
-def _pnm(rgb: NDArray[Any], file: BinaryIO) -> None:
+def _pnm(rgb: NDArray[Any], metadata: Metadata, file: BinaryIO) -> None:
     height, width = rgb.shape[:2]
-    file.write(f"P6\n{width} {height}\n{np.iinfo(rgb.dtype).max}\n".encode("ascii"))
+    lines = [line for _, text in metadata.comments for line in text.splitlines()]
+    comments = "".join(f"# {line}\n" for line in lines).encode("utf-8", "replace")
+    file.write(b"P6\n" + comments + f"{width} {height}\n{np.iinfo(rgb.dtype).max}\n".encode("ascii"))
     for rows in _strips(rgb):
         file.write(rgb[rows].astype(rgb.dtype.newbyteorder(">")).tobytes())
 

@@ -86,6 +86,20 @@ OTHERS = {
     b"FOVb": RAW,  # Sigma
     b"\0MRM": RAW,  # Minolta
     b"\x49\x49\x1a\0\0\0HEAP": RAW,  # the first of Canon
+    b"P7\n": "a PAM picture",
+    b"PF\n": "a PFM picture",
+    b"Pf\n": "a PFM picture",
+    b"qoif": "a QOI picture",
+    b"\x97JB2": "a JBIG2 picture",
+    b"BPG\xfb": "a BPG picture",
+    b"\0\0\1\0": "an icon",
+    b"\x8bJNG": "a JNG picture",
+    b"\x8aMNG": "a MNG animation",
+    b"\x59\xa6\x6a\x95": "a Sun raster picture",
+    b"gimp xcf": "a GIMP picture",
+    b"AT&TFORM": "a DjVu document",
+    b"\xd7\xcd\xc6\x9a": "a drawing of Windows",
+    b"II\xbc": "a JPEG XR picture",
     b"DDS ": "a DirectDraw texture",
     b"\x76\x2f\x31\x01": "an OpenEXR picture",
     b"<svg": "an SVG drawing",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,10 @@ class Size:
     def pixels(self) -> int:
         """Width times height."""
         return self.width * self.height
+
+
+Check = Callable[[Size], None]
+"""Raises TooLargeError or DecodeError; called before any pixel is allocated."""
 
 
 def check_size(size: Size, limits: Limits, format: str, file_bytes: int) -> None:

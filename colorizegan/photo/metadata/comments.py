@@ -1,10 +1,11 @@
-"""Texts that photos carry for people: those of PNG, comments of JPEG and GIF.
+"""Texts that photos carry for people: those of PNG, comments of JPEG, GIF and PNM.
 
 libvips gives them too, but takes every text for UTF-8, which stops at the Latin-1 of PNG, and forgets those of JPEG.
 """
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -18,7 +19,7 @@ XMP = "XML:com.adobe.xmp"
 
 def read_comments(stream: BinaryIO, format: str) -> list[tuple[str, str]]:
     """(keyword, text) of each text in a file; the keyword of a comment is "Comment". Damaged ones are left out."""
-    readers = {"gif": _of_gif, "jpeg": _of_jpeg, "png": _of_png}
+    readers = {"gif": _of_gif, "jpeg": _of_jpeg, "png": _of_png, "pnm": _of_pnm}
     found: list[tuple[str, str]] = []
     if format in readers:
         for keyword, text in readers[format](stream):
@@ -89,6 +90,19 @@ def _of_gif(stream: BinaryIO) -> Iterator[tuple[str, str]]:
                 pass
         else:
             return
+
+
+def _of_pnm(stream: BinaryIO) -> Iterator[tuple[str, str]]:
+    """Lines that begin with # in the header (pgm(5))."""
+    stream.seek(0)
+    head = stream.read(LONGEST)
+    numbers, at = 2 if head[1:2] in b"14" else 3, 2
+    while numbers and (part := re.compile(rb"\s*(?:#([^\n\r]*)|\d{1,9})").match(head, at)):
+        at = part.end()
+        if part[1] is None:
+            numbers -= 1
+        elif text := _text(part[1]).strip():
+            yield "Comment", text
 
 
 def _table(flags: bytes) -> int:

@@ -26,7 +26,7 @@ class Metadata:
     photoshop: bytes = b""
     """Photoshop resources (8BIM ...), which in JPEG hold the IPTC records."""
     comments: tuple[tuple[str, str], ...] = field(default=())
-    """(keyword, text) of PNG texts, and comments of JPEG and GIF (keyword "Comment")."""
+    """(keyword, text) of PNG texts, and comments of JPEG, GIF and PNM (keyword "Comment")."""
     density: tuple[float, float] | None = None
     """Pixels per mm, across and down."""
     profiled: bool = False

@@ -1,0 +1,42 @@
+"""HEIC: turned once, as the file itself says; pictures beside the first are told."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+from colorizegan.photo.read import read_photo
+
+# Two pictures of 64 x 48 px, a ramp and its negative, to be turned by a quarter (box irot) as EXIF says too
+# (orientation 6): as telephones write it. Made with libheif 1.23 and x265.
+FILE = zlib.decompress(
+    base64.b85decode(
+        "c-muNV30{GsVvAy&8%Pmg51nBLl8SRGck>Uf$@EAYDppk1Sn>t<P<^K3<a6VB@Af5Ei)%S8N_gLU|?oo1hJTeAv6#KGBANfQs5#g"
+        "Kvf`-4!DRf2xn&IrGa@MSy3P-6|51cCZjCbkO4`M5oDxmMP?cUib`gLO1^^3l3WI;c1HHhf}#Q-`(9>2az4ltKxNL1EF3`Q{2w4i"
+        "avvD}{P_W7@-rs@b%;AK@-Y7Y4^qGkRsl3wZWoh7B2Z4%iIEXi;y@FNSoG>ivz{GjU|`^B0137v0adcOFdi&E&<QkNI5|J3C@(pu"
+        "0w~JMzy?&pAd*>JkP7v^0~Bi{=Oh+D*`SayfYRW=`v3p`2M`VMTtz0>Zy+CVW)|g_fPzdhvmh51XG{!?Y>iCJtSxN}%&cGrP*5tf"
+        "C^ZeLfG;_vI2oi2Y{RMCltfUp`f4z)6F!i;=$*2#NRVaZ<~QOmei&IUKP9{}#V1I&$dKo8^fu{5J_R+xPb4INPCFyXT%0UqcK8eT"
+        "y*{~G%X6VSZ_Phi^wIdc=#{TGSXTfIWP`+#r>7PJ2iP}4jF1$<hDbi1P)na=pS)FOzWUaF#~H$F{f~$n{MrBc+oTgmYL!)+CY<=v"
+        "K6_zL=((*&#REIjcIrf=7CXO9Q~xlB$3`rP?_kM<!}=c@0Ej82eg"
+    )
+)
+
+
+def test_a_turn_that_stands_in_box_and_exif_is_made_once() -> None:
+    photo = read_photo(FILE)
+    y, x = np.mgrid[:48, :64]
+    upright = np.rot90(x * 3 + y, -1)
+    assert photo.gray.shape == (64, 48)
+    assert np.abs(photo.gray - upright.astype(float)).mean() < 6
+    assert photo.metadata.turned == 1
+    assert photo.metadata.exif.startswith(b"II*\0")
+    assert struct.unpack_from("<HHIH", photo.metadata.exif, 10) == (0x0112, 3, 1, 1)
+
+
+def test_further_pictures_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    assert read_photo(FILE).pages == 2
+    assert "2 frames: the first is read" in caplog.text
