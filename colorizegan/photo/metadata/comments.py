@@ -31,7 +31,9 @@ def read_comments(stream: BinaryIO, format: str) -> list[tuple[str, str]]:
 
 
 def _text(raw: bytes) -> str:
-    """UTF-8, or where it is not, Latin-1; without the NUL that some programs put at the end."""
+    """UTF-16 by its mark, else UTF-8 or Latin-1; without the NUL that some programs put at the end."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw[: len(raw) // 2 * 2].decode("utf-16", "replace").rstrip("\0")
     raw = raw.rstrip(b"\0")
     try:
         return raw.decode()

@@ -15,6 +15,7 @@ from typing import BinaryIO
 PHOTOSHOP = b"Photoshop 3.0\0"
 XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 IPTC_RESOURCE = 0x0404
+DESCRIPTIONS = {IPTC_RESOURCE, 0x0425, 0x040A, 0x040B}  # and the digest of the records, the copyright flag, an address
 LONGEST_SEGMENT = 65533  # bytes of payload that the 16-bit length of a JPEG segment leaves
 MOST_BOXES = 10_000  # more are no photo's
 DEEPEST = 6  # moov / trak / mdia / minf / stbl / stsz
@@ -102,6 +103,19 @@ def webp_with_metadata(webp: bytes, *, exif: bytes, xmp: bytes, width: int, heig
 
 def photoshop_iptc(resources: bytes) -> bytes:
     """The IPTC records in a sequence of Photoshop resources (8BIM); b"" where there are none."""
+    return next((data for kind, data, _ in _resources(resources) if kind == IPTC_RESOURCE), b"")
+
+
+def photoshop_descriptions(resources: bytes) -> bytes:
+    """Of Photoshop resources those that describe a photo.
+
+    The others show it as it was (a small picture of it), hold settings and XMP of an editor, or places in its pixels.
+    """
+    return b"".join(whole for kind, _, whole in _resources(resources) if kind in DESCRIPTIONS)
+
+
+def _resources(resources: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """(kind, its data, the whole resource) of each that is whole."""
     at = 0
     while resources[at : at + 4] == b"8BIM" and at + 12 <= len(resources):
         kind = struct.unpack_from(">H", resources, at + 4)[0]
@@ -110,10 +124,11 @@ def photoshop_iptc(resources: bytes) -> bytes:
         if start + 4 > len(resources):
             break
         size = struct.unpack_from(">I", resources, start)[0]
-        if kind == IPTC_RESOURCE:
-            return resources[start + 4 : start + 4 + size]
-        at = start + 4 + size + size % 2
-    return b""
+        end = start + 4 + size
+        if end > len(resources):
+            break
+        yield kind, resources[start + 4 : end], resources[at:end] + bytes(size % 2)
+        at = end + size % 2
 
 
 def photoshop_block(iptc: bytes) -> bytes:

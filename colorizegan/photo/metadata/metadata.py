@@ -7,7 +7,12 @@ from typing import Any, BinaryIO
 
 from colorizegan.photo.decode import has_field
 from colorizegan.photo.metadata.comments import read_comments
-from colorizegan.photo.metadata.containers import photoshop_block, photoshop_iptc, png_density
+from colorizegan.photo.metadata.containers import (
+    photoshop_block,
+    photoshop_descriptions,
+    photoshop_iptc,
+    png_density,
+)
 from colorizegan.photo.metadata.exif import upright
 from colorizegan.photo.metadata.xmp import xmp_of_result
 from colorizegan.photo.tiff.pages import TiffPages, read_exif
@@ -24,7 +29,7 @@ class Metadata:
     iptc: bytes = b""
     """IPTC (IIM) records."""
     photoshop: bytes = b""
-    """Photoshop resources (8BIM ...), which in JPEG hold the IPTC records."""
+    """Photoshop resources (8BIM ...) that describe the photo, which in JPEG hold the IPTC records."""
     comments: tuple[tuple[str, str], ...] = field(default=())
     """(keyword, text) of PNG texts, and comments of JPEG, GIF and PNM (keyword "Comment")."""
     density: tuple[float, float] | None = None
@@ -78,7 +83,7 @@ def read_metadata(
         exif=upright(exif) if exif else b"",
         xmp=xmp_of_result(blob("xmp-data"), orientation),
         iptc=iptc or photoshop_iptc(photoshop),
-        photoshop=photoshop,
+        photoshop=photoshop_descriptions(photoshop),
         comments=tuple(read_comments(stream, format)),
         density=None if density == (1.0, 1.0) else density,  # 1 px per mm stands for "unknown" in libvips
         profiled=has_field(image, "icc-profile-data"),

@@ -17,11 +17,27 @@ EDITORS = (  # namespaces of nothing but settings and of pictures inside of pict
     ADOBE + "camera-raw-", ADOBE + "hdr-gain-map/", "http://ns.apple.com/adjustment-settings/",
     "http://ns.apple.com/HDRGainMap/", "http://ns.captureone.com/", "http://ns.dxo.com/", "http://ns.google.com/photos/",
     "http://ns.nikon.com/nine/", "http://ns.nikon.com/sdc/", "http://ns.on1.com/", "http://ns.phaseone.com/",
-    "http://ns.skylum.com/", "http://rawtherapee.com/",
+    "http://ns.skylum.com/", "http://rawtherapee.com/", "http://www.rawtherapee.com/", "http://us.pixls.art/",
+    "http://www.bibblelabs.com/", "http://www.alienskin.com/", "http://ns.apple.com/pixeldatainfo/",
 )  # fmt: skip
-SETTINGS = {  # in namespaces that hold descriptions too: settings, and where an earlier file came from
+SETTINGS = {  # in namespaces that hold descriptions too: settings, where a file came from, how its pixels are stored
     ADOBE + "xap/1.0/mm/": {"DerivedFrom", "History", "Ingredients", "Manifest", "Pantry"},
-    ADOBE + "photoshop/1.0/": {"DocumentAncestors", "History", "SidecarForExtension", "TextLayers"},
+    ADOBE + "photoshop/1.0/": {
+        "ColorMode",
+        "DocumentAncestors",
+        "History",
+        "ICCProfile",
+        "SidecarForExtension",
+        "TextLayers",
+    },
+    ADOBE + "tiff/1.0/": {
+        "BitsPerSample",
+        "Compression",
+        "PhotometricInterpretation",
+        "PlanarConfiguration",
+        "SamplesPerPixel",
+    },
+    ADOBE + "xmp/note/": {"HasExtendedXMP"},  # the rest of a long packet, which is not carried
     ADOBE + "xap/1.0/": {"Thumbnails"},
     "http://www.digikam.org/ns/1.0/": {"ImageHistory"},
 }

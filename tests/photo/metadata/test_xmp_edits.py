@@ -47,6 +47,19 @@ SETTINGS = {
     "Photoshop": packet(
         'xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/"', 'photoshop:History="GONE" photoshop:City="Wien"'
     ),
+    "RawTherapee and ART": packet(
+        'xmlns:art="http://us.pixls.art/ART/1.0/" xmlns:rt="http://www.rawtherapee.com/1.0/"',
+        'art:arp="GONE"',
+        "<rt:Profile>GONE</rt:Profile>",
+    ),
+    "how pixels were stored": packet(
+        'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/"',
+        'tiff:SamplesPerPixel="GONE" tiff:PhotometricInterpretation="GONE" photoshop:ColorMode="GONE"',
+        "<photoshop:ICCProfile>GONE</photoshop:ICCProfile><tiff:BitsPerSample>GONE</tiff:BitsPerSample>",
+    ),
+    "the rest of a long packet": packet(
+        'xmlns:xmpNote="http://ns.adobe.com/xmp/note/"', 'xmpNote:HasExtendedXMP="GONE"'
+    ),
     "digiKam": packet(
         'xmlns:digiKam="http://www.digikam.org/ns/1.0/"',
         "",
