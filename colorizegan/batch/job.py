@@ -22,8 +22,8 @@ from colorizegan.errors import ColorizeGANError, ModelError, OutputError, as_our
 from colorizegan.files import atomic_file, file_identity, sha256_of_file
 from colorizegan.machine import Cancelled, MemoryBudget
 from colorizegan.photo.formats import format_of_name
-from colorizegan.photo.metadata.seal import is_as_written
-from colorizegan.photo.metadata.xmp import carry_sidecar, same_note
+from colorizegan.photo.metadata.seal import PROPERTY, is_as_written
+from colorizegan.photo.metadata.xmp import carry_sidecar, note_of, same_note
 from colorizegan.photo.reader import Reader
 from colorizegan.steer.hints import hints_path, write_hints
 from colorizegan.steer.look import Look
@@ -34,6 +34,11 @@ EXISTS = "done already; --overwrite does it again"
 CHANGED = "done already, but the photo has changed since; --overwrite does it again"
 AGAIN = "the earlier result was made with other options or another model, and is replaced"
 RETOUCHED = "is of other options, and not as this program wrote it: somebody has changed it since"
+EARLIER = (
+    "done already by an earlier version or model, with these options; that version put no seal on its results, so"
+    " nobody can tell whether they were changed since, and they stay; --overwrite does them again"
+)
+UNSEALED = "is of other options, and of a version that put no seal on it: it may have been changed since"
 OTHERWISE = "done already, with other settings or another model; --overwrite does it again"
 
 
@@ -101,7 +106,10 @@ def run_job(run: BatchRun, job: Job) -> Result:
         if run.stop.is_set():
             raise Cancelled
         colorizer = run.colorizer
-        again = colorizer is not None and is_made_otherwise(run, job, colorizer)
+        standing = "kept" if colorizer is None else standing_of(run, job, colorizer)
+        if standing == "earlier":
+            return Result(job, "skipped", EARLIER)
+        again = standing == "otherwise"
         if not may_write(job, run.overwrite or again, run.originals) or colorizer is None:
             return Result(job, "skipped", earlier_result(run, job))
         if is_known_color(run, job):
@@ -243,20 +251,31 @@ def earlier_result(run: BatchRun, job: Job) -> str:
     return OTHERWISE if other_model or entry.settings != run.options.with_saved_hints(job.source).shaping() else EXISTS
 
 
-def is_made_otherwise(run: BatchRun, job: Job, colorizer: Colorizer) -> bool:
-    """Whether a photo that was named by itself has a result of this program, by its note, of other options or model.
+def standing_of(run: BatchRun, job: Job, colorizer: Colorizer) -> Literal["kept", "otherwise", "earlier"]:
+    """What is to become of the result of a photo that was named by itself, by its own note.
 
-    OutputError where another program has changed that result since.
+    "otherwise": it is of this program, with other options or another model, as it was written, and is made anew.
+    "earlier": only the version and the model differ, and it has no seal, which is kept.
+    "kept": all else.
+
+    Raises:
+        OutputError: it is of other options, and another program has changed it since, or may have.
     """
     if run.ledger is not None or run.overwrite or isinstance(job.source, bytes):
-        return False
+        return "kept"
     if job.target.is_symlink() or file_identity(job.target) is None:
-        return False
-    if same_note(job.target, provenance(colorizer, run.options.with_saved_hints(job.source))) is not False:
-        return False
-    if not is_as_written(job.target):
+        return "kept"
+    found, note = note_of(job.target), provenance(colorizer, run.options.with_saved_hints(job.source))
+    if same_note(found, note) is not False:
+        return "kept"
+    if is_as_written(job.target):
+        return "otherwise"
+    if PROPERTY in found:
         raise OutputError(RETOUCHED, path=job.target, remedy="--overwrite replaces it; or name another output")
-    return True
+    known = {name: value for name, value in note.items() if name in found and name != "model"}
+    if same_note({name: value for name, value in found.items() if name in known}, known):
+        return "earlier"
+    raise OutputError(UNSEALED, path=job.target, remedy="--overwrite replaces it; or name another output")
 
 
 def is_known_color(run: BatchRun, job: Job) -> bool:

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from colorizegan.progress import progress_bar
 
 if TYPE_CHECKING:
     from colorizegan.batch.job import Result
+
+TOLD = 3  # photos by name that were skipped for the same reason, where a bar is shown
 
 
 @dataclass(frozen=True)
@@ -82,20 +85,31 @@ def show_results(
 ) -> Summary:
     """Say what becomes of every job while it happens, and at the end the counts.
 
-    A terminal gets a bar, and a line only for what was not done; anything else gets a line for each.
+    A terminal gets a bar, and a line only for what was not done, of what was skipped for the same reason a few;
+    anything else gets a line for each. Results of an earlier version are told once for the whole run.
     """
+    from colorizegan.batch.job import EARLIER  # here, because --help does without it
+
+    skipped = Counter[str]()
     summary, start = Summary(), time.perf_counter()
     bar = total > 1 and sys.stderr.isatty() and not reporter.quiet
     try:
         with progress_bar("", total, shown=bar) as tick:
             for result in results:
                 setattr(summary, result.status, getattr(summary, result.status) + 1)
-                show_result(result, reporter, brief=bar)
+                skipped[result.reason] += result.status == "skipped"
+                told = 0 if result.reason == EARLIER else TOLD if bar else total
+                show_result(result, reporter, brief=bar, told=skipped[result.reason] <= told)
                 tick(summary.done + summary.skipped + summary.failed, summary.skipped)
     except (KeyboardInterrupt, SystemExit, ColorizeGANError):
         reporter.note(f"stopped: {counts(summary)}; the same command goes on from here")
         raise
     seconds = time.perf_counter() - start
+    for reason, count in skipped.items():
+        if reason == EARLIER:
+            reporter.note(f"{counted(count, 'result')}: {reason}")
+        elif bar and count > TOLD:
+            reporter.note(f"{counted(count - TOLD, 'more photo')}: {reason}")
     if reporter.as_json:
         to_stdout(json.dumps({"summary": {**vars(summary), "seconds": round(seconds, 3), "left_out": left_out or {}}}))
     elif total > 1:
@@ -111,14 +125,15 @@ def words_of_left_out(left_out: Mapping[str, int]) -> str:
     return f"{counted(count, 'file')} left out, as the format is not read: {endings}"
 
 
-def show_result(result: Result, reporter: Reporter, *, brief: bool) -> None:
+def show_result(result: Result, reporter: Reporter, *, brief: bool, told: bool = True) -> None:
     source = shown(result.job.source)
     if result.status == "failed":
         if reporter.debug and result.error is not None:
             traceback.print_exception(result.error)
         to_stderr(f"error: {result.reason}")
     elif result.status == "skipped":
-        reporter.note(f"{source}: {result.reason}")
+        if told:
+            reporter.note(f"{source}: {result.reason}")
     elif not brief and not reporter.as_json:
         reporter.note(f"{source} -> {result.job.target}")
     for remark in result.remarks:

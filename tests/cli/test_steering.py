@@ -260,6 +260,50 @@ def test_a_result_that_was_retouched_is_not_replaced(tiny_bundle: Path, photo: P
     assert "is replaced" in call(tiny_bundle, photo, "-o", result).stderr  # that one is the program's own again
 
 
+def as_of_an_earlier_version(result: Path, *, model: bool = True) -> bytes:
+    """The result without a seal, as all before 0.6 wrote it, and of another model."""
+    raw = result.read_bytes().replace(b"colorizegan:sha256>", b"colorizegan:unkown>")
+    if model:
+        raw = re.sub(rb"(<colorizegan:model>[^<]*)[0-9a-f]{8}<", rb"\g<1>00000000<", raw)
+    result.write_bytes(raw)
+    return raw
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_results_of_an_earlier_version_stay_and_are_told_once(
+    tiny_bundle: Path, photo: Path, tmp_path: Path, as_json: bool
+) -> None:
+    photos = [tmp_path / f"p{i}.png" for i in range(5)]
+    for one in photos:
+        one.write_bytes(photo.read_bytes())
+    assert call(tiny_bundle, *photos).exit_code == 0
+    results = [one.with_name(f"{one.stem}.colorized.png") for one in photos]
+    before = [as_of_an_earlier_version(result) for result in results]
+    done = call(tiny_bundle, *photos, *(["--json"] if as_json else []))
+    assert done.exit_code == 0
+    assert done.stderr.count("earlier version") == 1
+    assert "5 results: done already by an earlier version" in done.stderr
+    assert "--overwrite does them again" in done.stderr
+    if as_json:
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [line["status"] for line in lines[:-1]] == ["skipped"] * 5
+        assert all("earlier version" in line["message"] for line in lines[:-1])
+    assert [result.read_bytes() for result in results] == before
+    assert call(tiny_bundle, *photos, "--overwrite").exit_code == 0
+    assert all(is_as_written(result) for result in results)
+
+
+def test_an_earlier_version_s_result_of_other_options_is_not_replaced(tiny_bundle: Path, photo: Path) -> None:
+    result = photo.with_name("out.png")
+    assert call(tiny_bundle, photo, "-o", result).exit_code == 0
+    before = as_of_an_earlier_version(result, model=False)
+    assert "done already; --overwrite" in call(tiny_bundle, photo, "-o", result).stderr  # the same options and model
+    done = call(tiny_bundle, photo, "-o", result, "--saturation", 0.5)
+    assert done.exit_code == 1
+    assert "of a version that put no seal on it" in done.stderr
+    assert result.read_bytes() == before
+
+
 def test_results_of_folders_are_sealed_too(tiny_bundle: Path, photo: Path, tmp_path: Path) -> None:
     with Image.open(photo) as image:
         image.save(photo.with_name("pages.tif"), save_all=True, append_images=[image.rotate(180)])

@@ -135,17 +135,15 @@ def note_of(path: Path) -> dict[str, str]:
         return {}
 
 
-def same_note(path: Path, note: Mapping[str, object]) -> bool | None:
-    """Whether a file is a result that was made as a note says; None where it holds no note, and so is none of ours.
+def same_note(found: Mapping[str, str], note: Mapping[str, object]) -> bool | None:
+    """Whether a result, by its `note_of`, was made as a note says; None where it has none, and so is none of ours.
 
     The version of the program may be another one.
     """
-    found = note_of(path)
     if "tool" not in found:
         return None
     wanted = {name: escape(_printable(value)) for name, value in note.items()}
-    found.pop(PROPERTY, None)
-    return {**found, "tool": ""} == {**wanted, "tool": ""}
+    return {**found, "tool": "", PROPERTY: ""} == {**wanted, "tool": "", PROPERTY: ""}
 
 
 def _printable(value: object) -> str:
