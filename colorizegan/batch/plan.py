@@ -25,7 +25,8 @@ OWN_PICTURES = (".proposals.png", ".confidence.png", ".unsure.png")  # beside re
 # Folders that file systems and network drives fill by themselves: thumbnails, bins, snapshots.
 SYSTEM_FOLDERS = {
     "@eadir", "@recycle", "@recently-snapshot", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "__macosx",
-    "lost+found", "system volume information", "~snapshot",
+    "@sharebin", "@transcode", "backups.backupdb", "lost+found", "network trash folder", "recycled", "recycler",
+    "system volume information", "temporary items", "~snapshot",
 }  # fmt: skip
 
 

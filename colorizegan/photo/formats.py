@@ -26,10 +26,13 @@ RESULT_SUFFIXES = {".gif": ".png", ".heic": ".jpg", ".heif": ".jpg", ".hif": ".j
 PHOTO_SUFFIXES = {suffix for suffixes in SUFFIXES.values() for suffix in suffixes} | RESULT_SUFFIXES.keys()
 """Endings of all photos: what folders and patterns are searched for."""
 UNREAD_SUFFIXES = {
-    ".3fr", ".ai", ".arw", ".avifs", ".cr2", ".cr3", ".crw", ".dcr", ".djvu", ".dng", ".eps", ".erf", ".exr",
-    ".fff", ".hdr", ".heics", ".heifs", ".iiq", ".indd", ".j2k", ".jp2", ".jpf", ".jpx", ".jxl", ".jxr", ".kdc",
-    ".kra", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".ora", ".orf", ".pct", ".pcx", ".pdf", ".pef", ".ps", ".psb",
-    ".psd", ".raf", ".raw", ".rw2", ".rwl", ".sgi", ".sr2", ".srf", ".srw", ".svg", ".tga", ".wdp", ".x3f", ".xcf",
+    ".3fr", ".afphoto", ".ai", ".ari", ".arw", ".avifs", ".bay", ".bpg", ".cap", ".cin", ".cr2", ".cr3", ".crw",
+    ".cur", ".dcm", ".dcr", ".dcs", ".dds", ".djvu", ".dng", ".dpx", ".eip", ".emf", ".eps", ".erf", ".exr", ".fff",
+    ".fit", ".fits", ".flif", ".fpx", ".fts", ".gpr", ".hdr", ".heics", ".heifs", ".icns", ".ico", ".iiq", ".indd",
+    ".j2c", ".j2k", ".jls", ".jng", ".jp2", ".jpc", ".jpf", ".jpm", ".jpx", ".jxl", ".jxr", ".jxs", ".k25", ".kdc",
+    ".kra", ".mef", ".mng", ".mos", ".mrw", ".nef", ".nrw", ".ora", ".orf", ".pam", ".pcd", ".pct", ".pcx", ".pdf",
+    ".pef", ".pfm", ".ps", ".psb", ".psd", ".ptx", ".qoi", ".r3d", ".raf", ".ras", ".raw", ".rw2", ".rwl", ".rwz",
+    ".sgi", ".sr2", ".srf", ".srw", ".svg", ".tga", ".wdp", ".wmf", ".x3f", ".xbm", ".xcf", ".xpm",
 }  # fmt: skip
 """Endings of pictures, documents and raw files that are not read: a run over a folder says how many it left out."""
 

@@ -106,7 +106,17 @@ def test_a_name_of_any_length_is_colorized(tmp_path: Path, tiny_bundle: Path) ->
 
 def test_own_pictures_and_folders_of_systems_are_no_photos(tmp_path: Path) -> None:
     folder = album(tmp_path / "album", "a.png", "a.confidence.png", "a.unsure.png", "a.proposals.png")
-    for system in ("@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX", "@Recycle", ".hidden"):
+    for system in (
+        "@eaDir",
+        "#recycle",
+        "$RECYCLE.BIN",
+        "__MACOSX",
+        "@Recycle",
+        "@Transcode",
+        "Network Trash Folder",
+        "RECYCLER",
+        ".hidden",
+    ):
         album(folder / system, "thumb.jpg")
     assert [job.source.name for job in make_plan([str(folder)]).jobs if isinstance(job.source, Path)] == ["a.png"]
 

@@ -262,7 +262,7 @@ def test_a_result_that_was_retouched_is_not_replaced(tiny_bundle: Path, photo: P
 
 def as_of_an_earlier_version(result: Path, *, model: bool = True) -> bytes:
     """The result without a seal, as all before 0.6 wrote it, and of another model."""
-    raw = result.read_bytes().replace(b"colorizegan:sha256>", b"colorizegan:unkown>")
+    raw = result.read_bytes().replace(b"colorizegan:sha256>", b"colorizegan_sha256>")
     if model:
         raw = re.sub(rb"(<colorizegan:model>[^<]*)[0-9a-f]{8}<", rb"\g<1>00000000<", raw)
     result.write_bytes(raw)
