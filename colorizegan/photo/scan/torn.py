@@ -70,4 +70,4 @@ def _inward(L: NDArray[Any], hidden: NDArray[np.bool_], axis: int, step: int) ->
     begin = np.minimum.accumulate(np.where(hidden, count, places)[::-1], axis=0)[::-1]  # count = nowhere
     far = np.where(begin < count, begin - places, np.iinfo(np.int64).max)
     values = np.take_along_axis(L, np.clip(2 * begin - places, 0, count - 1), axis=0)
-    return tuple(np.moveaxis(x[::step], 0, axis) for x in (far, values))
+    return np.moveaxis(far[::step], 0, axis), np.moveaxis(values[::step], 0, axis)

@@ -94,7 +94,7 @@ def find_photo(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -> 
     if min(shape) < 24:
         return None
     low, high = np.percentile(small, (1, 99))
-    small = small / np.float32(min(1.0, max(FAINTEST, (high - low) / CONTRAST)))
+    small = (small / min(1.0, max(FAINTEST, (high - low) / CONTRAST))).astype(np.float32)
     found: Found | None = None
     torn = np.zeros(shape, bool)
     for _ in range(PASSES):
@@ -172,7 +172,7 @@ def _border(picture: NDArray[np.float32], noise: float) -> list[Side] | None:
     return None
 
 
-def _lines(picture: NDArray[np.float32], depths: Sequence[int]) -> list[NDArray[np.float32]]:
+def _lines(picture: NDArray[Any], depths: Sequence[int]) -> list[NDArray[Any]]:
     """The picture's lines from each side (top, bottom, left, right) inward, without the borders at their ends."""
     top, bottom, left, right = depths
     rows, columns = slice(top, len(picture) - bottom), slice(left, picture.shape[1] - right)
