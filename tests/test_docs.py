@@ -27,6 +27,7 @@ from colorizegan.cli import colorize as cli_colorize
 from colorizegan.cli import main as cli
 from colorizegan.model.card import parse_card
 from colorizegan.photo import decode as decoders
+from colorizegan.photo import pnm
 from colorizegan.photo.photo import Limits
 from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.problems import STATUS
@@ -196,8 +197,8 @@ def test_limits_are_those_of_the_code(repository: Path) -> None:
     stated = {row[0].split()[0]: row[1] for row in rows(text, "limit")}
     limits = dataclasses.asdict(Limits())
     assert stated == {name: "none" if value is None else f"{value:,}" for name, value in limits.items()}
-    assert decoders.PLAIN_PNM_PIXELS == decoders.RLE_BMP_PIXELS
-    assert f"end at {decoders.PLAIN_PNM_PIXELS:,} pixels" in text
+    assert pnm.PLAIN_PIXELS == decoders.RLE_BMP_PIXELS
+    assert f"end at {pnm.PLAIN_PIXELS:,} pixels" in text
 
 
 def test_limits_of_the_service_are_those_of_the_code(repository: Path) -> None:

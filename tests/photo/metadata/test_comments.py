@@ -72,7 +72,7 @@ def test_several_comments_of_a_jpeg_are_carried() -> None:
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_comments_of_two_bytes_a_letter_are_read(encoding: str) -> None:
     raw = ("\ufeff" + "Großmutter 1921\0").encode(encoding)
-    assert read_photo(file_of("JPEG", comment=raw)).metadata.comments == (("Comment", "Großmutter 1921"),)
+    assert read_photo(encoded(GRAY, "JPEG", comment=raw)).metadata.comments == (("Comment", "Großmutter 1921"),)
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF"])
