@@ -5,6 +5,7 @@ The text of an error is one line: what is wrong, with which file, what to do abo
 
 from __future__ import annotations
 
+import re
 from os import PathLike
 
 __all__ = [
@@ -20,6 +21,9 @@ __all__ = [
     "TooLargeError",
     "UsageError",
 ]
+
+
+SECRET = re.compile(r"(?<=://)[^/@\s]+@")  # what comes before the host in a URL: who asks, with which password
 
 
 class ColorizeGANError(Exception):
@@ -43,7 +47,7 @@ class ColorizeGANError(Exception):
     def __str__(self) -> str:
         where = "" if self.path is None else " ".join(self.path.splitlines()) + ": "
         then = f"; {self.remedy}" if self.remedy else ""
-        line = f"{where}{self.reason}{then} [{self.code}]"
+        line = SECRET.sub("", f"{where}{self.reason}{then} [{self.code}]")
         return line.encode("utf-8", "replace").decode()  # names that are not valid UTF-8 must still print
 
 

@@ -149,23 +149,26 @@ def write_atomic(target: Path, content: bytes) -> None:
         raise OutputError(f"cannot be written ({error.strerror})", path=target) from error
 
 
-def remove_leftovers(targets: Iterable[Path] = (), *, folders: Iterable[Path] = (), own: bool = False) -> None:
+def remove_leftovers(targets: Iterable[Path] = (), *, folders: Iterable[Path] = (), own: bool = False) -> int:
     """Remove what a process that was killed left of these targets, or in these folders.
 
-    What a living process writes stays; with `own` also what this one still writes is removed.
+    What a living process writes stays; with `own` also what this one still writes is removed. Returns how much stays.
     """
+    stays = 0
     left = iter(targets)
     alone = set(folders)
     while (some := list(itertools.islice(left, TOGETHER))) or alone:
         tags: defaultdict[Path, set[str]] = defaultdict(set)
         for target in some:
             tags[target.parent].add(name_tag(target.name))
-        _remove_parts(tags, alone, own)
+        stays += _remove_parts(tags, alone, own)
         alone = set()
+    return stays
 
 
-def _remove_parts(tags: Mapping[Path, set[str]], alone: set[Path], own: bool) -> None:
+def _remove_parts(tags: Mapping[Path, set[str]], alone: set[Path], own: bool) -> int:
     """Remove parts in the folders that belong to their targets, or all in the folders that stand alone."""
+    stays = 0
     for folder in tags.keys() | alone:
         try:
             with os.scandir(folder) as entries:
@@ -175,10 +178,12 @@ def _remove_parts(tags: Mapping[Path, set[str]], alone: set[Path], own: bool) ->
         for part, match in found:
             if match is not None and (folder in alone or match[1] in tags[folder]):
                 if not (own if part in _own else _is_left_over(part)):
+                    stays += 1
                     continue
                 with suppress(OSError):
                     Path(part).unlink(missing_ok=True)
                 log.info("removed %s, which a stopped run left", part)
+    return stays
 
 
 def sync_folder(folder: Path) -> None:

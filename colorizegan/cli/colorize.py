@@ -92,8 +92,9 @@ def colorize(
     ray: Annotated[
         str | None,
         machine(
-            metavar="ADDRESS",
-            help="Work on a Ray cluster: HOST:PORT, auto (the running one) or local. IN and OUT may be URLs (s3://...).",
+            metavar="[ADDRESS]",
+            help="Work on a Ray cluster: HOST:PORT, auto (the running one) or local (a new one); without ADDRESS the "
+            "running one, else a new one. IN and OUT may be URLs (s3://...).",
         ),
     ] = None,
     device: shared.Device = "cpu",
@@ -199,10 +200,11 @@ def colorize(
                 plan, model, options, like=like, overwrite=overwrite, shard=part, device=device, workers=workers
             )
         else:
+            from colorizegan.scale.cluster import EITHER
             from colorizegan.scale.ray_data import run_on_ray
 
             running = run_on_ray(
-                plan, places, model, options, address=ray, like=like, overwrite=overwrite, device=device,
+                plan, places, model, options, address=ray or EITHER, like=like, overwrite=overwrite, device=device,
                 workers=workers,
             )  # fmt: skip
         with running as results:

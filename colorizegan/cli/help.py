@@ -11,7 +11,21 @@ WIDEST = 120  # columns; wider terminals get no longer lines
 
 
 class Command(TyperCommand):
-    """A command whose help shows its options in groups: those of one `rich_help_panel` together."""
+    """A command whose help shows its options in groups: those of one `rich_help_panel` together.
+
+    The value of an option whose metavar is in brackets may be left out, before another option and at the end.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give the options that stand without their value an empty one."""
+        lenient = {name for p in self.get_params(ctx) if (p.metavar or "").startswith("[") for name in p.opts}
+        end = args.index("--") if "--" in args else len(args)
+        whole: list[str] = []
+        for i, arg in enumerate(args):
+            whole.append(arg)
+            if i < end and arg in lenient and (args[i + 1 : i + 2] or ["--"])[0].startswith("-"):
+                whole.append("")
+        return super().parse_args(ctx, whole)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write them; what has no group comes last."""

@@ -37,7 +37,7 @@ class Light:
     alpha: Pixels | None
     """(H, W)."""
     sample: Pixels | None
-    """(h, w, 3) sRGB, a regular selection of pixels; None where the image has no colour channels."""
+    """(h, w, 3) sRGB, a regular selection of pixels; None where they are all gray, or there are no colour channels."""
     rgb: Pixels | None
     """(H, W, 3) sRGB, where that was asked for."""
     useless_profile: bool
@@ -88,7 +88,14 @@ def read_luminance(
                 waiting.popleft().result()
         while waiting:
             waiting.popleft().result()
-    return Light(gray, mask, np.concatenate(sample) if sample else None, rgb, useless)
+    return Light(gray, mask, _colored(sample), rgb, useless)
+
+
+def _colored(strips: list[Pixels]) -> Pixels | None:
+    """The strips as one, where any pixel has a colour: looking for what they show takes longer than this."""
+    if not any((x[..., 0] != x[..., 1]).any() or (x[..., 1] != x[..., 2]).any() for x in strips):
+        return None
+    return np.concatenate(strips)
 
 
 def _strips(image: pyvips.Image, dtype: np.dtype[Any], converted: bool, lenient: bool) -> Iterator[tuple[int, Pixels]]:

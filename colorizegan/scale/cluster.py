@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +15,10 @@ from typing import Any
 from colorizegan.errors import MissingExtraError, UsageError
 
 CONNECT_SECONDS = 5.0
-LOCAL, RUNNING = "local", "auto"
+LOCAL, RUNNING, EITHER = "local", "auto", "either"
+SETTINGS_FRAME = 4  # of HTTP/2 (RFC 9113, 6.5), with which a server of gRPC, as Ray has it, begins at once
+START = "start one with: ray start --head"
+IF_LOCKED = "where it was started with a token (~/.ray/auth_token), set RAY_AUTH_MODE=token"
 
 
 def import_ray() -> Any:
@@ -37,7 +42,8 @@ def connected(address: str) -> Iterator[Any]:
 
     Args:
         address: HOST:PORT of a cluster; "auto" = the one that runs on this machine or that the environment variable
-            RAY_ADDRESS names; "local" = a new one of this machine alone.
+            RAY_ADDRESS names; "local" = a new one of this machine alone; "either" = as auto, and where there is none,
+            as local.
 
     Raises:
         UsageError: nothing answers there.
@@ -46,18 +52,29 @@ def connected(address: str) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
-    if address not in (LOCAL, RUNNING):
-        check_answers(address)
+    address = checked(address)
     try:
-        with silent():
+        with silent(), own_end():
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        what = f"no Ray cluster answers at {address!r} ({str(error)[:200]})"
-        raise UsageError(what, remedy="start one with: ray start --head, or say --ray local") from None
+        what = f"no Ray cluster answers at {address!r} ({' '.join(str(error).split())[:200]})"
+        raise UsageError(what, remedy=f"{START}; {IF_LOCKED}") from None
     try:
         yield ray
     finally:
-        ray.shutdown()
+        with silent():
+            ray.shutdown()
+
+
+@contextmanager
+def own_end() -> Iterator[None]:
+    """A request to end is answered as before the block: Ray would put an answer of its own in its place."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -73,13 +90,42 @@ def silent() -> Iterator[None]:
         os.close(kept)
 
 
+def checked(address: str) -> str:
+    """An address of those of `connected` at which something answers; of "either" what it comes to.
+
+    Ray itself would try for minutes to reach a cluster that has ended without a word.
+    """
+    if address == LOCAL:
+        return LOCAL
+    if address not in (RUNNING, EITHER):
+        check_answers(address)
+        return address
+    named = os.environ.get("RAY_ADDRESS")
+    started = Path(os.environ.get("RAY_TMPDIR") or "/tmp", "ray/ray_current_cluster")  # noqa: S108 (Ray's place for it)
+    try:
+        if named is None and not started.exists():
+            raise UsageError("no Ray cluster runs here", remedy=f"{START}, or say --ray local")
+        check_answers(named or started.read_text())
+    except UsageError:
+        if address == EITHER and named is None:
+            return LOCAL
+        raise
+    return RUNNING
+
+
 def check_answers(address: str) -> None:
-    """UsageError unless something listens at HOST:PORT; Ray itself would try for a minute."""
+    """UsageError unless a server of Ray's kind listens at HOST:PORT; Ray itself would try for minutes."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or "/" in host:
-        raise UsageError(f"--ray {address!r} is no address", remedy="give HOST:PORT, auto or local")
+        remedy = "give HOST:PORT, auto or local; without an address --ray stands last"
+        raise UsageError(f"--ray {address!r} is no address", remedy=remedy)
     try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+        with socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS) as connection:
+            head = connection.recv(4)  # length of the first frame, and its kind
     except (OSError, OverflowError) as error:
         what = f"no Ray cluster answers at {address!r} ({getattr(error, 'strerror', None) or error})"
-        raise UsageError(what, remedy="start one with: ray start --head") from None
+        raise UsageError(what, remedy=START) from None
+    if head[3:] != bytes([SETTINGS_FRAME]):
+        raise UsageError(
+            f"what answers at {address!r} is no Ray cluster", remedy=f"give the port of ray start, or {START}"
+        )

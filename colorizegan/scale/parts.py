@@ -90,8 +90,17 @@ def hash_of(storage: Storage, place: Path) -> str | None:
     return digest.hexdigest()
 
 
+def legible(value: Any) -> Any:
+    """A value of an entry as a row has it."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    return json.dumps(dict(value)) if isinstance(value, Mapping) else value
+
+
 def write_rows(folder: Path, storage: Storage, place: Path) -> None:
     """Write the last line of each result as a row of a Parquet file, in the order of their names; settings as JSON.
+
+    Parquet holds valid text only: a byte of a name that is none stands there as \\udcXX, as in the ledger.
 
     Args:
         folder: of this machine, with the ledger.
@@ -103,10 +112,7 @@ def write_rows(folder: Path, storage: Storage, place: Path) -> None:
 
     kinds: dict[str, Any] = {"size": pyarrow.int64(), "mtime_ns": pyarrow.int64()}
     schema = pyarrow.schema([(field.name, kinds.get(field.name, pyarrow.string())) for field in fields(Entry)])
-    rows = (
-        {**vars(entry), "settings": None if entry.settings is None else json.dumps(dict(entry.settings))}
-        for entry in Ledger(folder).entries()
-    )
+    rows = ({key: legible(value) for key, value in vars(entry).items()} for entry in Ledger(folder).entries())
     with tempfile.TemporaryFile() as spool:
         with ParquetWriter(spool, schema) as writer:
             while some := list(itertools.islice(rows, ROWS)):

@@ -12,8 +12,9 @@ import logging
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,9 +27,9 @@ from colorizegan.batch.run import opened
 from colorizegan.colorize_file import FileOptions
 from colorizegan.errors import ColorizeGANError, InputError, OutputError, UsageError
 from colorizegan.files import remove_leftovers
-from colorizegan.machine import cpu_threads
-from colorizegan.photo.formats import full_name
-from colorizegan.scale.cluster import LOCAL, connected
+from colorizegan.machine import POLL_SECONDS, cpu_threads
+from colorizegan.photo.formats import SUFFIXES, full_name
+from colorizegan.scale.cluster import LOCAL, connected, silent
 from colorizegan.scale.run_ledger import RunLedger
 from colorizegan.scale.sources import Places, plan_anywhere
 from colorizegan.scale.worker import Answer, PhotoWorker, Setup
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 BLOCK = 32  # photos that a worker does before it tells what became of them, at most
 WAVE = 100_000  # photos that are handed to Ray at once, at least
 WAVE_OF_WORKER = 5_000  # and for each worker
+LAST_SECONDS = 3.0  # that workers get to end when a run is stopped
 DIED = "its worker died, twice: with others beside it, and alone"
 REMEDY = "try it by itself on one machine"
 
@@ -64,11 +66,23 @@ def run_on_ray(
     setup = Setup(
         secrets.token_hex(4), model, digest, __version__, device, options, overwrite, plan.output_root, places
     )  # fmt: skip
-    with connected(address) as ray, tempfile.TemporaryDirectory(prefix="colorizegan-") as spool:
-        ledger = RunLedger(plan.output_root, places.results, Path(spool), setup.run)
+    with tempfile.TemporaryDirectory(prefix="colorizegan-") as spool, ExitStack() as ends:
+        ray = ends.enter_context(connected(address))
+        try:
+            ledger = RunLedger(plan.output_root, places.results, Path(spool), setup.run)
+        except InputError as error:
+            raise OutputError(error.reason, path=error.path, remedy="name another folder") from error
         size = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
-        with closing(Run(ray, setup, ledger, plan, size).results()) as results:
+        run = Run(ray, setup, ledger, plan, size)
+        results = run.results()
+        try:
             yield results
+        finally:
+            with silent():  # Ray would say of each block under way that it is tried again
+                results.close()
+                ends.close()
+            if not run.ended:
+                run.tidy()
 
 
 def colorize_dataset(
@@ -96,7 +110,8 @@ def colorize_dataset(
             with the last result, `colorizegan.parquet`. What is done already is not done again.
         look: what is asked of the colours.
         model: as for `Colorizer`, the same on all machines.
-        address: of the cluster: HOST:PORT, "auto" or "local". A connection that is there already is used.
+        address: of the cluster: HOST:PORT, "auto", "local" or "either", see `connected`. A connection that is there
+            already is used.
         workers: cores to use; default all of the cluster.
         device, suffix, format, quality, strip, force, overwrite: as the options of `colorizegan colorize`.
         filesystem: of pyarrow or fsspec; the names are paths in it then.
@@ -107,6 +122,10 @@ def colorize_dataset(
         MissingExtraError: Ray is not installed.
     """
     format = None if format is None else full_name(format)
+    if format is not None and format not in SUFFIXES:
+        raise UsageError(f"format {format!r} is not written", remedy=f"use one of {', '.join(SUFFIXES)}")
+    if not 1 <= quality <= 100 or (workers is not None and workers < 1):
+        raise UsageError(f"quality {quality} or workers {workers} is out of range", remedy="use 1 .. 100; 1 or more")
     inputs, listed = names_of(sources)
     plan, places = plan_anywhere(inputs, output, listed=listed, suffix=suffix, format=format, filesystem=filesystem)
     if plan.problems:
@@ -125,6 +144,9 @@ def names_of(sources: Any) -> tuple[Sequence[str], Iterable[str]]:
     if isinstance(sources, str | Path):
         return [str(sources)], ()
     if hasattr(sources, "iter_rows"):
+        if "path" not in (columns := sources.columns() or []):
+            what = f"the Dataset has no column 'path', but: {', '.join(columns)[:200]}"
+            raise UsageError(what, remedy="rename that of the photos with rename_columns")
         return [], (str(row["path"]) for row in sources.select_columns(["path"]).iter_rows())
     return [str(name) for name in sources], ()
 
@@ -135,6 +157,7 @@ class Run:
     def __init__(self, ray: Any, setup: Setup, ledger: RunLedger, plan: Plan, size: int) -> None:
         self.ray, self.setup, self.ledger, self.plan, self.size = ray, setup, ledger, plan, size
         self.here = setup.places == Places()  # on file systems that every machine has
+        self.ended = False
 
     def results(self) -> Generator[Result, None, None]:
         """A result for each job, as they come."""
@@ -144,6 +167,16 @@ class Run:
         for start in range(0, count, wave):
             yield from self.wave(start, min(start + wave, count))
         self.ledger.close()
+        self.ended = True
+
+    def tidy(self) -> None:
+        """After a run that was stopped: nothing half-written stays, and the ledger gets what workers have done."""
+        until = time.monotonic() + LAST_SECONDS
+        while self.here and remove_leftovers(job.target for job in self.plan.jobs) and time.monotonic() < until:
+            time.sleep(POLL_SECONDS)  # a worker takes a moment to end
+        with suppress(ColorizeGANError):  # the disk is full, say: the next run does it
+            self.ledger.adopt()
+            self.ledger.publish()
 
     def wave(self, start: int, stop: int) -> Iterator[Result]:
         """The results of the jobs from `start` to before `stop`."""

@@ -126,7 +126,7 @@ class Finder:
                 for folder, found in search(self.sources, place, earlier):
                     add(folder, found)
             if len(photos) == before:
-                plan.empty.append(name)
+                plan.empty.append(self.sources.named(place))
         home: PhotoFolder | None = None
         for name in listed:
             place = self.source(name)
@@ -141,10 +141,7 @@ def search(storage: Storage, root: Path, earlier: str) -> Iterator[tuple[PhotoFo
     waiting = [root]
     while waiting:
         place = waiting.pop()
-        try:
-            folders, files = storage.folder(place)
-        except OSError as error:
-            raise InputError(f"cannot be searched ({reason(error)})", path=storage.named(place)) from error
+        folders, files = storage.folder(place)
         names = [name for name in files if is_input(name, earlier, PHOTO_SUFFIXES)]
         if names:
             yield PhotoFolder(place, place, root), names
@@ -152,10 +149,10 @@ def search(storage: Storage, root: Path, earlier: str) -> Iterator[tuple[PhotoFo
 
 
 def read_parquet(name: str, column: str | None = None) -> Iterator[str]:
-    """The names in a column of a Parquet file, here or elsewhere: `path`, or else its first column of text.
+    """The names in a column of a Parquet file, here or elsewhere: `path`, or else its only column of text.
 
     Raises:
-        InputError: it cannot be read, or has no such column.
+        InputError: it cannot be read, or it is not clear which column is meant.
     """
     try:
         import pyarrow
@@ -166,14 +163,24 @@ def read_parquet(name: str, column: str | None = None) -> Iterator[str]:
     try:
         with storage.filesystem.open_input_file(storage.path(place)) as file:
             parquet = ParquetFile(file)
-            texts = [field.name for field in parquet.schema_arrow if pyarrow.types.is_string(field.type)
-                     or pyarrow.types.is_large_string(field.type)]  # fmt: skip
-            wanted = column or ("path" if "path" in texts else next(iter(texts), None))
+            texts = [field.name for field in parquet.schema_arrow if is_text(field.type)]
+            wanted = column or ("path" if "path" in texts or len(texts) != 1 else texts[0])
             if wanted not in texts:
-                raise InputError(f"has no column {column or 'path'!r} of text", path=name)
+                found = ", ".join(parquet.schema_arrow.names)[:200]
+                what = f"has no column {wanted!r} of text, but: {found}"
+                raise InputError(what, path=name, remedy="name the column of the photos path")
             for batch in parquet.iter_batches(ROWS, columns=[wanted]):
                 yield from (text for text in batch.column(0).to_pylist() if text)
     except (OSError, pyarrow.ArrowInvalid) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"cannot be read ({reason(error)})", path=name) from error
+
+
+def is_text(kind: Any) -> bool:
+    """Whether a type of pyarrow is text, of whatever make."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)

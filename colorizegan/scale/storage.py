@@ -50,22 +50,30 @@ class Storage:
     def is_dir(self, place: Path) -> bool:
         from pyarrow.fs import FileType
 
-        return self.filesystem.get_file_info(self.path(place)).type == FileType.Directory
+        return self.ask(self.path(place), place).type == FileType.Directory
 
     def find(self, place: Path) -> FoundFile | None:
-        """The file at a place; None where there is none. OSError where the file system does not answer."""
+        """The file at a place; None where there is none. InputError where the file system does not answer."""
         from pyarrow.fs import FileType
 
-        found = self.filesystem.get_file_info(self.path(place))
+        found = self.ask(self.path(place), place)
         return FoundFile(found.size or 0, found.mtime_ns or 0) if found.type == FileType.File else None
 
     def folder(self, place: Path) -> tuple[list[str], list[str]]:
-        """Names of the folders and of the files in a folder, sorted. OSError where it cannot be listed."""
+        """Names of the folders and of the files in a folder, sorted. InputError where it cannot be listed."""
         from pyarrow.fs import FileSelector, FileType
 
-        infos = self.filesystem.get_file_info(FileSelector(self.path(place), allow_not_found=True))
+        infos = self.ask(FileSelector(self.path(place), allow_not_found=True), place)
         names = {kind: [f.base_name for f in infos if f.type == kind] for kind in (FileType.Directory, FileType.File)}
         return sorted(names[FileType.Directory]), sorted(names[FileType.File])
+
+    def ask(self, what: Any, place: Path) -> Any:
+        """What the file system says of a path, or of all that a selector finds."""
+        try:
+            return self.filesystem.get_file_info(what)
+        except OSError as error:
+            why = f"cannot be looked for ({reason(error)})"
+            raise InputError(why, path=self.named(place), remedy="see that its file system can be reached") from error
 
     @contextmanager
     def read(self, place: Path) -> Iterator[Any]:
@@ -165,4 +173,8 @@ def storage_of(filesystem: Any, prefix: str, path: str) -> tuple[Storage, Path]:
 
 def reason(error: BaseException) -> str:
     """What an error says, on one line and not too long."""
-    return " ".join(str(error).split())[:200]
+    if (
+        isinstance(error, OSError) and error.errno is not None and "[errno" in str(error)
+    ):  # pyarrow says all of it twice
+        return os.strerror(error.errno)
+    return " ".join(str(error).split())[:300]

@@ -25,10 +25,12 @@ from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, InputError, ModelError, OutputError, as_our_error
 from colorizegan.machine import MemoryBudget, cpu_threads, keep_freed_memory
+from colorizegan.photo.metadata.xmp import ENDINGS as SIDECARS
 from colorizegan.photo.reader import Reader
 from colorizegan.scale.parts import BlockLedger, part_name
 from colorizegan.scale.sources import Places
 from colorizegan.scale.storage import reason
+from colorizegan.steer.hints import ENDING as HINTS
 
 FOLDER = "colorizegan-ray-"  # of this machine, for photos from elsewhere, and the worker's process
 WRITING = {"done": "writing"}
@@ -126,11 +128,13 @@ class PhotoWorker:
         """Whether a worker before this one has begun a block; from now on it is begun. Told by its part."""
         part, results = self.setup.root / part_name(self.setup.run, block), self.setup.places.results
         if results is None:
-            part.parent.mkdir(parents=True, exist_ok=True)
             try:
+                part.parent.mkdir(parents=True, exist_ok=True)
                 part.touch(exist_ok=False)
             except FileExistsError:
                 return True
+            except OSError as error:
+                raise OutputError(f"cannot be written to ({error.strerror})", path=part.parent) from error
             return False
         if results.find(part) is not None:
             return True
@@ -201,6 +205,8 @@ class PhotoWorker:
             if found is None:
                 return InputError("is not there", path=file)
             file.parent.mkdir(parents=True, exist_ok=True)
+            if self.setup.options.use_saved_hints:
+                self.fetch_beside(place, file, HINTS)
             if results.find(job.target) is not None and not self.setup.overwrite:
                 near.target.parent.mkdir(parents=True, exist_ok=True)
                 near.target.touch()
@@ -208,12 +214,23 @@ class PhotoWorker:
                 os.truncate(file, found.size)
             else:
                 sources.fetch(place, file)
+                if not self.setup.options.strip:
+                    any(self.fetch_beside(place, file, ending) for ending in SIDECARS)
             os.utime(file, ns=(found.mtime_ns, found.mtime_ns))
         except ColorizeGANError as error:
             return error
         except OSError as error:
             return InputError(f"cannot be read ({reason(error)})", path=file)
         return None
+
+    def fetch_beside(self, place: Path, file: Path, ending: str) -> bool:
+        """Bring what lies beside a photo and ends like this, if it is there: its hints, its sidecar."""
+        assert self.setup.places.sources is not None
+        place, file = Path(f"{place}{ending}"), Path(f"{file}{ending}")
+        if self.setup.places.sources.find(place) is None:
+            return False
+        self.setup.places.sources.fetch(place, file)
+        return True
 
     def send(self, path: Path, out: Path) -> ColorizeGANError | None:
         """Write a file that was made here to where it belongs."""

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +20,23 @@ from command import call, json_lines, python
 from pictures import colors, put
 
 from colorizegan import __version__
-from colorizegan.batch.ledger import Ledger
+from colorizegan.batch.ledger import Entry, Ledger
 from colorizegan.batch.plan import Plan, make_plan
 from colorizegan.batch.run import run_plan
 from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
-from colorizegan.errors import InputError, MissingExtraError, UsageError
+from colorizegan.errors import InputError, MissingExtraError, OutputError, UsageError
 
 pytest.importorskip("ray", reason='missing package: ray (pip install ".[ray]")')
 
 from colorizegan.scale.parts import part_name
+from colorizegan.scale.ray_data import colorize_dataset
 from colorizegan.scale.run_ledger import RunLedger
 from colorizegan.scale.sources import Places, plan_anywhere, read_parquet
 from colorizegan.scale.storage import open_url
 from colorizegan.scale.worker import FOLDER, Answer, PhotoWorker, Setup, remove_abandoned
+
+DOWN = "scheme=http&endpoint_override=127.0.0.1%3A1&region=here"  # of the S3 kind, where nothing answers
 
 
 @pytest.mark.slow
@@ -45,6 +53,43 @@ def test_a_worker_is_lost(repository: Path, tiny_bundle: Path) -> None:
     assert found["tree"] == "equal (59)", done.stdout
     assert found["ledger"] == "equal (60)", done.stdout
     assert found["last line"].startswith("59 done, 0 skipped, 1 failed"), done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="no such signal")
+def test_a_run_that_is_told_to_end_leaves_nothing_half_written(tiny_bundle: Path, tmp_path: Path) -> None:
+    """And its ledger has what the workers had done."""
+    album, out = tmp_path / "album", tmp_path / "out"
+    album.mkdir()
+    noise = np.random.default_rng(0).integers(0, 255, (600, 800), np.uint8)
+    for number in range(200):
+        Image.fromarray(noise).save(album / f"{number}.jpg")
+    command = [
+        sys.executable,
+        "-m",
+        "colorizegan",
+        "colorize",
+        album,
+        "-o",
+        out,
+        "--model",
+        tiny_bundle,
+        "--ray",
+        "local",
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+        while run.poll() is None and len(list(out.glob("*.jpg"))) < 10:
+            time.sleep(0.02)
+        run.terminate()
+        said = run.communicate(timeout=60)[1]
+    if "timed out during startup" in said:
+        pytest.skip("the machine is too busy to start a cluster of Ray")
+    assert run.returncode == 143, said
+    assert said.splitlines()[-1].startswith("stopped: "), said
+    assert "@" not in said  # a trace of Ray's
+    results = {path.name for path in out.glob("*.jpg")}
+    assert results == {entry.output for entry in Ledger(out).entries()}
+    assert {path.name for path in out.iterdir()} == results | {"colorizegan.jsonl"}
 
 
 @pytest.fixture
@@ -243,8 +288,14 @@ def test_names_from_parquet(tmp_path: Path) -> None:
     write_table(pyarrow.table({"id": [1, 2], "note": ["x", "y"], "path": ["a.jpg", "b.jpg"]}), file)
     assert list(read_parquet(str(file))) == ["a.jpg", "b.jpg"]
     assert list(read_parquet(str(file), "note")) == ["x", "y"]
-    with pytest.raises(InputError, match="has no column 'id' of text"):
+    with pytest.raises(InputError, match="has no column 'id' of text, but: id, note, path; name the column"):
         list(read_parquet(str(file), "id"))
+    one = pyarrow.array(["a.jpg", "a.jpg"]).dictionary_encode()
+    write_table(pyarrow.table({"id": [1, 2], "file": one}), file)
+    assert list(read_parquet(str(file))) == ["a.jpg", "a.jpg"]
+    write_table(pyarrow.table({"title": ["Mill", "Church"], "file": ["a.jpg", "b.jpg"]}), file)
+    with pytest.raises(InputError, match="has no column 'path' of text, but: title, file"):  # either may be meant
+        list(read_parquet(str(file)))
     file.write_bytes(b"nothing")
     with pytest.raises(InputError, match=r"names\.parquet: cannot be read"):
         list(read_parquet(str(file)))
@@ -267,6 +318,148 @@ def test_the_command_refuses_in_one_line(
     assert said in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_an_address_is_asked_for_or_not(monkeypatch: pytest.MonkeyPatch, album: Path, tmp_path: Path) -> None:
+    """--ray before another option and at the end, with a value of its own, and with one that is a photo."""
+    import colorizegan.scale.ray_data
+
+    asked: list[str] = []
+
+    def run_on_ray(*_: object, address: str, **__: object) -> None:
+        asked.append(address)
+        raise UsageError("enough")
+
+    monkeypatch.setattr(colorizegan.scale.ray_data, "run_on_ray", run_on_ray)
+    out, photos = ["-o", str(tmp_path / "out")], str(album)
+    for arguments in (
+        [photos, *out, "--ray"],
+        [photos, "--ray", *out],
+        [*out, "--ray", "--", photos],
+        [photos, *out, "--ray", "local"],
+        [photos, *out, "--ray=HOST:1"],
+        [*out, "--ray", photos, photos],
+    ):
+        result = CliRunner().invoke(app, ["colorize", *arguments])
+        assert "enough" in result.stderr, result.stderr
+    assert asked == ["either", "either", "either", "local", "HOST:1", photos]
+
+
+def test_what_answers_and_is_no_cluster_is_told_at_once() -> None:
+    """Ray itself would wait for minutes. A cluster is a server of gRPC, which begins with a frame of settings."""
+    from colorizegan.scale.cluster import check_answers
+
+    for said, refused in ((b"HTTP/1.1 400 Bad Request", True), (b"", True), (b"\0\0\x12\4\0\0\0\0\0", False)):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            address = f"127.0.0.1:{server.getsockname()[1]}"
+
+            def answer(server: socket.socket = server, said: bytes = said) -> None:
+                connection, _ = server.accept()
+                connection.sendall(said)
+                connection.close()
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            with pytest.raises(UsageError, match="is no Ray cluster; give the port") if refused else nullcontext():
+                check_answers(address)
+            thread.join()
+
+
+def test_a_cluster_that_has_ended_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from colorizegan.scale.cluster import checked
+
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert checked("local") == checked("either") == "local"
+    with pytest.raises(UsageError, match="no Ray cluster runs here; start one with: ray start --head, or say --ray lo"):
+        checked("auto")
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray/ray_current_cluster").write_text("127.0.0.1:1")  # as one that was killed leaves it
+    assert checked("either") == "local"
+    with pytest.raises(UsageError, match=r"no Ray cluster answers at '127\.0\.0\.1:1'"):
+        checked("auto")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:2")
+    for address in ("auto", "either"):  # one that was asked for
+        with pytest.raises(UsageError, match=r"no Ray cluster answers at '127\.0\.0\.1:2'"):
+            checked(address)
+
+
+def test_hints_and_sidecars_elsewhere_are_those_of_one_machine(
+    album: Path, memory: Any, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    beside = {
+        "a/1.png.hints.json": b'{"version": 1, "hints": [{"x": 10, "y": 10, "color": "#ff0000"}]}',
+        "a/1.png.xmp": b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf='
+        b'"http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta>',
+        "a/2.jpg.hints.json": b"damaged",
+    }
+    for name, raw in beside.items():
+        (album / name).write_bytes(raw)
+        memory.pipe(f"/in/{name}", raw)
+    plain_run(album, tmp_path / "plain", tiny_bundle)
+    with Elsewhere(tiny_bundle, tmp_path / "spool") as run:
+        run.note(run.work())
+    made = {name.removeprefix("/out/"): memory.cat(name) for name in memory.find("/out")}
+    ledger, _ = made.pop("colorizegan.jsonl"), made.pop("colorizegan.parquet")
+    plain = {p.relative_to(tmp_path / "plain").as_posix(): p for p in (tmp_path / "plain").rglob("*.*") if p.is_file()}
+    assert lines_of(ledger) == lines_of(plain.pop("colorizegan.jsonl").read_bytes())
+    assert made == {name: path.read_bytes() for name, path in plain.items()}
+    assert "a/1.png.xmp" in made
+    assert "a/2.jpg" not in made
+    with Elsewhere(
+        tiny_bundle, tmp_path / "bare", "9876fedc", use_saved_hints=False, strip=True, **{"overwrite": True}
+    ) as run:
+        memory.rm("/out", recursive=True)
+        run.note(run.work())
+    assert memory.exists("/out/a/2.jpg")
+    assert not memory.exists("/out/a/1.png.xmp")
+
+
+def test_rows_of_names_that_are_no_text(tiny_bundle: Path, tmp_path: Path) -> None:
+    ledger = RunLedger(tmp_path, None, tmp_path, "0123abcd")
+    ledger.write(Entry("latin-\udce9.jpg", "done", "/in/latin-\udce9.jpg", settings={"size": None}))
+    ledger.close()
+    assert list(read_parquet(str(tmp_path / "colorizegan.parquet"), "output")) == ["latin-\\udce9.jpg"]
+    assert [entry.output for entry in Ledger(tmp_path).entries()] == ["latin-\udce9.jpg"]
+
+
+def test_a_store_that_does_not_answer_is_one_line() -> None:
+    with pytest.raises(InputError) as caught:
+        plan_anywhere([f"s3://me:secret@archive/in?{DOWN}"], f"s3://me:secret@archive/out?{DOWN}")
+    assert str(caught.value).startswith("s3://archive/in: cannot be looked for (")
+    with pytest.raises(UsageError) as refused:
+        open_url("nonsense://me:secret@in/a")
+    assert "secret" not in str(caught.value) + str(refused.value)
+
+
+def test_a_dataset_without_names_is_told(tmp_path: Path) -> None:
+    class Dataset:
+        def iter_rows(self) -> Iterator[dict[str, str]]:
+            raise AssertionError
+
+        def columns(self) -> list[str]:
+            return ["file", "id"]
+
+    for arguments, said in (
+        ({}, "has no column 'path', but: file, id; rename"),
+        ({"format": "xyz"}, "format 'xyz' is not written"),
+        ({"quality": 0}, "quality 0"),
+        ({"workers": 0}, "workers 0"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            next(iter(colorize_dataset(Dataset(), str(tmp_path / "out"), **arguments)))
+
+
+def test_a_folder_that_cannot_be_written_ends_the_run(memory: Any, tiny_bundle: Path, tmp_path: Path) -> None:
+    with Elsewhere(tiny_bundle, tmp_path / "spool") as run:
+        (tmp_path / "file").touch()
+        setup = replace(run.setup, root=tmp_path / "file" / "below", places=Places())
+        other = PhotoWorker(setup)
+        run.worker.reader.close()
+        run.worker = other
+        answers = run.work()
+    assert isinstance(answers[0].fatal, OutputError)
+    assert "cannot be written to (Not a directory)" in str(answers[0].fatal)
 
 
 def test_without_its_packages_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
