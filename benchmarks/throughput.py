@@ -1,6 +1,6 @@
 """Photos a second of a folder of 1-Mpx photos: the batch against the network alone and against one file at a time.
 
-    python benchmarks/throughput.py [--photos 1000] [--rounds 3] [--model MODEL]
+    python benchmarks/throughput.py [--photos 1000] [--rounds 3] [--model MODEL] [--together]
 
 Three runs over the same photos, in turn, `--rounds` times, each in a process of its own; medians are printed. The
 network alone gets lightness at its working size from memory, as many photos at a time as there are cores, and does
@@ -10,6 +10,8 @@ read, colorize, write, with all cores for each step. The batch is what `colorize
 Core-milliseconds are the processor time of a photo, decoder processes included, however it is spread over the cores.
 What the batch could reach at most, with no core ever idle, is the network's share in them: the ceiling. Growth is that
 of the resident memory of the batch's process over the last half of the last round.
+
+With --together only this: core-milliseconds of the network for a photo alone and for 2, 4 and 8 of one size together.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from colorizegan.batch.run import run_jobs, workers_for
 from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
 from colorizegan.machine import cpu_threads
+from colorizegan.model.network import NetworkInput
 from colorizegan.model.network_input import working_lightness
 from colorizegan.photo.read import read_photo
 from colorizegan.photo.write import write_photo
@@ -60,8 +63,12 @@ def main() -> int:
     parser.add_argument("--photos", type=int, default=1000, help="how many photos")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", help="model bundle; default the one in the package")
+    parser.add_argument("--together", action="store_true", help="photos of one size in one run of the network")
     parser.add_argument("--run", nargs=2, metavar=("WHAT", "FOLDER"), help=argparse.SUPPRESS)  # what a process does
     options = parser.parse_args()
+    if options.together:
+        together(Colorizer(options.model, threads=1))
+        return 0
     if options.run:
         print(json.dumps(vars(RUNS[options.run[0]](Path(options.run[1]), options.model))))
         return 0
@@ -86,6 +93,22 @@ def main() -> int:
     print(f"| ceiling of batch / network | {statistics.median(ceilings):.2f} | {spread} | |")
     print(f"\nGrowth of the batch's process over the last half: {found['batch'][-1].growth / MIB:.1f} MiB")
     return 0
+
+
+def together(colorizer: Colorizer) -> None:
+    """Print core-milliseconds of a photo by the number of photos in one run of the network, the least of 12 turns."""
+    rng = np.random.default_rng(0)
+    print("| network input | 1 | 2 | 4 | 8 |\n|---|---|---|---|---|")
+    for shape in ((224, 300), (224, 224)):
+        photos = [NetworkInput(rng.uniform(0, 100, shape).astype(np.float32)) for _ in range(8)]
+        least = dict.fromkeys((1, 2, 4, 8), float("inf"))
+        for _ in range(12):
+            for count in least:
+                start = time.process_time()
+                for first in range(0, len(photos), count):
+                    colorizer.network.predict_batch(photos[first : first + count])
+                least[count] = min(least[count], 1000 * (time.process_time() - start) / len(photos))
+        print(f"| {shape[0]} x {shape[1]} | " + " | ".join(f"{ms:.1f}" for ms in least.values()) + " |")
 
 
 def network_alone(album: Path, model: str | None) -> Figures:

@@ -440,12 +440,13 @@ def test_a_dataset_without_names_is_told(tmp_path: Path) -> None:
         def columns(self) -> list[str]:
             return ["file", "id"]
 
-    for arguments, said in (
+    cases: list[tuple[dict[str, Any], str]] = [
         ({}, "has no column 'path', but: file, id; rename"),
         ({"format": "xyz"}, "format 'xyz' is not written"),
         ({"quality": 0}, "quality 0"),
         ({"workers": 0}, "workers 0"),
-    ):
+    ]
+    for arguments, said in cases:
         with pytest.raises(UsageError, match=said):
             next(iter(colorize_dataset(Dataset(), str(tmp_path / "out"), **arguments)))
 
