@@ -23,7 +23,7 @@ from colorizegan.batch.ledger import Entry, Ledger
 from colorizegan.batch.plan import make_plan
 
 SCALES = (10**6, 10**8, 10**9)
-REQUESTS = 7  # of an object store for a photo: is it there, its result, its hints, its sidecar by two names; read, write
+REQUESTS = 7  # of an object store for a photo: is it there, its result, hints, sidecar by two names; read, write
 PRICE_GET, PRICE_PUT = 0.4e-6, 5e-6  # dollars a request, of a large provider
 
 
