@@ -63,7 +63,7 @@ def test_a_run_that_is_told_to_end_leaves_nothing_half_written(tiny_bundle: Path
     album.mkdir()
     noise = np.random.default_rng(0).integers(0, 255, (600, 800), np.uint8)
     for number in range(200):
-        Image.fromarray(noise).save(album / f"{number}.jpg")
+        put(album / f"{number}.jpg", noise)
     command = [
         sys.executable,
         "-m",
@@ -340,7 +340,7 @@ def test_an_address_is_asked_for_or_not(monkeypatch: pytest.MonkeyPatch, album: 
         [photos, *out, "--ray=HOST:1"],
         [*out, "--ray", photos, photos],
     ):
-        result = CliRunner().invoke(app, ["colorize", *arguments])
+        result = call("colorize", *arguments)
         assert "enough" in result.stderr, result.stderr
     assert asked == ["either", "either", "either", "local", "HOST:1", photos]
 
