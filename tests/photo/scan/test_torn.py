@@ -101,3 +101,25 @@ def test_a_faded_photo_of_a_plain_sky_has_no_border(photos: list[Array]) -> None
         full[-30:] = 170 + rng.normal(0, 12, (30, photo.shape[1]))
         assert find_photo(np.rint(full).clip(0, 255).astype(np.uint8)) is None
         assert find_photo(np.rint(full / 4 + 90).astype(np.uint8)) is None
+
+
+def test_on_planks_nothing_is_filled(photos: list[Array]) -> None:
+    """What is like planks in tone need not be of them: there the photo is shown without its edges."""
+    rng = np.random.default_rng(3)
+    found = [find_photo(mounted("wood", photo, rng)[0]) for photo in photos]
+    assert any(found)
+    assert all(one is None or one.torn is None for one in found)
+    assert all(one is None or one.seen == one.filled for one in found)
+
+
+def test_a_dark_plain_edge_is_no_shadow(photos: list[Array]) -> None:
+    """Plain lines that are darker from one to the next by more than a shadow is: a night sky that darkens upward."""
+    for photo in photos:
+        night = photo // 2
+        for k in range(3):
+            night[k] = 150 - 60 * k
+        scan = np.full((photo.shape[0] + 100, photo.shape[1] + 100), 238, np.uint8)
+        scan[50:-50, 50:-50] = night
+        found = find_photo(scan)
+        assert found is not None
+        assert found.seen.top <= 50
