@@ -36,8 +36,7 @@ Plane = NDArray[np.float32]
 EPSILON = 0.1**2  # brightness 0..1; flatter neighbourhoods than this count as flat, and ab follows no edge there
 PIECE = 1 << 16  # pixels worked on at a time, 68 bytes each: with fewer, threads wait for Python's lock
 ROWS_OF_CELLS = 8  # that a piece may lie between
-GROUP = 1 << 18, 1 << 20  # pixels that a thread takes, least and most; their colours out of gamut are mended together
-SHARES = 3  # groups of a thread, where each is large enough: one may be held up
+GROUP = 1 << 18  # pixels that a thread takes; their colours out of gamut are mended together
 MENDED = 1 << 14  # pixels mended at a time
 GAMUT_SLACK = 0.25  # of a code: so far beyond 0 or the largest code is rounding, not a colour out of gamut
 STEPS = {np.dtype(np.uint8): 1 << 16, np.dtype(np.uint16): 1 << 21}  # of linear light; 2.5 or more for each code
@@ -69,8 +68,7 @@ def merge(gray: NDArray[Any], ab: Plane, *, saturation: float = 1.0, threads: in
     lines = _guide_lines(gray, ab * np.float32(saturation))
     pieces = _pieces(gray.shape[0], gray.shape[1], lines.shape[1])
     table = _tables(gray.dtype)
-    most = min(max(gray.size // (SHARES * threads), GROUP[0]), GROUP[1])
-    each = max(1, most // (pieces[0].rows * gray.shape[1]))
+    each = max(1, GROUP // (pieces[0].rows * gray.shape[1]))
     groups = [pieces[i : i + each] for i in range(0, len(pieces), each)]
 
     def work(group: Sequence[_Piece]) -> None:
