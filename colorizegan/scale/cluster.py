@@ -31,7 +31,7 @@ def import_ray() -> Any:
     except ImportError as error:
         raise MissingExtraError("many machines need the package ray[data]", extra="ray") from error
     for handler in logging.getLogger("ray.data").handlers:
-        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+        if handler.name == "console":  # as Ray names its own; those of others stay as they are
             handler.setLevel(logging.CRITICAL)
     return ray
 

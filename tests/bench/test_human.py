@@ -211,9 +211,13 @@ def test_the_page_in_a_browser(photos: PhotoSet, green: Path, tmp_path: Path, br
     browser.find_element("id", "two").click()
     wait.until(lambda b: b.find_element("id", "progress").text == "Practice 2 of 2")
     browser.execute_script("window.onbeforeunload = null")
-    browser.get(page.as_uri())
     (tmp_path / "answers.jsonl").unlink()
-    wait.until(lambda b: b.find_element("id", "left").is_displayed())
+
+    def has_answers(browser: Any) -> bool:
+        browser.get(page.as_uri())  # anew: a browser keeps what a page stores a moment later
+        return browser.find_element("id", "left").is_displayed()
+
+    wait.until(has_answers)
     browser.find_element("id", "left").click()
     wait.until(lambda _: (tmp_path / "answers.jsonl").exists())
     answers = read_answers([tmp_path / "answers.jsonl"])

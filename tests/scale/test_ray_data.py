@@ -463,6 +463,18 @@ def test_a_folder_that_cannot_be_written_ends_the_run(memory: Any, tiny_bundle: 
     assert "cannot be written to (Not a directory)" in str(answers[0].fatal)
 
 
+def test_handlers_of_others_hear_what_they_heard() -> None:
+    from colorizegan.scale.cluster import import_ray
+
+    logger, handler = logging.getLogger("ray.data"), logging.StreamHandler()
+    logger.addHandler(handler)
+    try:
+        import_ray()
+        assert handler.level == logging.NOTSET
+    finally:
+        logger.removeHandler(handler)
+
+
 def test_without_its_packages_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     from colorizegan.scale.cluster import import_ray
 
