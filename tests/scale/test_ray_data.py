@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import subprocess
@@ -466,6 +467,7 @@ def test_a_folder_that_cannot_be_written_ends_the_run(memory: Any, tiny_bundle: 
 def test_handlers_of_others_hear_what_they_heard() -> None:
     from colorizegan.scale.cluster import import_ray
 
+    import_ray()  # which sets up its own
     logger, handler = logging.getLogger("ray.data"), logging.StreamHandler()
     logger.addHandler(handler)
     try:
