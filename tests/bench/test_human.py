@@ -212,12 +212,14 @@ def test_the_page_in_a_browser(photos: PhotoSet, green: Path, tmp_path: Path, br
     wait.until(lambda b: b.find_element("id", "progress").text == "Practice 2 of 2")
     browser.execute_script("window.onbeforeunload = null")
     (tmp_path / "answers.jsonl").unlink()
+    kept = "return JSON.parse(localStorage.getItem(localStorage.key(0)) || '[]').length"
+    wait.until(lambda b: b.execute_script(kept) == 11)
 
     def has_answers(browser: Any) -> bool:
-        browser.get(page.as_uri())  # anew: a browser keeps what a page stores a moment later
+        browser.get(page.as_uri())  # anew: what a page stores, a busy browser may write down a moment later
         return browser.find_element("id", "left").is_displayed()
 
-    wait.until(has_answers)
+    WebDriverWait(browser, 60, poll_frequency=1).until(has_answers)
     browser.find_element("id", "left").click()
     wait.until(lambda _: (tmp_path / "answers.jsonl").exists())
     answers = read_answers([tmp_path / "answers.jsonl"])
