@@ -35,9 +35,8 @@ class PublishedLite(nn.Module):
 
     def __init__(self, published: dict[str, Tensor]) -> None:
         super().__init__()
-        self.published = published
         self.stem = SamePad(3, STEM, 3, 2)
-        self._fold(self.stem.conv, "_conv_stem", "_bn0")
+        _fold(published, self.stem.conv, "_conv_stem", "_bn0")
         self.stages, stage = nn.ModuleList(), nn.Sequential()
         inputs, number = STEM, 0
         while (block := f"_blocks.{number}") + "._depthwise_conv.weight" in published:
@@ -50,24 +49,16 @@ class PublishedLite(nn.Module):
                 self.stages.append(stage)
             made = InvertedResidual(inputs, outputs, kernel, stride, expansion)
             if made.expand is not None:
-                self._fold(made.expand, f"{block}._expand_conv", f"{block}._bn0")
-            self._fold(made.filter.conv, f"{block}._depthwise_conv", f"{block}._bn1")
-            self._fold(made.project, f"{block}._project_conv", f"{block}._bn2")
+                _fold(published, made.expand, f"{block}._expand_conv", f"{block}._bn0")
+            _fold(published, made.filter.conv, f"{block}._depthwise_conv", f"{block}._bn1")
+            _fold(published, made.project, f"{block}._project_conv", f"{block}._bn2")
             stage.append(made)
             inputs, number = outputs, number + 1
         self.head = nn.Conv2d(inputs, len(published["_conv_head.weight"]), 1)
-        self._fold(self.head, "_conv_head", "_bn1")
+        _fold(published, self.head, "_conv_head", "_bn1")
         self.classes = nn.Linear(self.head.out_channels, len(published["_fc.weight"]))
         self.classes.load_state_dict({"weight": published["_fc.weight"], "bias": published["_fc.bias"]})
         self.requires_grad_(False)
-
-    @torch.no_grad()
-    def _fold(self, conv: nn.Conv2d, name: str, norm: str) -> None:
-        p = self.published
-        scale = p[f"{norm}.weight"] / (p[f"{norm}.running_var"] + EPSILON).sqrt()
-        conv.weight.copy_(p[f"{name}.weight"] * scale[:, None, None, None])
-        assert conv.bias is not None
-        conv.bias.copy_(p[f"{norm}.bias"] - p[f"{norm}.running_mean"] * scale)
 
     def recognizer(self, channels: int = 1) -> Recognizer:
         """Lite0 up to 1/32 of the size, for gray pictures (its filters of the three colours summed) or for colour (3).
@@ -97,3 +88,12 @@ class PublishedLite(nn.Module):
     def answer(self, last: Tensor) -> Tensor:
         """What the last stage gives -> logits."""
         return self.classes(F.relu6(self.head(last)).mean((2, 3)))
+
+
+@torch.no_grad()
+def _fold(published: dict[str, Tensor], conv: nn.Conv2d, name: str, norm: str) -> None:
+    """Give a convolution the published weights of that name, with those of the batch norm after it."""
+    scale = published[f"{norm}.weight"] / (published[f"{norm}.running_var"] + EPSILON).sqrt()
+    conv.weight.copy_(published[f"{name}.weight"] * scale[:, None, None, None])
+    assert conv.bias is not None
+    conv.bias.copy_(published[f"{norm}.bias"] - published[f"{norm}.running_mean"] * scale)
