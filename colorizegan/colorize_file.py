@@ -143,7 +143,10 @@ def colorize_file(
                     report.left_alone, report.format, report.remarks = True, photo.format, list(photo.remarks)
                     return report
                 note = provenance(colorizer, options)
-                writer = PageWriter(open_result(), report.format, options.quality, strip=options.strip, note=note)
+                file, threads = open_result(), colorizer.network.threads
+                writer = PageWriter(
+                    file, report.format, options.quality, strip=options.strip, note=note, threads=threads
+                )
             where = f"page {page + 1}: " if pages > 1 else ""
             report.remarks += [where + remark for remark in photo.remarks]
             if photo.rgb is not None:

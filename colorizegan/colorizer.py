@@ -211,7 +211,7 @@ class Colorizer:
         """The bytes of an image file of the same format, of a TIFF with all its pages."""
         photo = read_photo(x, page=0)
         file = io.BytesIO()
-        writer = PageWriter(file, NEAREST.get(photo.format, photo.format))
+        writer = PageWriter(file, NEAREST.get(photo.format, photo.format), threads=self.network.threads)
         writer.add(self._painted(photo.gray, look), photo)
         for page in range(1, photo.pages if writer.format == photo.format == "tiff" else 1):
             photo = read_photo(x, page=page)

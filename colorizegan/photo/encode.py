@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.color.lab import to_8_bit
+from colorizegan.photo.jpeg_parts import save_jpeg
 from colorizegan.photo.metadata.containers import (
     jpeg_with_metadata,
     photoshop_block,
@@ -58,10 +59,18 @@ class _Job:
     metadata: Metadata
     xmp: bytes
     lost: list[str]
+    threads: int
 
 
 def encode(
-    page: Page, format: str, quality: int, file: BinaryIO, *, tiff: TiffWriter | None = None, lost: list[str]
+    page: Page,
+    format: str,
+    quality: int,
+    file: BinaryIO,
+    *,
+    tiff: TiffWriter | None = None,
+    lost: list[str],
+    threads: int = 1,
 ) -> None:
     """Write one picture into a file that is open for reading and writing. OSError; pyvips.Error where it is too large.
 
@@ -70,6 +79,7 @@ def encode(
         quality: 1 .. 100 of JPEG, WebP and AVIF.
         tiff: writer of `file` where the format is TIFF, for one page after the other.
         lost: gets a clause for each thing that the format cannot hold in this case.
+        threads: that a large JPEG is encoded on; the result does not depend on it.
     """
     rgb, alpha = page.rgb, page.alpha
     if alpha is not None and format in OPAQUE:
@@ -86,7 +96,7 @@ def encode(
     xres, yres = page.metadata.density or UNKNOWN_DENSITY
     image = image.copy(interpretation="rgb16" if rgb.dtype == np.uint16 else "srgb", xres=xres, yres=yres)
     profile: dict[str, Any] = {"keep": "icc", "profile": "srgb"} if page.metadata.profiled else {"keep": "none"}
-    job = _Job(image, quality, profile, page.metadata, page.xmp, lost)
+    job = _Job(image, quality, profile, page.metadata, page.xmp, lost, threads)
     if format == "tiff":
         return _tiff(job, file, tiff or TiffWriter(file, 1, big=False))
     writers: dict[str, Callable[[_Job], tuple[bytes | memoryview, ...]]] = {
@@ -97,11 +107,12 @@ def encode(
 
 def _jpeg(job: _Job) -> tuple[bytes | memoryview, ...]:
     # Colour at full resolution from quality 90 on; below, halved, as is usual.
-    raw: bytes = job.image.jpegsave_buffer(Q=job.quality, subsample_mode="auto", **job.profile)
+    head, pieces = save_jpeg(job.image, job.threads, Q=job.quality, subsample_mode="auto", **job.profile)
     kept = job.metadata
     photoshop = kept.photoshop or photoshop_block(kept.iptc)
     comments = [text.encode("utf-8", "replace") for _, text in kept.comments]
-    return jpeg_with_metadata(raw, exif=kept.exif, xmp=job.xmp, photoshop=photoshop, comments=comments, lost=job.lost)
+    parts = {"exif": kept.exif, "xmp": job.xmp, "photoshop": photoshop, "comments": comments}
+    return (*jpeg_with_metadata(head, **parts, lost=job.lost), *pieces)
 
 
 def _png(job: _Job) -> tuple[bytes | memoryview, ...]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from colorizegan.errors import OutputError
 from colorizegan.files import atomic_file
+from colorizegan.machine import cpu_threads
 from colorizegan.photo.decode import words_of
 from colorizegan.photo.encode import Page, encode
 from colorizegan.photo.formats import NEAREST, WRITABLE, format_of_name
@@ -53,7 +54,7 @@ def encode_photo(
     """
     file = io.BytesIO()
     format = format or NEAREST.get(photo.format, photo.format)
-    _write_alone(PageWriter(file, format, quality, strip=strip, note=note), rgb, photo)
+    _write_alone(PageWriter(file, format, quality, strip=strip, note=note, threads=cpu_threads()), rgb, photo)
     return file.getvalue()
 
 
@@ -61,7 +62,8 @@ class PageWriter:
     """Writes a colorized photo, or one page after the other of a TIFF, into a file.
 
     file: empty, open for reading and writing. format: a name in `colorizegan.photo.formats.WRITABLE`, or OutputError;
-    only TIFF takes more than one page. quality, strip, note: as for `encode_photo`.
+    only TIFF takes more than one page. quality, strip, note: as for `encode_photo`. threads: of the encoder; the result
+    does not depend on it.
     """
 
     def __init__(
@@ -72,10 +74,11 @@ class PageWriter:
         *,
         strip: bool = False,
         note: Mapping[str, object] | None = None,
+        threads: int = 1,
     ) -> None:
         if format not in WRITABLE:
             raise OutputError(f"{format!r} cannot be written", remedy=f"use one of {', '.join(WRITABLE)}")
-        self.file, self.format, self.quality, self.strip = file, format, quality, strip
+        self.file, self.format, self.quality, self.strip, self.threads = file, format, quality, strip, threads
         self.note = None if note is None else {**note, PROPERTY: UNSEALED}
         self.tiff: TiffWriter | None = None
         self.lost: list[str] = []
@@ -92,7 +95,7 @@ class PageWriter:
             self.tiff = TiffWriter(self.file, count, big=kept.big or size > CLASSIC_TIFF)
         page = Page(rgb, photo.alpha, kept, xmp)
         try:
-            encode(page, self.format, self.quality, self.file, tiff=self.tiff, lost=self.lost)
+            encode(page, self.format, self.quality, self.file, tiff=self.tiff, lost=self.lost, threads=self.threads)
         except pyvips.Error as error:
             what = f"{width} x {height} px cannot be written as {self.format} ({words_of(error)})"
             raise OutputError(what, remedy="use --format png or tiff") from None
@@ -133,7 +136,8 @@ def write_photo(
     format = format or format_of_name(target.suffix) or NEAREST.get(photo.format, photo.format)
     try:
         with atomic_file(target) as file:
-            _write_alone(PageWriter(file, format, quality, strip=strip, note=note), rgb, photo)
+            writer = PageWriter(file, format, quality, strip=strip, note=note, threads=cpu_threads())
+            _write_alone(writer, rgb, photo)
     except OutputError as error:
         error.path = str(target)
         raise
