@@ -15,6 +15,8 @@ from typing import Any
 from colorizegan.errors import MissingExtraError, UsageError
 
 CONNECT_SECONDS = 5.0
+STARTS = 3  # of a new cluster: Ray gives up after 30 s, which are few on a machine with other work
+LATE = "timed out during startup"  # what Ray says then
 LOCAL, RUNNING, EITHER = "local", "auto", "either"
 SETTINGS_FRAME = 4  # of HTTP/2 (RFC 9113, 6.5), with which a server of gRPC, as Ray has it, begins at once
 START = "start one with: ray start --head"
@@ -46,19 +48,27 @@ def connected(address: str) -> Iterator[Any]:
             as local.
 
     Raises:
-        UsageError: nothing answers there.
+        UsageError: nothing answers there, or no cluster begins here.
     """
     ray = import_ray()
     if ray.is_initialized():
         yield ray
         return
     address = checked(address)
-    try:
-        with silent(), own_end():
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        what = f"no Ray cluster answers at {address!r} ({' '.join(str(error).split())[:200]})"
-        raise UsageError(what, remedy=f"{START}; {IF_LOCKED}") from None
+    for left in reversed(range(STARTS)):
+        try:
+            with silent(), own_end():
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            break
+        except Exception as error:  # Ray raises whatever it pleases, an Exception of no kind of its own too
+            if LATE in str(error) and left:
+                continue
+            why = " ".join(str(error).split())[:200]
+            if address == LOCAL:
+                remedy = "try it when the machine has less to do, or leave --ray out"
+                raise UsageError(f"no Ray cluster begins on this machine ({why})", remedy=remedy) from None
+            remedy = f"{START}; {IF_LOCKED}"
+            raise UsageError(f"no Ray cluster answers at {address!r} ({why})", remedy=remedy) from None
     try:
         yield ray
     finally:

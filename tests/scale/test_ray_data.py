@@ -45,10 +45,7 @@ def test_a_worker_is_lost(repository: Path, tiny_bundle: Path) -> None:
     """With a node and the driver lost too, and a photo that kills its worker: benchmarks/ray_cluster.py equal."""
     script = (repository / "benchmarks/ray_cluster.py", "small", "--photos", 60, "--model", tiny_bundle)
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    done = python(*script, status=None, timeout=600, env={**os.environ, "PATH": path})
-    if "timed out during startup" in done.stderr:
-        pytest.skip("the machine is too busy to start a cluster of Ray")
-    assert done.returncode == 0, done.stderr
+    done = python(*script, timeout=600, env={**os.environ, "PATH": path})
     lines = [line.strip("|").split("|") for line in done.stdout.splitlines() if line.startswith("|")]
     found = {name.strip(): value.strip() for name, value in lines}
     assert found["tree"] == "equal (59)", done.stdout
@@ -82,9 +79,7 @@ def test_a_run_that_is_told_to_end_leaves_nothing_half_written(tiny_bundle: Path
         while run.poll() is None and len(list(out.glob("*.jpg"))) < 10:
             time.sleep(0.02)
         run.terminate()
-        said = run.communicate(timeout=60)[1]
-    if "timed out during startup" in said:
-        pytest.skip("the machine is too busy to start a cluster of Ray")
+        said = run.communicate(timeout=180)[1]
     assert run.returncode == 143, said
     assert said.splitlines()[-1].startswith("stopped: "), said
     assert "@" not in said  # a trace of Ray's
@@ -383,6 +378,33 @@ def test_a_cluster_that_has_ended_is_told_at_once(tmp_path: Path, monkeypatch: p
     for address in ("auto", "either"):  # one that was asked for
         with pytest.raises(UsageError, match=r"no Ray cluster answers at '127\.0\.0\.1:2'"):
             checked(address)
+
+
+def test_a_cluster_that_begins_late_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray gives up after 30 s, by an Exception of no kind of its own."""
+    import ray
+
+    from colorizegan.scale.cluster import STARTS, connected
+
+    late, tried = list[Exception](), list[str]()
+
+    def init(address: str, **_: object) -> None:
+        tried.append(address)
+        if late:
+            raise late.pop()
+
+    monkeypatch.setattr(ray, "init", init)
+    late += [Exception("The current node timed out during startup. This could happen ...")] * (STARTS - 1)
+    with connected("local") as found:
+        assert found is ray
+    assert tried == ["local"] * STARTS
+    late += [Exception("The current node timed out during startup.")] * STARTS
+    with pytest.raises(UsageError, match=r"begins on this machine \(The current node timed"), connected("local"):
+        pass
+    late += [Exception("its disk is full")]
+    with pytest.raises(UsageError, match=r"begins on this machine \(its disk is full\); .*leave --ray out"):
+        connected("local").__enter__()
+    assert len(tried) == 2 * STARTS + 1  # once
 
 
 def test_hints_and_sidecars_elsewhere_are_those_of_one_machine(
