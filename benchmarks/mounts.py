@@ -149,6 +149,87 @@ def captioned(photo: Floats, rng: Rng) -> tuple[Floats, Box]:
     return put(np.asarray(image) + rng.normal(0, 2, (image.height, image.width)), photo, b, b)
 
 
+def oval(photo: Floats, rng: Rng) -> tuple[Floats, Box]:
+    """Under a mat with an oval opening, on all sides."""
+    b, (height, width) = border(photo, rng), photo.shape
+    under = bed(photo, (b, b, b, b), 205, 2, rng)
+    y, x = np.mgrid[:height, :width]
+    inside = ((2 * y + 1) / height - 1) ** 2 + ((2 * x + 1) / width - 1) ** 2 <= 1
+    return put(under, np.where(inside, photo, under[b : b + height, b : b + width]), b, b)
+
+
+def album(photo: Floats, rng: Rng) -> tuple[Floats, Box]:
+    """A dark page with the photo and, below it, a second one: the same, mirrored."""
+    b, (height, width) = border(photo, rng), photo.shape
+    scan = bed(photo, (b, b + height + b // 2, b, b), 62, 3, rng)
+    scan[b + height + b // 2 : -b, b : b + width] = photo[:, ::-1]
+    return put(scan, photo, b, b)
+
+
+def instant(photo: Floats, rng: Rng) -> tuple[Floats, Box]:
+    """The frame of an instant picture, wide below, on a dark table."""
+    rim = int(0.06 * min(photo.shape))
+    framed, (top, left, height, width) = put(bed(photo, (rim, 4 * rim, rim, rim), 238, 1.5, rng), photo, rim, rim)
+    scan, (down, right, _, _) = even(45, 2)(framed, rng)
+    return scan, (top + down, left + right, height, width)
+
+
+def deckled(photo: Floats, rng: Rng) -> tuple[Floats, Box]:
+    """A white rim with a wavy outer edge, as prints of the 1940s have it, on a gray bed."""
+    rim, wave = int(0.06 * min(photo.shape)), max(2, int(0.015 * min(photo.shape)))
+    framed, (top, left, height, width) = put(bed(photo, (rim,) * 4, 242, 1.5, rng), photo, rim, rim)
+    b = border(photo, rng)
+    scan = bed(framed, (b, b, b, b), 120, 2, rng)
+    y, x = np.mgrid[: framed.shape[0], : framed.shape[1]]
+    rise = [wave * (1 + np.sin(along * (2 * np.pi / (5 * wave)))) / 2 for along in (x, y)]
+    paper = (
+        (y >= rise[0]) & (framed.shape[0] - 1 - y >= rise[0]) & (x >= rise[1]) & (framed.shape[1] - 1 - x >= rise[1])
+    )
+    part = scan[b : b + framed.shape[0], b : b + framed.shape[1]]
+    part[paper] = framed[paper]
+    return scan, (top + b, left + b, height, width)
+
+
+def lid(photo: Floats, rng: Rng) -> tuple[Floats, Box]:
+    """On a scanner whose lid is black and whose bed's white edge shows at two sides."""
+    scan, box = even(9, 2)(photo, rng)
+    edge = max(3, int(0.02 * min(photo.shape)))
+    scan[:edge], scan[:, :edge] = 246, 246
+    return scan, box
+
+
+def stamped(photo: Floats, rng: Rng) -> tuple[Floats, Box]:
+    """On card with handwriting below and the shop's stamp at a side."""
+    scan, (top, left, height, width) = even(222, 2)(photo, rng)
+    image = Image.fromarray(scan.astype(np.float32))
+    draw, b = ImageDraw.Draw(image), top
+    draw.text((left, top + height + b // 3), "Ostern 1931, Tante Ida und Karl", fill=90.0)
+    draw.ellipse((b // 6, top + height // 2, b // 6 + b // 2, top + height // 2 + b // 2), outline=120.0, width=2)
+    return np.asarray(image, np.float64), (top, left, height, width)
+
+
+def cornered(photo: Floats, rng: Rng) -> tuple[Floats, Box]:
+    """Held on a dark page by photo corners."""
+    scan, (top, left, height, width) = even(70, 3)(photo, rng)
+    size = int(0.12 * min(photo.shape))
+    y, x = np.mgrid[: scan.shape[0], : scan.shape[1]]
+    down, right = (np.minimum(at - first, first + n - 1 - at) for at, first, n in ((y, top, height), (x, left, width)))
+    scan[(down + right < size) & (down >= -3) & (right >= -3)] = 28
+    return scan, (top, left, height, width)
+
+
+def plate(photo: Floats, rng: Rng) -> tuple[Floats, Box]:
+    """A print of a glass plate: a black edge of uneven width, with the marks of its holder, on white."""
+    edge = [int(rng.uniform(0.03, 0.07) * min(photo.shape)) for _ in range(4)]
+    inner, (top, left, height, width) = put(
+        bed(photo, (edge[0], edge[1], edge[2], edge[3]), 16, 3, rng), photo, edge[0], edge[2]
+    )
+    for at in (inner.shape[1] // 4, 3 * inner.shape[1] // 4):
+        inner[: max(2, edge[0] // 2), at : at + 6] = 235
+    scan, (down, right, _, _) = even(248, 1.5)(inner, rng)
+    return scan, (top + down, left + right, height, width)
+
+
 MOUNTS: dict[str, Callable[[Floats, Rng], tuple[Floats, Box]]] = {
     "white": even(250, 1.2),
     "cream": even(228, 2),
@@ -167,6 +248,14 @@ MOUNTS: dict[str, Callable[[Floats, Rng], tuple[Floats, Box]]] = {
     "target below": below,
     "target beside": beside,
     "caption": captioned,
+    "oval mat": oval,
+    "two on a page": album,
+    "instant picture": instant,
+    "deckle edge": deckled,
+    "black lid": lid,
+    "writing and stamp": stamped,
+    "photo corners": cornered,
+    "glass plate": plate,
 }
 FADED = {"a quarter of its contrast": (0.25, 140), "lifted blacks": (0.6, 95), "grayed whites": (0.6, 12)}
 

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RING = 0.015  # share of a side whose outermost lines say what its border is like
-EVEN = 4.0  # codes of 255: scatter of paper, card and the beds of scanners
+EVEN = 4.0  # codes of 255: scatter of paper, card and the beds of scanners, at most
 MOST_NOISE = 26.0  # codes; planks scatter by 15. What scatters more is no border
 SLOPE = 60.0  # codes from end to end of a side: no light is quite even
 TOLERANCE = 8.0  # codes; at least SPREAD times the scatter
 SPREAD = 2.4
 PLAIN = 0.9  # share of a line that must be like the border
-WHOLLY = 0.985  # and of the last line that is cut off, of an even border
+WHOLLY = 0.985  # and of the last line that is cut off
 STEP = 8  # lines that are looked at together
 OTHER = 0.5  # share of a line that may still be like the border where the photo has begun
 STRAIGHT = 0.4  # share of a side that begins on one straight line, within NEAR
@@ -74,15 +74,14 @@ def outermost(lines: NDArray[np.float32]) -> tuple[float, float]:
     return level, 1.4826 * float(np.median(np.abs(ring - level)))
 
 
-def side_of(lines: NDArray[np.float32], noise: float) -> Side:
-    """The border at the side where lines[0] is: lines (n, m), from outside inward, scattering at least by `noise`."""
+def side_of(lines: NDArray[np.float32]) -> Side:
+    """The border at the side where lines[0] is: lines (n, m), from outside inward."""
     count, length = lines.shape
     ring = lines[: max(2, round(RING * count))]
     third = max(1, length // 3)
     slope = float(np.clip(np.median(ring[:, -third:]) - np.median(ring[:, :third]), -SLOPE, SLOPE)) * 1.5
     lines = lines - np.linspace(-slope / 2, slope / 2, length, dtype=np.float32)
-    level, scatter = outermost(lines)
-    noise = max(noise, scatter)
+    level, noise = outermost(lines)
     if noise > MOST_NOISE:
         return Side()
     tolerance = max(TOLERANCE, SPREAD * noise)
@@ -116,20 +115,19 @@ def _ended(lines: NDArray[np.float32], side: Side, tolerance: float, plain: int)
     most = max(3, round(WITHIN * count))
     first_inside = side.depth
     first = side.depth - min(plain, most)
-    level, noise = side.level, side.noise
+    level = side.level
     unlike = np.abs(lines[: side.depth + most] - level) > tolerance
     alike = 1 - unlike.mean(axis=1)
     begun = alike[side.depth :]
-    torn = len(begun) > 0 and begun[0] > ALL_AT_ONCE
+    shadow = _shadow(lines[side.depth : side.depth + most], level, tolerance)
+    torn = not shadow and len(begun) > 0 and begun[0] > ALL_AT_ONCE
     if torn:
         side.filled += int(np.argmax(begun <= begun.min() + FILLED))
     side.sharp = len(begun) > 0 and bool(begun.min() <= OTHER)
     side.straight = _is_straight(unlike[first:], max(1.0, NEAR * count))
-    shadow = 0 if torn else _shadow(lines[side.depth : side.depth + most], level, tolerance)
     # The last line that holds nothing of the photo, whose edge may be torn or askew.
-    wholly = WHOLLY if noise <= EVEN else PLAIN
     for at in range(side.depth, first, -1):
-        if alike[at - 1] >= wholly:
+        if alike[at - 1] >= WHOLLY:
             side.depth = at
             break
     if not torn:

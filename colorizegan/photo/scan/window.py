@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from colorizegan.photo.scan.side import EVEN, MOST_NOISE, WITHIN, Side, outermost, side_of
+from colorizegan.photo.scan.texture import REACH, unlikeness
 from colorizegan.photo.scan.torn import from_outside
 
 if TYPE_CHECKING:
@@ -97,11 +98,14 @@ def find_photo(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -> 
     small = (small / min(1.0, max(FAINTEST, (high - low) / CONTRAST))).astype(np.float32)
     found: Found | None = None
     torn = np.zeros(shape, bool)
+    window = whole = Window(0, rows, 0, columns)
     for _ in range(PASSES):
-        inner = _without_border(small, found.window if found else Window(0, rows, 0, columns), torn)
+        inner = _without_border(small, window, torn)
         if inner is None:
             break
         found = inner
+        # Behind a wavy or askew edge, and the line that holds some of both.
+        window = found.filled.without([int(at != end) for at, end in zip(found.filled, whole, strict=True)])
     if found is None:
         return None
     window, seen, filled = (one.scaled(shape, gray.shape) for one in (found.window, found.seen, found.filled))
@@ -123,39 +127,49 @@ def glance(gray: NDArray[Any], longest: int = LOOKED_AT) -> NDArray[np.float32]:
 def _without_border(small: NDArray[np.float32], window: Window, torn: NDArray[np.bool_]) -> Found | None:
     """What lies inside the next border, None where there is none; what is like that beside the photo goes into torn."""
     picture = window.of(small)
-    noises = [outermost(x) for x in _lines(picture, (0, 0, 0, 0))]
-    alike = [noise for level, noise in noises if noise <= MOST_NOISE and abs(level - noises[0][0]) <= LIKE]
-    # Planks scatter more from one to the next than the outermost lines show.
-    for noise in (0.0, *([max(alike)] if len(alike) == 4 and max(alike) > EVEN else [])):
-        sides = _border(picture, noise)
-        if sides is None:
-            continue
-        depths = [side.depth for side in sides]
-        shadows = [side.depth + side.shadow for side in sides]
-        holds, seen, filled = map(window.without, (depths, shadows, [side.filled for side in sides]))
-        if max(side.noise for side in sides) > EVEN:  # what is like planks is not for sure of them
-            return Found(holds, filled, filled, None)
-        if filled != seen:
-            there = _lines(window.of(torn), depths)
-            for side, lines, part in zip(sides, _lines(picture, depths), there, strict=True):
-                if side.depth and not side.shadow:
-                    zone = slice(side.depth, side.depth + max(3, round(WITHIN * len(lines))))
-                    part[zone] |= ~side.unlike(lines[zone])
-        return Found(holds, seen, filled, None)
-    return None
+    sides = _border(picture)
+    if picture.shape == small.shape and (sides is None or max(side.noise for side in sides) > EVEN):
+        return _without_texture(picture)
+    if sides is None:
+        return None
+    depths = [side.depth for side in sides]
+    shadows = [side.depth + side.shadow for side in sides]
+    holds, seen, filled = map(window.without, (depths, shadows, [side.filled for side in sides]))
+    if filled != seen:
+        there = _lines(window.of(torn), depths)
+        for side, lines, part in zip(sides, _lines(picture, depths), there, strict=True):
+            if side.depth and not side.shadow:
+                zone = slice(side.depth, side.depth + max(3, round(WITHIN * len(lines))))
+                part[zone] |= ~side.unlike(lines[zone])
+    return Found(holds, seen, filled, None)
 
 
-def _border(picture: NDArray[np.float32], noise: float) -> list[Side] | None:
-    """The border at each side (top, bottom, left, right), of one that scatters at least so much, in codes."""
+def _without_texture(picture: NDArray[np.float32]) -> Found | None:
+    """What lies on planks or grainy card, on all four sides; None where nothing does."""
+    levels, noises = zip(*(outermost(lines) for lines in _lines(picture, (0, 0, 0, 0))), strict=True)
+    if not EVEN < max(noises) <= MOST_NOISE or max(levels) - min(levels) > LIKE:
+        return None
+    sides = _border(unlikeness(picture))
+    if sides is None or not all(side.depth for side in sides):
+        return None
+    whole = Window(0, len(picture), 0, picture.shape[1])
+    holds = whole.without([side.depth for side in sides])
+    # What is like planks in tone need not be of them: nothing is filled.
+    seen = whole.without([side.depth + REACH for side in sides])
+    return Found(holds, seen, seen, None)
+
+
+def _border(picture: NDArray[np.float32]) -> list[Side] | None:
+    """The border at each side (top, bottom, left, right), None where there is none."""
     height, width = picture.shape
     off: set[int] = set()  # sides that are plain, but have another brightness than the border: a dark corner of a room
     for _ in range(2):
         depths, found = [0, 0, 0, 0], [Side()] * 4
         for _ in range(3):  # a line is plain from end to end only where the borders at its ends are known
             lines = _lines(picture, depths)
-            rings = [outermost(x)[1] for x in lines]
-            most = MOST_NOISE if max(rings) <= MOST_NOISE else EVEN  # planks are believed on all four sides only
-            found = [Side() if i in off or rings[i] > most else side_of(lines[i], noise) for i in range(4)]
+            rims = [outermost(x)[1] for x in lines]
+            most = MOST_NOISE if max(rims) <= MOST_NOISE else EVEN  # uneven light is believed on all four sides only
+            found = [Side() if i in off or rims[i] > most else side_of(lines[i]) for i in range(4)]
             before, depths = depths, [side.depth for side in found]
             if height - sum(depths[:2]) < LEAST * height or width - sum(depths[2:]) < LEAST * width:
                 return None
