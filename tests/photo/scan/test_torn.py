@@ -123,3 +123,13 @@ def test_a_dark_plain_edge_is_no_shadow(photos: list[Array]) -> None:
         found = find_photo(scan)
         assert found is not None
         assert found.seen.top <= 50
+
+
+def test_a_shadow_is_found_at_every_side(photos: list[Array]) -> None:
+    """One that is soft and wider at two sides, on a bed with grain: its first line is half like the bed."""
+    rng = np.random.default_rng(4)
+    for photo in photos:
+        scan, (top, left, height, width) = mounted("bed with shadow", photo, rng)
+        found = find_photo(scan)
+        assert found is not None
+        assert np.abs(np.array(found.seen) - (top, top + height, left, left + width)).max() <= 4

@@ -15,6 +15,7 @@ from colorizegan.photo.scan.window import Window, find_window
 
 Array = np.ndarray[Any, Any]
 FAR = 0.05  # share of the photo's shorter side by which an edge may be missed: prints askew, torn edges
+NOT_ONE_RECTANGLE = {"oval mat", "two on a page"}  # what is known not to be found as such: docs/reliability.md
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def read(path: Path) -> Array:
     return np.asarray(image)
 
 
-@pytest.mark.parametrize("kind", MOUNTS)
+@pytest.mark.parametrize("kind", sorted(set(MOUNTS) - NOT_ONE_RECTANGLE))
 def test_the_photo_is_found(photos: list[Array], kind: str) -> None:
     rng = np.random.default_rng(3)
     missed: list[object] = []
@@ -39,7 +40,7 @@ def test_the_photo_is_found(photos: list[Array], kind: str) -> None:
         if window is None or np.abs(wanted - window).max() > FAR * min(height, width):
             missed.append((window, tuple(wanted)))
     # A tone of the photo may be that of its mount, along a whole side.
-    assert len(missed) <= (len(photos) // 2 if kind == "wood" else 1), missed
+    assert len(missed) <= 1, missed
 
 
 def test_deep_and_turned_scans_are_seen_alike(photos: list[Array]) -> None:
