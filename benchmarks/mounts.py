@@ -177,7 +177,7 @@ def instant(photo: Floats, rng: Rng) -> tuple[Floats, Box]:
 def deckled(photo: Floats, rng: Rng) -> tuple[Floats, Box]:
     """A white rim with a wavy outer edge, as prints of the 1940s have it, on a gray bed."""
     rim, wave = int(0.06 * min(photo.shape)), max(2, int(0.015 * min(photo.shape)))
-    framed, (top, left, height, width) = put(bed(photo, (rim,) * 4, 242, 1.5, rng), photo, rim, rim)
+    framed, (top, left, height, width) = put(bed(photo, (rim, rim, rim, rim), 242, 1.5, rng), photo, rim, rim)
     b = border(photo, rng)
     scan = bed(framed, (b, b, b, b), 120, 2, rng)
     y, x = np.mgrid[: framed.shape[0], : framed.shape[1]]

@@ -3,6 +3,7 @@
 tone       neutral, toned, partly tinted, or in colour
 window     where in a scan the photo lies: inside a border, a mount, a bed, beside a colour target
 side       one side of that border
+texture    planks and grainy card, told by how rough they are
 torn       edges that are torn or askew, filled for the network
 levels     what is black and white in a faded photo
 negative   a colour negative under its orange mask

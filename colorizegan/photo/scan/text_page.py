@@ -1,7 +1,7 @@
 """Whether a scan is a page of text: printed, typed or written. Colours there would be made up.
 
 A page is ink on one paper. In small squares of it, paper is what is seen most, as bright as in the squares around, and
-ink is a small part, drawn in strokes, and as dark everywhere. Grass, snow and crowds have as many edges, but no paper.
+ink is a small part, drawn in strokes. Grass, snow and crowds have as many edges, but no paper.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ FEWEST = 48  # squares; less tells nothing
 SAME_PAPER = 0.06  # between a square's paper and that around it
 CONTRAST = 0.25  # between ink and paper
 BLANK = 0.14  # between the grain of blank paper
-SAME_INK = 0.14  # standard deviation of the ink from square to square
 # Shares of the squares.
 TEXT = 0.35
 PAPER = 0.9
@@ -52,7 +51,7 @@ def is_text_page(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -
     strokes = (edges > 3.5) & (edges < 16) & (np.minimum(along, across) > 0.8) & (inked.mean(axis=(1, 2)) < 0.5)
     text = same & strokes & (contrast > CONTRAST * white) & (middle > paper - 0.5 * contrast)
     plain = same & ((contrast < BLANK * white) | (middle > paper - 0.35 * contrast))
-    return bool(text.mean() >= TEXT and (text | plain).mean() >= PAPER and float(np.std(ink[text])) < SAME_INK * white)
+    return bool(text.mean() >= TEXT and (text | plain).mean() >= PAPER)
 
 
 def _around(values: NDArray[np.floating], rows: int, columns: int) -> NDArray[np.floating]:

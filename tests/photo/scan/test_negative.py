@@ -54,6 +54,16 @@ def test_what_is_orange_for_another_reason() -> None:
     assert not is_color_negative(np.full((64, 64, 3), 255, np.uint8))
 
 
+def test_a_room_in_lamplight_is_none() -> None:
+    """Its wall is of one orange, as a mask is; but flowers and apples are redder than it."""
+    rng = np.random.default_rng(0)
+    room = np.full((200, 300, 3), (205.0, 160.0, 115.0)) * np.linspace(1, 0.8, 300)[:, None]
+    room[60:200, 20:150] = (40, 35, 15)
+    assert is_color_negative((room + rng.normal(0, 2, room.shape)).astype(np.uint8)), "without anything red"
+    room[80:140, 180:260] = (245, 60, 40)
+    assert not is_color_negative((room + rng.normal(0, 2, room.shape)).astype(np.uint8))
+
+
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
 def test_it_is_told_whatever_becomes_of_it(tmp_path: Any, tiny_bundle: Any, ending: str) -> None:
     """In its frame of black, as scanners of film give it; one in colours is left alone, a toned one is colorized."""
