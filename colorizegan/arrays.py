@@ -13,8 +13,6 @@ So a last axis of 1 to 4 always means channels: give a stack of frames at most 4
 last: a (3, H, W) array is three gray frames. Values are sRGB-encoded: uint8 0..255, uint16 0..65535, floats 0..1.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Pictures of one size side by side: proposals, shots of a film, photos of a data set."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 The text of an error is one line: what is wrong, with which file, what to do about it.
 """
 
-from __future__ import annotations
-
 import re
 from os import PathLike
 

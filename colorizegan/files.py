@@ -1,7 +1,5 @@
 """Files on disk: whole or not at all, their SHA-256, what interrupted runs leave behind."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import itertools

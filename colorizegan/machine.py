@@ -1,7 +1,5 @@
 """What the machine has and how much of it to use: CPU threads, memory for photos under way, malloc, processes."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import logging

@@ -1,7 +1,5 @@
 """Small charts as SVG text for the page of a report, drawn by matplotlib."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Who takes part in a test: model bundles, folders of results, ONNX files of a stated layout, and the baselines."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 from typing import Protocol as Interface

@@ -1,7 +1,5 @@
 """evaluate(): score entrants and baselines under a named protocol, and write the report."""
 
-from __future__ import annotations
-
 import math
 import os
 import platform

@@ -6,8 +6,6 @@ the colorized one for real; 50 % means that nobody can tell. The page (`human.ht
 else; it gives its answers back as a file of JSON lines.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields

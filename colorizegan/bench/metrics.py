@@ -1,7 +1,5 @@
 """The list of all figures that a report may hold: name, direction, unit, formula, source. One line each."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """The report of a test as one HTML page that needs nothing else: tables, plots, contact sheets, a slider."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -4,8 +4,6 @@ Those of the literature are here; benchmarks/protocols/ has those of this projec
 can write another.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The report of a test: JSON and Markdown tables, per-photo figures. `page.py` makes the HTML."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """From the tallies of many photos to the figures of a table: means, bootstrap intervals, paired differences."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What this installation is and whether it works: versions, limits, devices, and a test picture colorized."""
 
-from __future__ import annotations
-
 import dataclasses
 import platform
 from importlib.metadata import PackageNotFoundError, metadata, requires, version

@@ -1,7 +1,5 @@
 """The command `evaluate`. A thin shell, as main.py."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from pathlib import Path

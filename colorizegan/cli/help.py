@@ -1,7 +1,5 @@
 """How the help looks, and how wrong arguments are told: options in groups, an example, plain words."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -4,8 +4,6 @@ The commands with many options have files of their own. Heavy imports stand insi
 --version answer at once.
 """
 
-from __future__ import annotations
-
 import glob
 import json
 import os

@@ -1,7 +1,5 @@
 """Options that several commands share, and the groups that the help shows options in."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,7 +1,5 @@
 """The command `serve`. A thin shell, as main.py."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from typing import Annotated
 

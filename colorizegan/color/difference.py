@@ -1,7 +1,5 @@
 """How colours differ and how strong they are: CIEDE2000 and colourfulness. Arrays as in `lab.py`."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

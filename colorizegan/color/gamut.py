@@ -6,8 +6,6 @@ polygon in a and b whose sides are nearly straight. With directions counted by s
 it is exact but for the corners, where it errs to the inside.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -8,8 +8,6 @@ The matrix is the one of IEC 61966-2-1 as scikit-image rounds it. The white poin
 units in the result).
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Photos decoded once into one memory-mapped file, broken and gray ones left out and counted."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """An encoded training or test photo -> upright sRGB pixels; what is read is decided by content."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Photos of one series on both sides of a split would let a network score well by remembering.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The small photos that come with the package, public domain or CC0: to try things on without photos of one's own."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 FOLDERS = (Path(__file__).parent / "examples", Path(__file__).parents[2] / "examples/photos/original")

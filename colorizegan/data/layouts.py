@@ -3,8 +3,6 @@
 A source is written `[LAYOUT:]PATH[@WEIGHT]`: `imagenet:/data/ilsvrc`, `album@0.5`, `coco:/data/coco@2`.
 """
 
-from __future__ import annotations
-
 import re
 import tarfile
 from collections.abc import Callable, Iterable

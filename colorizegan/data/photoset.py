@@ -1,7 +1,5 @@
 """A set of photos to test on: a folder tree or a tar, read one photo at a time."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 from pathlib import Path, PurePosixPath

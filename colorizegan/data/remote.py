@@ -1,7 +1,5 @@
 """Shards by URL or pipe: opened by webdataset's own reader, read once, kept as local tar files."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import tarfile

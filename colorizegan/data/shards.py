@@ -1,7 +1,5 @@
 """Photos into tar shards that `train` and webdataset read: from any source, or from a Hugging Face dataset."""
 
-from __future__ import annotations
-
 import io
 import re
 import tarfile

@@ -1,7 +1,5 @@
 """`survey(...)`: what is in a set of photos before anything is trained on it: counts, sizes, what will be left out."""
 
-from __future__ import annotations
-
 import io
 from collections import Counter
 from collections.abc import Callable

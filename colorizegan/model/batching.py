@@ -1,7 +1,5 @@
 """The one thread that runs the network for many: photos of one size that wait at the same time go through together."""
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence

@@ -4,8 +4,6 @@ A bundle is a folder, or one zip of it, with `card.json` (what the network is, s
 `model.safetensors` (the weights, to which the graph refers; large ones in several files).
 """
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """What a bundle's card.json says: the network's shape, its colour bins, its answer, where it is from."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

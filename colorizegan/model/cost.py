@@ -1,7 +1,5 @@
 """What a model takes on this machine: seconds to open it, seconds a photo, memory. Measured in a process of its own."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

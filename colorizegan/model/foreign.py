@@ -1,7 +1,5 @@
 """Colorizers of other projects: one ONNX file, run by its layout as if it were a network of ours."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ Nothing is fetched but by `fetch`, which `models get` and `Colorizer.from_pretra
 the store, and no connection is made. A model of the Hub is a bundle, or an ONNX file of another project.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """Several networks as one: the mean of their colours. Unlike networks err unlike, so that the mean errs less."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The card of a bundle as a page to read: README.md of a repository on the Hugging Face Hub."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

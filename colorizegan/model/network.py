@@ -1,7 +1,5 @@
 """What every network takes and gives, whoever made it: Network, NetworkInput, Prediction."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,7 +1,5 @@
 """A photo's brightness -> the small lightness that the network sees."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

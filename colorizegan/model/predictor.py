@@ -1,7 +1,5 @@
 """Small lightness and hints in, chroma and its distribution out: the only file that knows ONNX Runtime."""
 
-from __future__ import annotations
-
 import os
 import threading
 import warnings

@@ -3,8 +3,6 @@
 `entry.json` in it says what is known of the model, and the SHA-256 that its files had when they came.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import tempfile

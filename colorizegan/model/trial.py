@@ -5,8 +5,6 @@ the graph does: one division can end the process, one shape can fill the machine
 digest in the user's cache folder. Models that ship with the package are known, and pay nothing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 import signal

@@ -5,8 +5,6 @@ the few facts that matter are read here first, straight from the safetensors hea
 (https://protobuf.dev/programming-guides/encoding/), and everything that a plain network does not need is refused.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator, Sequence

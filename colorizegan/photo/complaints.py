@@ -1,7 +1,5 @@
 """What libvips complains of while it reads a photo: where a TIFF lacks tiles it goes on, and only its log says so."""
 
-from __future__ import annotations
-
 import logging
 import re
 import threading

@@ -1,7 +1,5 @@
 """Pixels to files: one encoder a format, each with the metadata that the format can hold."""
 
-from __future__ import annotations
-
 import errno
 import io
 import os

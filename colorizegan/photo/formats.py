@@ -1,7 +1,5 @@
 """Formats of photo files, by the endings of their names and by their first bytes. Imports nothing heavy."""
 
-from __future__ import annotations
-
 import re
 
 from colorizegan.errors import DecodeError

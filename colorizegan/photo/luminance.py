@@ -3,8 +3,6 @@
 ICC profiles are honoured: what comes out is the luminance that the profile gives, encoded as sRGB.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

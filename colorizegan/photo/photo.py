@@ -1,7 +1,5 @@
 """A photo in memory, and the limits on what becomes one."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """PBM, PGM and PPM, plain and binary, of any maximum up to 65535 (netpbm's ppm(5), pgm(5), pbm(5))."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A colorized photo -> a file or bytes, with what the original carried; whole or not at all."""
 
-from __future__ import annotations
-
 import io
 import logging
 import os

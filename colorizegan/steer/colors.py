@@ -1,7 +1,5 @@
 """From a photo's lightness and a person's wishes to its small colours, read top to bottom in `steer`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

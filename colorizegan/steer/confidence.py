@@ -1,7 +1,5 @@
 """How sure the network is, as a picture: a gray map, and an overlay that marks where the colours are a guess."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

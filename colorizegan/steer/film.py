@@ -4,8 +4,6 @@ Panchromatic film (usual from about 1930) sees all colours; orthochromatic film 
 little but blue and violet: lips and bricks come out dark, skies white.
 """
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Hints: points of a photo whose colour a person knows, as text, as JSON beside the photo, and as network input."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

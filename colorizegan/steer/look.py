@@ -1,7 +1,5 @@
 """Look: all that a person asks of the colours. The only list of these wishes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ brightness), the photo gets the colour that the reference has there. Matching wh
 idea of He et al., Deep exemplar-based colorization, 2018; here the network's own distribution says what is seen.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from typing import Any

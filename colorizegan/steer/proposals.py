@@ -5,8 +5,6 @@ the place where most is in doubt; the network sees it as a hint, and its distrib
 it. So a proposal is coherent, and is nothing but a few hints, which a person can take and change.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -8,8 +8,6 @@ distances along paths are used as by Yatziv and Sapiro, Fast image and video col
 2006.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

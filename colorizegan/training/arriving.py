@@ -1,7 +1,5 @@
 """Photos that arrive in shards while a run goes on: decoded beside it, then in the device's memory."""
 
-from __future__ import annotations
-
 import logging
 import queue
 import threading

@@ -1,7 +1,5 @@
 """From settings to networks: which ones, on what weights they start, which of them learn and how fast."""
 
-from __future__ import annotations
-
 import copy
 import logging
 from dataclasses import InitVar, dataclass, field

@@ -3,8 +3,6 @@
 A checkpoint is one file `step-<n>.safetensors` whose header carries the JSON part, and `step-<n>.sha256` beside it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """Training settings: frozen dataclasses, a sentence under each setting, presets in one table."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from dataclasses import dataclass, field, replace

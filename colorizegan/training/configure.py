@@ -3,8 +3,6 @@
 An unknown key or a value of another type is an error that names it.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

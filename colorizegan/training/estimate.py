@@ -1,7 +1,5 @@
 """What a run would take: sizes, floating-point operations, memory and time, from a few real steps of each stage."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The photos are split three ways by groups of near-duplicates: to learn from, to 
 photos are seen once, at the end, so that the report's figures are those of photos that had no part in any choice.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 import logging

@@ -1,7 +1,5 @@
 """`train(config, out)`: set up, then stage after stage, step after step, with validation and checkpoints."""
 
-from __future__ import annotations
-
 import json
 import logging
 import time

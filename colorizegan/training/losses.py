@@ -1,7 +1,5 @@
 """Losses: pure functions from tensors to one scalar; ab in Lab units. Only the step calls backward."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

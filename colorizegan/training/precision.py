@@ -1,7 +1,5 @@
 """bfloat16 or float32: what a setting stands for on this machine."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

@@ -1,7 +1,5 @@
 """From a model bundle back to the network that it was exported from, to train it further."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any

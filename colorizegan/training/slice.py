@@ -4,8 +4,6 @@ For a GPU that is at hand for a short time: photos are decoded once and lie in i
 gets its share of the minutes, and the weights are written every minute in files that are small enough to be sent.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import shutil

@@ -4,8 +4,6 @@ The photo's own way of joining light and colour is gone at the size of the chrom
 Cb and Cr in the film's own matrix, primaries and range (ITU-T H.273, BT.601, BT.709, BT.2020).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import cv2

@@ -4,8 +4,6 @@ The file is decoded twice at the same time. One pass runs ahead and finds the co
 pictures; the other paints them into the full frames, so that no full frame has to wait in memory.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor

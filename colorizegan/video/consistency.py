@@ -8,8 +8,6 @@ network gave. Colours at points that a person named hold through the whole shot.
 Where a shot comes back, it goes on from where it ended.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol

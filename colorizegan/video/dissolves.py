@@ -7,8 +7,6 @@ before and behind, these are no views of one thing, and it can still be found ag
 there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Names of films: what is read and written, by ending. Imports nothing: the command line asks before all else."""
 
-from __future__ import annotations
-
 import re
 
 CODECS = ("h264", "hevc", "vp9", "av1", "ffv1", "prores")

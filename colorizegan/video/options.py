@@ -1,7 +1,5 @@
 """What is asked for a film."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

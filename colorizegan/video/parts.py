@@ -5,8 +5,6 @@ It says where to go on: at the first frame of a shot, with what is remembered of
 becomes what it would have become without the stop.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """The pixels of a film as they are written down: luma that stays as it is, and room for chroma."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """One frame of each shot of a film in colour, to see what it will be before it is made; and a sheet of them."""
 
-from __future__ import annotations
-
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass

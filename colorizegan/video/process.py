@@ -5,8 +5,6 @@ on the way, {"shot"} with the beginning of a shot in seconds, whose picture is i
 {"done"} or {"error"}.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

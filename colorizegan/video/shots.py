@@ -5,8 +5,6 @@ not fit, between others that do, are flashes and damage: the shot goes on behind
 white, gray) are a shot of their own, so that nothing leads through a fade.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Counted per cell of the network's distribution (a quarter of its working size), as histograms that add up over photos.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

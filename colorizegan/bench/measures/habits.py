@@ -1,7 +1,5 @@
 """The habits of an answer: does it tint a photo as a whole, is it too warm, does it dare to leave things gray?"""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

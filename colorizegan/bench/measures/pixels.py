@@ -4,8 +4,6 @@ Pictures are (H, W, 3) uint8 sRGB or (H, W, 3) float32 Lab (L 0..100, a and b in
 them on one picture; `statistics.py` turns the tallies of many pictures into the figures of a table.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -4,8 +4,6 @@ The file has tensors conv1.weight|bias and fires.<0..7>.s1|e1|e3.weight|bias. Ne
 generator that was trained against it or started from it.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

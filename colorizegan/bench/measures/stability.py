@@ -1,7 +1,5 @@
 """Do the colours stay when only the picture's size, its JPEG quality or its grain changes?"""
 
-from __future__ import annotations
-
 import hashlib
 import io
 from dataclasses import dataclass

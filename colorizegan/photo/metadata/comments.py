@@ -3,8 +3,6 @@
 libvips gives them too, but takes every text for UTF-8, which stops at the Latin-1 of PNG, and forgets those of JPEG.
 """
 
-from __future__ import annotations
-
 import re
 import zlib
 from collections.abc import Iterator

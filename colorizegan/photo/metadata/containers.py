@@ -5,8 +5,6 @@ And it sees only the first of the pictures in APNG, in sequences of AVIF and HEI
 edition), acTL; ISO/IEC 14496-12, boxes trak, hdlr and stsz; CIPA DC-007, Multi-Picture Format.
 """
 
-from __future__ import annotations
-
 import struct
 import zlib
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ Blocks are carried as they are, byte for byte; only what is wrong for the result
 raise nothing: what can be read is taken.
 """
 
-from __future__ import annotations
-
 import struct
 
 from colorizegan.photo.tiff.directory import EXIF, byte_order, unpack

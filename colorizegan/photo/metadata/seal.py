@@ -4,8 +4,6 @@ A program that retouches a photo keeps its XMP, so the note alone does not say w
 all bytes but its own digits and, in PNG, the check sum that these change.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import mmap

@@ -1,7 +1,5 @@
 """XMP: the note that says where the colour came from, and sidecars (`photo.tif.xmp`)."""
 
-from __future__ import annotations
-
 import mmap
 import os
 import re

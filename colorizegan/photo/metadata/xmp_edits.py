@@ -5,8 +5,6 @@ descriptions are carried and such settings are not. A packet is read as text, ta
 it is expanded, and what is not edited stays byte for byte.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Damaged ones raise nothing: what can be read is taken.
 """
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO

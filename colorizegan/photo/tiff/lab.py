@@ -1,7 +1,5 @@
 """TIFF in CIELAB (TIFF 6.0, section 23) and ICCLAB (Adobe's technical notes on TIFF), as drum scanners write it."""
 
-from __future__ import annotations
-
 import io
 from typing import Any, BinaryIO
 

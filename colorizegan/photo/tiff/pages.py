@@ -1,7 +1,5 @@
 """The pages of TIFF files: which there are, how each stores its photo, and what it tells of it."""
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO

@@ -1,7 +1,5 @@
 """Kinds of TIFF that are valid and not read: they are named, so that nobody takes such a file for damaged."""
 
-from __future__ import annotations
-
 from colorizegan.errors import DecodeError
 from colorizegan.photo.tiff.pages import CHANNELS, TiffPage, TiffPages
 

@@ -4,8 +4,6 @@ libvips writes one page, or pages of one size; archives bind pages of any size. 
 its own, which is then taken in: its bytes are copied as they are and its directory is written anew.
 """
 
-from __future__ import annotations
-
 import io
 import shutil
 import struct

@@ -4,8 +4,6 @@ Old films did not see brightness as the eye does: the gray input is varied in sp
 grain and compression, while the colours to be learned stay those of the photo.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

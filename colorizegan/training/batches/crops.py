@@ -4,8 +4,6 @@ The order of photos and every crop follow from (seed, number of the crop) alone,
 batches whatever the number of loader processes.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import multiprocessing

@@ -3,8 +3,6 @@
 Crop number n is the one of `Crops`, as Pillow would cut it: a crop differs from its twin by one code here and there.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

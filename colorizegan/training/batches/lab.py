@@ -1,7 +1,5 @@
 """sRGB <-> Lab on tensors: the torch twin of `colorizegan.color.lab`."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """From a training checkpoint to a model bundle: graph, half-precision weights, card; checked against torch."""
 
-from __future__ import annotations
-
 import json
 import logging
 import shutil

@@ -1,7 +1,5 @@
 """Published PyTorch weights of other projects -> a bundle; they are known by the names and shapes of their tensors."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """What the graph of a bundle computes: the inputs and outputs of docs/bundle.md, whatever the network inside."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -4,8 +4,6 @@ A pickle is a program. PyTorch's `weights_only` runs none of it but what makes t
 has limits of time and memory, and only tensors come back, as safetensors.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile

@@ -3,8 +3,6 @@
 So they are stored once, and can be read back for fine-tuning under their names in the network.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import warnings

@@ -1,7 +1,5 @@
 """Self-attention: places that look alike share what is known of them, so that one thing gets one colour."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

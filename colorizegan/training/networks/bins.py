@@ -3,8 +3,6 @@
 Zhang, Isola, Efros: Colorful Image Colorization, ECCV 2016, sections 2.1 and 2.2.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The discriminator: a PatchGAN on pairs of gray and colour, which may also judge the whole picture, or two sizes."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

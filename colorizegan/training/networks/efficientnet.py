@@ -5,8 +5,6 @@ convolutions, the three input channels summed for gray, everything after 1/32 of
 given by the user. With the three input channels kept, it measures the perceptual distance of colour pictures.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

@@ -1,7 +1,5 @@
 """The published pix2pix generator, U-Net 256 (Isola et al. 2017), and how its recipe starts weights."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

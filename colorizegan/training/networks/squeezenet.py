@@ -1,7 +1,5 @@
 """SqueezeNet 1.0 with given ImageNet weights: a start for the encoder, and features that judge a generator."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

@@ -3,8 +3,6 @@
 Physical units at every border: L in 0..100, ab in Lab units (CIE 1976, D65).
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -1,7 +1,5 @@
 """What all networks share: physical units, the scaling constants, the output, the annealed mean."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -1,7 +1,5 @@
 """The published classification network of "Colorful Image Colorization" (Zhang et al. 2016, section 2 and table 4)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

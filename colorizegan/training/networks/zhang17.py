@@ -1,7 +1,5 @@
 """The published network of "Real-Time User-Guided Image Colorization" (Zhang et al. 2017, section 3, main branch)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

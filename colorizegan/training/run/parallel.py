@@ -4,8 +4,6 @@ Every process holds the networks, takes its share of each batch, and adds its pa
 that of one process with the whole batch, but for rounding.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """A run under way: what `setup` made, and what a stage does with it between two steps."""
 
-from __future__ import annotations
-
 import logging
 import math
 import signal

@@ -4,8 +4,6 @@ Adversarial training gives colour and then overdoes it: skin turns orange first 
 score are kept as a snapshot; when a rule is broken, or the stage is over, the best of those that broke none come back.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass
 from typing import Any

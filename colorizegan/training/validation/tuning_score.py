@@ -1,7 +1,5 @@
 """What "better" means while a model is tuned: its answer to the photos that steer, at the best of a few chromas."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch
