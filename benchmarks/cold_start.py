@@ -6,8 +6,6 @@ Without PHOTO one is made from an example photo: 1152 x 864 px, JPEG. Medians; t
 disk cache and writes the byte code, is not counted.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import shutil

@@ -7,8 +7,6 @@ photos-val-256. Of each number of photos up to COUNT: median and 5..95 % over 30
 docs/evaluation.md.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

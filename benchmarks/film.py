@@ -17,8 +17,6 @@ compared with those of the clip alone.
 `kill`: the command is killed at random points and started anew; the result must be equal to an unbroken one.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import random

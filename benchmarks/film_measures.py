@@ -1,7 +1,5 @@
 """What film.py measures of frames: flicker along the true motion, error and strength of colours."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import cv2

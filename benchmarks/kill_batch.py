@@ -8,8 +8,6 @@ of the results are removed. After each kill every file that has the name of a re
 unbroken run. Then the run goes on to its end, and the whole tree, the ledger and the originals are compared.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import random

@@ -8,8 +8,6 @@ when a half-written checkpoint lies in the folder; then the same command goes on
 their average, optimizers, the place in the data and the log must be equal to the bit to those of an unbroken run.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

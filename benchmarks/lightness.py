@@ -6,8 +6,6 @@ PHOTOS is a folder or an uncompressed tar. L_in is the lightness (CIE L*, 0..100
 size; photos in colour are taken by their luminance. L_out is that of the written file, decoded by libvips.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from dataclasses import dataclass, field

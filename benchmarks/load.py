@@ -6,8 +6,6 @@ Starts `colorizegan serve` on 127.0.0.1 and drives it from this process; every l
 cores the clients take a good part of them, so times are upper bounds. Prints a Markdown table.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import contextlib

@@ -8,8 +8,6 @@ scan is an uncompressed gray TIFF of noise over waves, which no encoder makes sm
 memory of the process from a quarter of the photos to the last.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import resource

@@ -3,8 +3,6 @@
 For network_eye.py and the tests. Each kind varies in width, brightness and grain from one to the next.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

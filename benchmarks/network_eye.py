@@ -8,8 +8,6 @@ the mount has got. "Before" shows the network the whole scan as it is. At the en
 a border or faded tones are seen, how far that moves them, and which are taken for pages of text.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 

@@ -6,8 +6,6 @@ Starts `colorizegan serve` and drives a headless Chromium (needs selenium, chrom
 without a graphics card: on one machine with the service, so that the two share its cores. Prints a Markdown table.
 """
 
-from __future__ import annotations
-
 import argparse
 import shutil
 import socket

@@ -7,8 +7,6 @@ eager. Ours is the program itself, with the preset pix2pix, bfloat16 where the p
 and torch.compile; its figures come from its own log. Published steps are measured before it and after it. Medians.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import statistics

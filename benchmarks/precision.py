@@ -7,8 +7,6 @@ both, in nearly all convolutions; OpenVINO, where `pip install openvino` was run
 in turn with the plain network; times are of the processor. Asked for: 99.5 % of pixels within one code of 8 bits.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib.util
 import statistics

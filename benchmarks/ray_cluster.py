@@ -13,8 +13,6 @@ undisturbed with fsspec's file system, or with --s3 a server of the S3 kind (nee
 byte for byte, ledgers but for order and times. `speed`: photos of 1 Mpx a second and core, from first result to last.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -13,8 +13,6 @@ bootstrap over photos. `sheet.jpg` shows squares of KODAK: gray, the recipes, th
 examples/photos/gray, at full size and by the whole of the product, with exported models: gray, each model, the truth.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import json

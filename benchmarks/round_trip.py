@@ -7,8 +7,6 @@ with the photo by other programs: pixels and profiles by Pillow and libvips, met
 installed). "-" means that the source cannot hold it either, or that the library that made the source cannot.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import shutil

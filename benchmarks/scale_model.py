@@ -10,8 +10,6 @@ photos are there). `ledger` writes the lines of a run that was stopped after so 
 does, and looks up one photo in a thousand. Both are done in a process of their own, whose memory is told.
 """
 
-from __future__ import annotations
-
 import argparse
 import resource
 import sys

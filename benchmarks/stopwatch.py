@@ -1,7 +1,5 @@
 """How long a service takes to answer /health, timed by a process of its own: a part of load.py."""
 
-from __future__ import annotations
-
 import json
 import os
 import select

@@ -14,8 +14,6 @@ of the resident memory of the batch's process over the last half of the last rou
 With --together only this: core-milliseconds of the network for a photo alone and for 2, 4 and 8 of one size together.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -11,8 +11,6 @@ third). They are tiled from crops, at their own scale, of the pictures in FOLDER
 the fine detail that makes a JPEG slow.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import random

@@ -3,8 +3,6 @@
 python examples/minimal.py examples/photos/gray/chelsea.jpg chelsea-in-colour.jpg
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -6,8 +6,6 @@ PHOTOS is a folder or an uncompressed tar, of colour photos, whose luminance is 
 docs/kodak.jpg: python scripts/contact_sheet.py ../shared/data/kodak.tar -o docs/kodak.jpg
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

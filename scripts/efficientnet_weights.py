@@ -7,16 +7,13 @@ The last stage and the classifier are left out. The filters of the three colours
 channels; --colour keeps them, for `losses.features`.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path
 
 import torch
+from published_lite import PublishedLite, packaged
 from safetensors.torch import save_file
-
-from colorizegan.training.networks.published_lite import PublishedLite, packaged
 
 
 def main() -> int:

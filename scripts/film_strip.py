@@ -5,8 +5,6 @@ python scripts/film_strip.py [MODEL]
 The film is a camera move over an example photo, with the flicker and grain of an old print.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -9,8 +9,6 @@
 and safetensors, and the source tree or the wheel on PYTHONPATH.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import logging
@@ -18,6 +16,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # as it is on a machine where nothing is installed
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from colorizegan.errors import ColorizeGANError
 
@@ -50,7 +49,7 @@ def main() -> int:
             config = load_config(options.preset, options.config, options.changes)
             options.output.write_text(json.dumps(to_dict(config), indent=1) + "\n", "utf-8")
             return 0
-        from colorizegan.training.slice import join_weights, read_settings, train_slice
+        from slice_training import join_weights, read_settings, train_slice
 
         if options.verb == "join":
             print(join_weights(options.weights, options.run))

@@ -14,8 +14,6 @@ convolutions that bring the old recognizer's contribution nearest (ridge regress
 threads and seed count.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import sys
@@ -24,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from published_lite import PublishedLite, packaged
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -35,10 +34,8 @@ from colorizegan.training.batches.crops import Crops, crop_batches, open_photos
 from colorizegan.training.config import Config, Stage
 from colorizegan.training.configure import load_config
 from colorizegan.training.export.bundle import write_bundle
-from colorizegan.training.export.graph import BothHeadsGraph
 from colorizegan.training.networks.efficientnet import Recognizer, start_recognizer
-from colorizegan.training.networks.published_lite import PublishedLite, packaged
-from colorizegan.training.networks.unet import RECOGNIZER_SCALE
+from colorizegan.training.networks.unet import RECOGNIZER_SCALE, BothHeads
 from colorizegan.training.networks.units import L_CENTRE, L_SCALE
 from colorizegan.training.precision import autocast
 from colorizegan.training.restore import restore
@@ -178,7 +175,7 @@ def fit(bundle: str, weights: Path, config: Config, cache: Path, images: int, ou
         conv.bias.copy_(mean_y - mean_x @ solved)
     net.recognizer.load_state_dict(recognizer.state_dict())
     card = {name: value for name, value in base.card.items() if name != "files"}
-    write_bundle(BothHeadsGraph(net, base.chroma, base.correction, base.temperature), card, out)
+    write_bundle(BothHeads(net, base.correction, base.temperature, base.chroma), card, out)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ FOLDER gets a virtual environment with the core, the extras, and what the tests 
 that fits will do. TESTS are files for pytest; default: those of the core, without torch.
 """
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import sys

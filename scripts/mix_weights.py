@@ -8,8 +8,6 @@ run on few photos forgets some of what its start knew; between the two lie netwo
 what brings it to the decoder counts as 0 there.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

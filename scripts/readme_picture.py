@@ -3,8 +3,6 @@
 python scripts/readme_picture.py [MODEL]
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

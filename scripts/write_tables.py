@@ -6,8 +6,6 @@ python scripts/write_tables.py [--check]
 stands between it and `<!-- end -->`; WHAT is `options COMMAND`, `look`, `request`, or `settings NAME...`.
 """
 
-from __future__ import annotations
-
 import ast
 import dataclasses
 import inspect

@@ -3,8 +3,6 @@
 torchrun --nproc-per-node 2 tests/bare_ddp.py SETTINGS.json WEIGHTS.safetensors
 """
 
-from __future__ import annotations
-
 import copy
 import json
 import os

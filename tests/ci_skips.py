@@ -3,8 +3,6 @@
 Skips with another reason (root may write everywhere, no GPU here) stay skips.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Generator

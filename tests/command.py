@@ -1,7 +1,5 @@
 """The command as tests run it: in this process, or in one of its own; and what a run has left behind."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

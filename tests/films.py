@@ -1,7 +1,5 @@
 """Films for the tests, made by Debian's ffmpeg, which is also the one that is asked what a film is."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """ONNX files with exactly the inputs and outputs of published colorizers, of a few seeded weights."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Something that must not be unpickled."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

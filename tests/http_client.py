@@ -1,7 +1,5 @@
 """A server in a thread and raw HTTP for tests: no library in between that would mend what is wrong."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import socket

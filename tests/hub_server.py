@@ -1,7 +1,5 @@
 """A server that speaks as much of the Hugging Face Hub's HTTP as huggingface_hub asks for: models, files, commits."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """How many processors a piece of code keeps busy."""
 
-from __future__ import annotations
-
 import os
 
 from command import python

@@ -1,7 +1,5 @@
 """Pictures that tests draw: gray waves, a field of colours, soft blots; as files, and read again."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Portable Network Graphics, third edition (W3C, 2025): colour types and depths (1
 the chunks that describe the picture (11.3). Each file is valid; a reader that calls one damaged is wrong.
 """
 
-from __future__ import annotations
-
 import struct
 import zlib
 from collections.abc import Iterator

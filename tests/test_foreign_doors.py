@@ -1,7 +1,5 @@
 """Another project's model through every door: command line, library, HTTP and bench, with all that photos carry."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The house stays one that a newcomer finds their way in: imports in few levels, small folders, short files, a map."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from graphlib import TopologicalSorter

@@ -1,7 +1,5 @@
 """Memory that was freed is there for the next photo, and large blocks go back to the system."""
 
-from __future__ import annotations
-
 import os
 import platform
 from pathlib import Path

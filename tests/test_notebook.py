@@ -1,7 +1,5 @@
 """The notebook runs from top to bottom as it stands, says what its stored outputs say, and uses public names alone."""
 
-from __future__ import annotations
-
 import ast
 import re
 import shutil

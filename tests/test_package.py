@@ -1,7 +1,5 @@
 """What a user installs: the public names, light imports, the wheel; and that the README and the tree say the same."""
 
-from __future__ import annotations
-
 import ast
 import importlib.metadata
 import inspect

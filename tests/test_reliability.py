@@ -1,7 +1,5 @@
 """Reliability as a user meets it, over whole processes: hostile files, no network, originals untouched, same bytes."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """scripts/check stops at the first failure; in CI no test is skipped for want of a program, a package or the data."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import os

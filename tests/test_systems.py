@@ -1,7 +1,5 @@
 """Other systems, and other runs: without what only some systems have, and beside another run over the same folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """A tiny valid model bundle with seeded random weights, made without torch: runtime tests run it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import struct

@@ -1,7 +1,5 @@
 """Somebody with a browser in front of the page: what they do with mouse, fingers and keys, and what they see."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

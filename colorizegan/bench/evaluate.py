@@ -39,7 +39,6 @@ def evaluate(
     *,
     names: Path | None = None,
     count: int | None = None,
-    mean_ab: tuple[float, float] | None = None,
     regions: Path | None = None,
     squeezenet: Path | None = None,
     inception: Path | None = None,
@@ -60,8 +59,6 @@ def evaluate(
         out: folder for report.json, report.md, report.html and photos.csv; None writes nothing.
         names: list file, for protocols that need one.
         count: only the first so many photos; the report says so.
-        mean_ab: colour of the baseline `mean colour`, e.g. of the training set; None = the protocol's, else the mean of
-            this test set.
         regions: table of marked sky, vegetation, water and skin (`regions.Labels.read`); None = the protocol's own.
         squeezenet: weights of SqueezeNet 1.0; with them the feature distances on it are measured (needs torch).
         inception: weights of the FID network; with them FID is measured (needs torchmetrics and torch-fidelity).
@@ -92,8 +89,7 @@ def evaluate(
         facts = TestSetFacts.of(
             list(_in_order(pool, lambda i: facts_of(photos.keys[i], photos, chosen), total, 4 * workers))
         )
-        mean_from = "given" if mean_ab else "the protocol" if chosen.mean_ab else "this test set"
-        mean_ab = mean_ab or chosen.mean_ab or facts.mean_ab
+        mean_ab, mean_from = (chosen.mean_ab, "the protocol") if chosen.mean_ab else (facts.mean_ab, "this test set")
         scorer = PhotoScorer(photos, chosen, rivals, facts, mean_ab, pair_up(total, seed), labels, networks, stable)
 
         # Score photo by photo; only numbers are kept.

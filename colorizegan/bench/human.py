@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from colorizegan.bench.entrants import BASELINES, Entrant, open_entrant
 from colorizegan.bench.page import data_uri
@@ -69,7 +70,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Rate:
-    """The fooled rate of one entrant, with its 95 % Wilson interval, 0..1."""
+    """The fooled rate of one entrant, with its 95 % interval (Wilson 1927, without continuity correction), 0..1."""
 
     entrant: str
     fooled: int
@@ -161,16 +162,6 @@ def pair(
     return real, rivals[trial.entrant].colorize(key, gray).rgb
 
 
-def wilson(successes: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a share, 0..1 (Wilson 1927), without continuity correction; (0, 1) for no observation."""
-    if total == 0:
-        return 0.0, 1.0
-    z, share = 1.959963984540054, successes / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
-
-
 def rates(answers: Sequence[Answer]) -> list[Rate]:
     """Fooled rates by entrant in the order of their first answer, the check last; practice does not count."""
     counted = [answer for answer in answers if not answer.practice]
@@ -180,7 +171,8 @@ def rates(answers: Sequence[Answer]) -> list[Rate]:
         own = [answer for answer in counted if answer.entrant == name]
         fooled = sum(answer.fooled for answer in own)
         observers = len({answer.observer or answer.session for answer in own})
-        found.append(Rate(name, fooled, len(own), observers, *wilson(fooled, len(own))))
+        interval = binomtest(fooled, len(own)).proportion_ci(0.95, "wilson")
+        found.append(Rate(name, fooled, len(own), observers, float(interval.low), float(interval.high)))
     return found
 
 

@@ -87,7 +87,9 @@ def report_page(report: Report, groups: Groups, pictures: Callable[[int], Mappin
         "verdicts": f"<ul>{verdicts}</ul>"
         if verdicts
         else f"<p>{'Too few photos to say.' if rivals else 'Only baselines.'}</p>",
-        "charts": "".join(_figure(title, svg) for title, svg in _charts(report, rivals)),
+        "charts": "".join(
+            f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>" for title, svg in _charts(report, rivals)
+        ),
         "command": f"<pre>{escape(report.command)}</pre>" if report.command else "",
         "facts": "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in described(report)) + "</ul>",
         # no < at all: a photo may be called </script> or <!--
@@ -202,10 +204,6 @@ def _chroma_chart(report: Report) -> str:
         share = np.bincount(ring, weights=curve.colours)[:10] / curve.colours.sum()
         lines.append(Series(name, 10 * np.arange(10), 100 * share, quiet=name in BASELINES, dashed=name == "truth"))
     return chart("How colourful the pixels are", "chroma, Lab units", "pixels, %", lines)
-
-
-def _figure(title: str, svg: str) -> str:
-    return f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>"
 
 
 def data_uri(picture: NDArray[np.uint8], longest: int, format: str, **options: Any) -> str:

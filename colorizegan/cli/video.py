@@ -136,13 +136,10 @@ def plan_films(inputs: list[str], output: str | None, *, preview: bool) -> Plan:
     else:
         plan = make_plan(inputs, output, known=FILM_SUFFIXES, written=RESULTS)
     if preview:
-        plan.jobs = [Job(job.source, job.target.with_name(preview_name(job.target))) for job in plan.jobs]
+        stems = [job.target.stem.removesuffix(".colorized").replace("%", "") for job in plan.jobs]
+        names = [f"{stem}.preview.jpg" for stem in stems]
+        plan.jobs = [Job(job.source, job.target.with_name(name)) for job, name in zip(plan.jobs, names, strict=True)]
     return plan
-
-
-def preview_name(target: Path) -> str:
-    """The name of a film's sheet beside its result."""
-    return f"{target.stem.removesuffix('.colorized').replace('%', '')}.preview.jpg"
 
 
 def run(

@@ -135,11 +135,6 @@ def _one_of(wanted: str, *folders: str) -> Layout:
     return photos
 
 
-def _list_file(path: Path) -> list[PhotoFile]:
-    """A text file with one path a line, absolute or from the folder of the list."""
-    return _listed(path, path.parent)
-
-
 def _shards(path: Path) -> list[PhotoFile]:
     """Uncompressed tar files, `{000..123}` in the name expanded; or a folder of them."""
     if path.is_dir():
@@ -163,7 +158,7 @@ LAYOUTS: dict[str, Layout] = {
     # MS COCO, or the older years; annotations are not needed.
     "coco": _one_of("train2017/*.jpg", "train2017", "images/train2017", "train2014", "images/train2014"),
     "coco-val": _one_of("val2017/*.jpg", "val2017", "images/val2017", "val2014", "images/val2014"),
-    "list": _list_file,
+    "list": lambda path: _listed(path, path.parent),  # one path a line, absolute or from the folder of the list
     "shards": _shards,
 }
 

@@ -13,7 +13,7 @@ from colorizegan.color.lab import lightness_to_gray, rgb_to_lab
 from colorizegan.errors import InputError, ModelError, UsageError
 from colorizegan.files import sha256_of_file
 from colorizegan.model.card import Architecture, Card, is_plain_name
-from colorizegan.model.facts import LAYOUTS, Facts, Layout, facts_of
+from colorizegan.model.facts import LAYOUTS, Layout, facts_of
 from colorizegan.model.network import Network, NetworkInput, Prediction
 from colorizegan.model.predictor import INPUTS, checked_threads, open_run_options, open_session, run_session
 from colorizegan.model.trial import try_graph
@@ -28,14 +28,31 @@ KINDS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 class ForeignNetwork(Network):
     """Another project's colorizer. Thread-safe. It gives colours alone: no distribution, and it takes no hints.
 
-    path: the ONNX file; weights that it keeps outside itself lie in the same folder. threads, device, shrink_arena: as
-    for `Predictor`. ModelError where it cannot be loaded, or is of another layout; UsageError where nobody has said its
-    layout, which its shapes do not tell.
+    Args:
+        path: the ONNX file; weights that it keeps outside itself lie in the same folder.
+        options: what is said of it: `layout`, `size` and others of `Facts`.
+        known: what was noted of it earlier, over what its name says and below `options`.
+        threads, device, shrink_arena: as for `Predictor`.
+
+    Raises:
+        InputError: there is no such file.
+        ModelError: it cannot be loaded, or is of another layout.
+        UsageError: nobody has said its layout, which its shapes do not tell; it has another size than is said.
     """
 
     def __init__(
-        self, path: Path, facts: Facts, *, threads: int | None = None, device: str = "cpu", shrink_arena: bool = False
+        self,
+        path: Path,
+        options: Mapping[str, Any],
+        *,
+        known: Mapping[str, Any] | None = None,
+        threads: int | None = None,
+        device: str = "cpu",
+        shrink_arena: bool = False,
     ) -> None:
+        if not path.is_file():
+            raise InputError("no such ONNX file", path=path)
+        facts = facts_of(path, {**(known or {}), **options})
         self.path = path
         self.threads = checked_threads(threads)
         files = {file.name: sha256_of_file(file) for file in (path, *data_files(path))}
@@ -50,6 +67,9 @@ class ForeignNetwork(Network):
         self.fixed = [side if isinstance(side, int) else None for side in inputs[0].shape[2:]]
         self.multiple, self.fit = facts.multiple, facts.fit
         size = min((side for side in self.fixed if side is not None), default=facts.size)
+        if "size" in options and facts.size != size:
+            what = f"size={options['size']} is not the size that {path.name} is made for"
+            raise UsageError(what, remedy=f"leave it out or give {size}")
         self.digest = f"{digest_of(files)}?layout={self.layout.name}&size={size}&fit={self.fit}"
         self.card = Card(
             schema=1,
@@ -69,11 +89,9 @@ class ForeignNetwork(Network):
             files=files,
         )
 
-    def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
-        """As `Network.predict_batch`; hints are left to others, who spread them by lightness."""
-        return [self._predict(np.asarray(photo.L, np.float32)) for photo in inputs]
-
-    def _predict(self, L: NDArray[np.float32]) -> Prediction:
+    def predict_one(self, photo: NetworkInput) -> Prediction:
+        """As `Network.predict_one`; hints are left to others, who spread them by lightness."""
+        L = np.asarray(photo.L, np.float32)
         height, width = L.shape
         shape, photo = self.frame(height, width)
         small = np.clip(resized(L, photo), 0, 100)
@@ -131,30 +149,6 @@ class ForeignNetwork(Network):
     def _strange(self, values: NDArray[np.float32]) -> ModelError:
         found = f"gave values of {values.min():.4g} to {values.max():.4g}, which are no colours in layout"
         return ModelError(f"{found} {self.layout.name}", path=self.path, remedy="give another layout")
-
-
-def open_foreign(
-    path: Path,
-    options: Mapping[str, Any],
-    *,
-    known: Mapping[str, Any] | None = None,
-    threads: int | None = None,
-    device: str = "cpu",
-    shrink_arena: bool = False,
-) -> ForeignNetwork:
-    """A colorizer of another project by its file and what is said of it: `layout`, `size` and others of `Facts`.
-
-    known: what was noted of it earlier, over what its name says and below `options`.
-    """
-    if not path.is_file():
-        raise InputError("no such ONNX file", path=path)
-    facts = facts_of(path, {**(known or {}), **options})
-    network = ForeignNetwork(path, facts, threads=threads, device=device, shrink_arena=shrink_arena)
-    size = network.card.working_size
-    if "size" in options and facts.size != size:
-        what = f"size={options['size']} is not the size that {path.name} is made for"
-        raise UsageError(what, remedy=f"leave it out or give {size}")
-    return network
 
 
 def guessed_layout(path: Path, inputs: Sequence[Any], output: Any) -> str:

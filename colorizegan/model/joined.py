@@ -43,12 +43,9 @@ class JoinedNetwork(Network):
         )
         self.alike = alike
 
-    def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
-        """As `Network.predict_batch`."""
-        return [self._predict(photo) for photo in inputs]
-
-    def _predict(self, photo: NetworkInput) -> Prediction:
-        found = [network.predict_batch([self._at_size_of(network, photo)])[0] for network in self.networks]
+    def predict_one(self, photo: NetworkInput) -> Prediction:
+        """As `Network.predict_one`."""
+        found = [network.predict_one(self._at_size_of(network, photo)) for network in self.networks]
         height, width = photo.L.shape
         half, quarter = (-(-height // 2), -(-width // 2)), (-(-height // 4), -(-width // 4))
         ab = sum(share * enlarged(one.ab, half) for share, one in zip(self.shares, found, strict=True))

@@ -79,9 +79,13 @@ class Network(Protocol):
     def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
         """Run the network once on photos of one `padded_shape(card.network.multiple)`; each result is as if alone.
 
-        ModelError where the network fails or gives values that are not finite.
+        A network gives this or `predict_one`. ModelError where it fails or gives values that are not finite.
         """
-        ...
+        return [self.predict_one(photo) for photo in inputs]
+
+    def predict_one(self, photo: NetworkInput) -> Prediction:
+        """Run the network on one photo; ModelError as of `predict_batch`."""
+        return self.predict_batch([photo])[0]
 
     def predict(
         self,
@@ -91,4 +95,4 @@ class Network(Protocol):
         hint_mask: NDArray[np.floating] | None = None,
     ) -> Prediction:
         """Run the network on one photo; arguments and errors as of `NetworkInput`, and ModelError."""
-        return self.predict_batch([NetworkInput(L, hint_ab, hint_mask)])[0]
+        return self.predict_one(NetworkInput(L, hint_ab, hint_mask))

@@ -19,11 +19,11 @@ import numpy as np
 
 from colorizegan.errors import UsageError
 from colorizegan.model.bundle import list_bundles, open_bundle
-from colorizegan.model.foreign import open_foreign
+from colorizegan.model.foreign import ForeignNetwork
 from colorizegan.model.joined import JoinedNetwork
 from colorizegan.model.network import Network
 from colorizegan.model.predictor import Predictor
-from colorizegan.model.store import facts_of_entry, find_entry
+from colorizegan.model.store import find_entry
 
 MOST = 8  # networks joined
 WEIGHT = re.compile(r"\d{1,9}(\.\d{1,9})?")
@@ -75,8 +75,8 @@ def open_network(
     if entry is not None:
         entry.check()
         if entry.is_foreign:
-            known = facts_of_entry(entry)
-            return open_foreign(
+            known = {**entry.facts, "name": entry.name, "licence": entry.licence, "source": entry.source}
+            return ForeignNetwork(
                 entry.path, spec.options, known=known, threads=threads, device=device, shrink_arena=shrink_arena
             )
         model = entry.path if not spec.options else model
@@ -86,7 +86,7 @@ def open_network(
         what = f"{spec.path} is not here yet, and nothing is fetched by itself"
         raise UsageError(what, remedy=f"run `colorizegan models get {spec.path}`")
     if Path(spec.path).suffix.lower() == ".onnx" and spec.path not in list_bundles():
-        return open_foreign(Path(spec.path), spec.options, threads=threads, device=device, shrink_arena=shrink_arena)
+        return ForeignNetwork(Path(spec.path), spec.options, threads=threads, device=device, shrink_arena=shrink_arena)
     if spec.options:
         raise UsageError(f"{spec.path} takes no options", remedy="they are for ONNX files of other projects")
     return Predictor(open_bundle(model), threads=threads, device=device, shrink_arena=shrink_arena)
@@ -111,13 +111,13 @@ def try_model(
 ) -> dict[str, str | int]:
     """Run a model on one made-up picture, so that what is wrong with it is told at once; errors as for `open_network`.
 
-    facts: what is said of the layout, size and so on of an ONNX file; known: as for `open_foreign`. Returns, of an ONNX
-    file, the facts with the layout and size that it has; of a bundle nothing.
+    facts: what is said of the layout, size and so on of an ONNX file; known: as for `ForeignNetwork`. Returns, of an
+    ONNX file, the facts with the layout and size that it has; of a bundle nothing.
     """
     network: Network
     found: dict[str, str | int] = {}
     if facts or Path(model).suffix.lower() == ".onnx":
-        network = foreign = open_foreign(Path(model), facts or {}, known=known)
+        network = foreign = ForeignNetwork(Path(model), facts or {}, known=known)
         found |= {**(known or {}), **(facts or {})}
         found |= {"layout": foreign.layout.name, "size": foreign.card.working_size}
     else:

@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from colorizegan.errors import InputError, ModelError, OutputError, UsageError
 from colorizegan.files import ABANDONED, sha256_of_file
@@ -203,8 +202,3 @@ def remove(name: str) -> None:
         shutil.rmtree(folder)
     except OSError as error:
         raise OutputError(f"cannot be deleted ({error.strerror})", path=folder) from None
-
-
-def facts_of_entry(entry: Entry) -> dict[str, Any]:
-    """What the ONNX file of an entry is opened with."""
-    return {**entry.facts, "name": entry.name, "licence": entry.licence, "source": entry.source}

@@ -64,17 +64,12 @@ class Look:
 
     def facts(self) -> dict[str, object]:
         """What is asked beyond saturation and size, for provenance and ledger; empty where nothing is."""
-        facts: dict[str, object] = {}
-        if self.temperature is not None:
-            facts["temperature"] = self.temperature
-        if self.emulsion != "auto":
-            facts["emulsion"] = self.emulsion
-        if self.hints:
-            facts["hints"] = " ".join(map(str, self.hints))
-        if self.tone_down_unsure:
-            facts["tone_down_unsure"] = True
-        if self.warmth:
-            facts["warmth"] = self.warmth
-        if self.like is not None:
-            facts["like"] = f"{self.like.name} {self.like.digest}"
-        return facts
+        facts: dict[str, object] = {
+            "temperature": self.temperature,
+            "emulsion": None if self.emulsion == "auto" else self.emulsion,
+            "hints": " ".join(map(str, self.hints)),
+            "tone_down_unsure": self.tone_down_unsure,
+            "warmth": self.warmth,
+            "like": None if self.like is None else f"{self.like.name} {self.like.digest}",
+        }
+        return {name: value for name, value in facts.items() if value}

@@ -11,8 +11,6 @@ restore      a bundle -> the network that it was made of
 precision    bfloat16 or float32
 estimate     what a run would take: operations, memory, time
 finetune     a folder of photos -> a tuned bundle and its report
-slice        training within some minutes of a GPU, from shards that arrive
-arriving     photos of such shards
 networks/    the networks
 batches/     photos -> batches of crops: what the network sees and what it must answer
 run/         a run under way: its state, its log, its processes

@@ -163,7 +163,7 @@ def finish_stage(run: Run, stage: Stage, done: bool) -> bool:
     run.score_holdout(stage)
     start, now = run.state.scores[0], run.state.scores[-1]
     broken = stopping.broken_rule(start, now, run.config.stopping)
-    run.record("holdout", now.facts() | {"start": start.facts(), "broken": broken})
+    run.record("holdout", vars(now) | {"start": vars(start), "broken": broken})
     if not (done or broken):
         return False
     best = stopping.best_score(run.state.scores, run.config.stopping)

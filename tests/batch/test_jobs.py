@@ -1,7 +1,5 @@
 """Jobs by the million: kept small, in their order, no name lost."""
 
-from __future__ import annotations
-
 import tracemalloc
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Runs over many photos: the ledger, going on after any kind of end, shards, workers, a full disk, memory."""
 
-from __future__ import annotations
-
 import os
 import random
 import re

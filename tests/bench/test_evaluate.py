@@ -1,7 +1,5 @@
 """A whole test under a protocol: baselines, entrants of every kind, errors in one line, the same digits twice."""
 
-from __future__ import annotations
-
 import io
 import json
 import tarfile

@@ -1,7 +1,5 @@
 """docs/evaluation.md says what the bench does: protocols, entrants, every figure, sectors, accuracies."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import shutil
@@ -11,9 +9,9 @@ from typing import get_args
 
 import pytest
 from pictures import blots, put
+from scipy.stats import binomtest
 
 from colorizegan.bench.entrants import BASELINES
-from colorizegan.bench.human import wilson
 from colorizegan.bench.measures.regions import KINDS, Labels
 from colorizegan.bench.metrics import METRICS
 from colorizegan.bench.protocols import PROTOCOLS, Filter, Protocol, read_protocol
@@ -80,7 +78,7 @@ def test_sectors_and_accuracies_are_those_of_the_code(page: str, repository: Pat
     assert words
     assert [int(word) for word in words.groups()] == [marked[kind] for kind in KINDS]
     for name, found, right, precision, _ in rows(page, "detector"):
-        low, high = wilson(int(right), int(found))
+        low, high = binomtest(int(right), int(found)).proportion_ci(method="wilson")
         assert int(right) == marked[name]
         assert precision == f"{100 * int(right) / int(found):.0f} % ({100 * low:.0f}..{100 * high:.0f})"
 

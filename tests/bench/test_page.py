@@ -1,7 +1,5 @@
 """The HTML report: one file that needs nothing else, and works in a real browser."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

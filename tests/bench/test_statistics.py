@@ -1,7 +1,5 @@
 """Intervals and verdicts: against scipy's bootstrap, and on differences that are known."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy.stats import bootstrap

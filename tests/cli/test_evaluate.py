@@ -1,7 +1,5 @@
 """`colorizegan evaluate` as users meet it: one command, a table, the same digits again, mistakes in one line."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

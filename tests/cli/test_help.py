@@ -1,7 +1,5 @@
 """The help, and what is said of wrong arguments: groups, an example, the terminal's width, no jargon."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

@@ -1,7 +1,5 @@
 """The command line as users meet it: names of results, exit statuses, what is said where; originals never touched."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import io
 import json

@@ -1,7 +1,5 @@
 """`serve` and app.py say where to open the page, and answer there."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The command `video` as users meet it: names of results, statuses, what is said where."""
 
-from __future__ import annotations
-
 import json
 from functools import partial
 from pathlib import Path

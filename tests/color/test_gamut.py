@@ -1,7 +1,5 @@
 """The table of the gamut's edge against the equations, and against the colours that come out."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from colorizegan.color.gamut import gamut_scale, in_gamut_scale

@@ -1,7 +1,5 @@
 """Colour arithmetic against scikit-image, colour-science and published figures."""
 
-from __future__ import annotations
-
 import warnings
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The join: light is kept to the rounding, colour stays in gamut and on its side of edges, threads change nothing."""
 
-from __future__ import annotations
-
 import io
 import tarfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Data sets as they are downloaded: every official layout with its oddities, lists, shards, pipes, weights."""
 
-from __future__ import annotations
-
 import io
 import json
 import shlex

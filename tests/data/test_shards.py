@@ -1,7 +1,5 @@
 """Shards: what is packed is what was there, from files and from a Hugging Face dataset, whole or not at all."""
 
-from __future__ import annotations
-
 import io
 import tarfile
 from pathlib import Path

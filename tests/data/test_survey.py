@@ -1,7 +1,5 @@
 """`colorizegan data`: the counts that it prints are those of the photos, and its shards are read back."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """One network for many threads: batches of one size, results as if alone, errors that stay with their photo."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

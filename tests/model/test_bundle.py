@@ -1,7 +1,5 @@
 """The model bundle: what opens, and what is refused in one line, quickly, with nothing run."""
 
-from __future__ import annotations
-
 import gc
 import json
 import os

@@ -1,7 +1,5 @@
 """Colorizers of other projects: their layouts, sizes and names; what they cannot do; mistakes in one line."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Models of the Hugging Face Hub, from a local server that speaks its HTTP: fetched, pinned, offline, sent."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Large bundles: weights in several files, loaded when they are needed; what `models` says they take."""
 
-from __future__ import annotations
-
 import shutil
 import threading
 import zipfile

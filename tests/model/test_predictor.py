@@ -1,7 +1,5 @@
 """The predictor: shapes, hints, padding, sameness of results, errors."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import replace
 from pathlib import Path

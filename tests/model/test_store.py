@@ -1,7 +1,5 @@
 """Models that are added by name: used through every door, checked, removed; mistakes in one line."""
 
-from __future__ import annotations
-
 import os
 import pty
 import shutil

@@ -1,7 +1,5 @@
 """Graphs that crash, hang or fill the machine end a process of their own, and are told in one line."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Hostile and damaged weight files at every door of training: one line, at once, with nothing run."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

@@ -1,7 +1,5 @@
 """HEIC: turned once, as the file itself says; pictures beside the first are told."""
 
-from __future__ import annotations
-
 import base64
 import struct
 import zlib

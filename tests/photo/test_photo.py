@@ -1,7 +1,5 @@
 """photo: every format in and out, what the photo carries, and one clear refusal for everything that is no photo."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

@@ -1,7 +1,5 @@
 """pnm: binary and plain values, where they begin, what is no value."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

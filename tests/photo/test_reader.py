@@ -1,7 +1,5 @@
 """reader: decoders that crash, hang, lie or fill the memory cost one photo; all others come through as they are."""
 
-from __future__ import annotations
-
 import io
 import signal
 import subprocess

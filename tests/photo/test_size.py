@@ -1,7 +1,5 @@
 """Headers that claim more than their files hold: refused before memory is taken for them."""
 
-from __future__ import annotations
-
 import io
 import struct
 import zlib

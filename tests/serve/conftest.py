@@ -1,7 +1,5 @@
 """A service, and a visitor of its page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The HTTP service as its clients meet it: every route, every error, every limit; hostile files and hostile clients."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import contextlib

@@ -1,7 +1,5 @@
 """Films over HTTP: sent, previewed by their shots, made, fetched, deleted; their limits, and what others may see."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The page in a real browser: what a visitor does, and the files that they get."""
 
-from __future__ import annotations
-
 import json
 import re
 import zipfile

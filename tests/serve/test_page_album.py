@@ -1,7 +1,5 @@
 """The album of the page in a real browser: photos wait, fail, go and come back; what their files are called."""
 
-from __future__ import annotations
-
 import zipfile
 from pathlib import Path
 

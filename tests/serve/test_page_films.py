@@ -1,7 +1,5 @@
 """A film in the page: dropped, previewed by its shots, made in colour, taken home, in a real browser."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,6 @@
 """The page as it looks and reads: on a phone and a wide screen, light and dark, with an accessibility checker; what is
 painted against what the server makes; what it weighs, and what it may load."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

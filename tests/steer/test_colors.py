@@ -1,7 +1,5 @@
 """Steering through the library: hints are kept, wishes do what they say, nonsense is refused in one line."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the network sees of a scan: the photo alone, in its tones; and the whole scan gets its colours back."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Proposals: the same seed gives the same ones, they are distinct, ordered, and nothing but hints."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Spreading: colours reach what they are on and stop at edges; the sums behind it are right."""
 
-from __future__ import annotations
-
 import heapq
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`train --dry-run`: its figures are those of the networks and stages, and it writes nothing."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

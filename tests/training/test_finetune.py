@@ -1,7 +1,5 @@
 """`colorizegan finetune`: a tiny model learns another rule from a folder, and the report says what that was worth."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -7,6 +7,7 @@ import pytest
 import torch
 from command import python
 from PIL import Image
+from published_lite import PublishedLite
 from published_weights import lite0_weights
 from safetensors.torch import save_file
 
@@ -15,9 +16,8 @@ from colorizegan.training.build import build_unet
 from colorizegan.training.checkpoint import Checkpoint, load_newest, save_checkpoint
 from colorizegan.training.config import NetworkConfig
 from colorizegan.training.export.bundle import card_of, write_bundle
-from colorizegan.training.export.graph import BothHeadsGraph
 from colorizegan.training.networks.efficientnet import Recognizer, start_recognizer
-from colorizegan.training.networks.published_lite import PublishedLite
+from colorizegan.training.networks.unet import BothHeads
 from colorizegan.training.restore import restore
 
 SCRIPT = "scripts/gray_recognizer.py"
@@ -63,7 +63,7 @@ def test_a_bundle_with_another_answers_nearer_to_before_than_without_the_fit(
     net.recognizer.load_state_dict(start.state_dict())
     for conv in net.seen:
         torch.nn.init.normal_(conv.weight, std=0.3)  # pyright: ignore[reportArgumentType]
-    graph = BothHeadsGraph(net, 1.2, 0.5, 0.4)
+    graph = BothHeads(net, 0.5, 0.4, 1.2)
     write_bundle(graph, card_of("other", graph, "unet") | {"correction": 0.5}, tmp_path / "base")
     weights, settings = tmp_path / "another.safetensors", taught[1]
     another = PublishedLite(lite0_weights(5)).recognizer().state_dict()

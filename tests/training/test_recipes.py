@@ -1,7 +1,5 @@
 """The published recipes: what they are made of, and that each of them learns on the loop."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from arriving_photos import ArrivingPhotos
 from command import json_lines, waits
+from slice_training import join_weights, read_settings, train_slice
 from tiny_run import overrides
 
 from colorizegan.data.layouts import list_photos
 from colorizegan.data.shards import pack
 from colorizegan.errors import ConfigError, DataError
-from colorizegan.training.arriving import ArrivingPhotos
 from colorizegan.training.build import build_discriminator, build_generator
 from colorizegan.training.checkpoint import load_checkpoint
 from colorizegan.training.config import to_dict
 from colorizegan.training.configure import load_config
 from colorizegan.training.networks.bins import ab_bin_centres
-from colorizegan.training.slice import join_weights, read_settings, train_slice
 
 STAGES = (
     "stages=[{images=600,size=48,batch=4,lr=1e-3},"

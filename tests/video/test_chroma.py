@@ -1,7 +1,5 @@
 """Chroma is the colour that was asked for, in the film's own matrix and range, at the luma that is there."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """A film in, a film out: everything but the picture's colours stays, a stop costs nothing that was finished."""
 
-from __future__ import annotations
-
 import ctypes
 import hashlib
 import shutil

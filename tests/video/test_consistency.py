@@ -1,7 +1,5 @@
 """Colours stay with what they belong to: through motion, between guesses that differ, and never across a cut."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Frames come as they are in the film: every one, with its time and its luma; what is no film is one line."""
 
-from __future__ import annotations
-
 import itertools
 from fractions import Fraction
 from pathlib import Path

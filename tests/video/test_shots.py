@@ -1,7 +1,5 @@
 """Shots are found whatever moves, flickers or flashes in them, and motion is found where it is."""
 
-from __future__ import annotations
-
 import io
 import tarfile
 from collections.abc import Iterable

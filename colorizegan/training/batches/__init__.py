@@ -1,7 +1,6 @@
 """Photos -> batches of crops.
 
 crops      batches of crops, and which photos are held out
-gpu_crops  the same crops, whole batches made on the device
 augment    crops -> what the network sees and what it must answer; film looks
 lab        sRGB <-> Lab on tensors
 """

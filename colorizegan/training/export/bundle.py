@@ -23,9 +23,10 @@ from colorizegan.training.build import build_unet
 from colorizegan.training.checkpoint import Checkpoint, load_checkpoint, load_newest
 from colorizegan.training.config import Config, to_dict
 from colorizegan.training.configure import from_dict
-from colorizegan.training.export.graph import BothHeadsGraph, PlainGraph
+from colorizegan.training.export.graph import PlainGraph
 from colorizegan.training.export.weights import write_graph
 from colorizegan.training.networks.pix2pix import Pix2PixUNet
+from colorizegan.training.networks.unet import BothHeads
 from colorizegan.training.networks.zhang16 import Zhang16
 
 logger = logging.getLogger("colorizegan.training")
@@ -122,14 +123,14 @@ def load_run(path: Path) -> Checkpoint:
 
 def graph_of(
     config: Config, weights: dict[str, Tensor], chroma: float, correction: float | None, temperature: float | None
-) -> BothHeadsGraph | PlainGraph:
+) -> BothHeads | PlainGraph:
     """What a run's network computes, with its averaged weights. ConfigError for a wish that it cannot fulfil."""
     generator = config.network.generator
     if generator == "unet":
         unet = build_unet(config.network)
         unet.load_state_dict(weights)
         share = 1.0 if correction is None else correction
-        return BothHeadsGraph(unet, chroma, share, temperature or unet.temperature)
+        return BothHeads(unet, share, temperature or unet.temperature, chroma)
     if correction is not None:
         raise ConfigError(f"correction is for two heads, and {generator} has one", remedy="leave --correction out")
     if temperature is not None and generator != "zhang16":
@@ -156,7 +157,7 @@ def read_card_extra(path: Path | None) -> dict[str, Any]:
     return extra
 
 
-def card_of_run(name: str, graph: BothHeadsGraph | PlainGraph, config: Config, facts: dict[str, Any]) -> dict[str, Any]:
+def card_of_run(name: str, graph: BothHeads | PlainGraph, config: Config, facts: dict[str, Any]) -> dict[str, Any]:
     """The card of a run's network."""
     settings = to_dict(config)
     # Paths of one machine do not belong into a card that travels.
@@ -179,7 +180,7 @@ def card_of_run(name: str, graph: BothHeadsGraph | PlainGraph, config: Config, f
     return card_of(name, graph, config.network.generator) | {"training": training}
 
 
-def card_of(name: str, graph: BothHeadsGraph | PlainGraph, generator: str) -> dict[str, Any]:
+def card_of(name: str, graph: BothHeads | PlainGraph, generator: str) -> dict[str, Any]:
     """The card of a graph: what follows from the network alone, as nobody has stated a licence."""
     net: Any = graph.net
     bins = [[0.0, 0.0]] if generator in ("pix2pix", "zhang17") else net.centres.tolist()
@@ -200,8 +201,8 @@ def card_of(name: str, graph: BothHeadsGraph | PlainGraph, generator: str) -> di
         "data": [],
         "metrics": {},
     }
-    if isinstance(graph, BothHeadsGraph):
-        card |= {"temperature": graph.temperature or net.temperature, "correction": graph.correction}
+    if isinstance(graph, BothHeads):
+        card |= {"temperature": graph.temperature, "correction": graph.correction}
     return card
 
 

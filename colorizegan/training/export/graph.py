@@ -3,26 +3,10 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorizegan.training.networks.unet import ColorUNet
-
-
-class BothHeadsGraph(nn.Module):
-    """That of a ColorUNet: the answer of both heads, see `ColorUNet.predict_padded`. chroma: factor on ab."""
-
-    def __init__(self, net: ColorUNet, chroma: float, correction: float, temperature: float) -> None:
-        super().__init__()
-        self.net = net
-        self.chroma = chroma
-        self.correction = correction
-        self.temperature = None if temperature == net.temperature else temperature
-
-    def forward(self, L: Tensor, hint_ab: Tensor, hint_mask: Tensor) -> tuple[Tensor, Tensor]:
-        ab, logits = self.net.predict_padded(L, hint_ab, hint_mask, self.correction, self.temperature)
-        return ab * self.chroma, logits
-
 
 class PlainGraph(nn.Module):
-    """That of any other generator: its ab at half size, times `chroma`, and its logits where it has any.
+    """That of any generator but a ColorUNet, whose graph is `BothHeads`: its ab at half size, times `chroma`, and its
+    logits where it has any.
 
     net: forward(L, hint_ab, hint_mask) -> ColorOutput, for sides that are multiples of `net.multiple`. One that knows
     no distribution gets a single bin with logits of 0, which says so.

@@ -9,6 +9,5 @@ zhang16        the published classification network
 zhang17        the published network that takes hints, for weights of its project
 squeezenet     a feature network, as a start for the encoder and for losses
 efficientnet   a second encoder that tells things apart
-published_lite  the whole network that its weights are from
 bins           the colour bins of the distribution head
 """

@@ -9,6 +9,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from colorizegan.training.networks.units import AB_RANGE, L_CENTRE, L_SCALE
 
+LAYERS = 3  # of stride 2, as published
+
 
 class Verdict(NamedTuple):
     """What a discriminator says of a batch of pairs."""
@@ -25,19 +27,18 @@ class PatchDiscriminator(nn.Module):
     Args:
         norm: "batch" as published, or "spectral" (Miyato et al. 2018) for steadier training.
         width: channels of the first layer.
-        layers: layers of stride 2.
         whole: with a second answer, one logit for the whole picture from the mean of the last features.
     """
 
-    def __init__(self, norm: str = "spectral", width: int = 64, layers: int = 3, whole: bool = False) -> None:
+    def __init__(self, norm: str = "spectral", width: int = 64, whole: bool = False) -> None:
         super().__init__()
         if norm not in ("batch", "spectral"):
             raise ValueError(f"norm must be 'batch' or 'spectral', not {norm!r}")
-        widths = [3] + [width * min(2**i, 8) for i in range(layers + 1)]
+        widths = [3] + [width * min(2**i, 8) for i in range(LAYERS + 1)]
         modules: list[nn.Module] = []
-        for i in range(layers + 1):
+        for i in range(LAYERS + 1):
             normed = norm == "batch" and i > 0
-            conv = nn.Conv2d(widths[i], widths[i + 1], 4, 2 if i < layers else 1, 1, bias=not normed)
+            conv = nn.Conv2d(widths[i], widths[i + 1], 4, 2 if i < LAYERS else 1, 1, bias=not normed)
             modules.append(spectral_norm(conv) if norm == "spectral" else conv)
             if normed:
                 modules.append(nn.BatchNorm2d(widths[i + 1]))

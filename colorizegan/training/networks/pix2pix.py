@@ -15,7 +15,7 @@ class Pix2PixUNet(nn.Module):
 
     multiple = 256
 
-    def __init__(self, width: int = 64, dropout: float = 0.5) -> None:
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
         w = [width * f for f in (1, 2, 4, 8, 8, 8, 8, 8)]
         self.down = nn.ModuleList()
@@ -31,7 +31,7 @@ class Pix2PixUNet(nn.Module):
             inputs = w[i] if i == len(w) - 1 else 2 * w[i]
             layers = [nn.ReLU(), nn.ConvTranspose2d(inputs, w[i - 1], 4, 2, 1, bias=False), nn.BatchNorm2d(w[i - 1])]
             if 4 <= i <= 6:
-                layers.append(nn.Dropout(dropout))
+                layers.append(nn.Dropout(0.5))
             self.up.append(nn.Sequential(*layers))
         self.head = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * w[0], 2, 4, 2, 1), nn.Tanh())
 

@@ -101,24 +101,22 @@ class ColorUNet(nn.Module):
     Args:
         widths: channels of the decoder at 1/32, 1/16, 1/8, 1/4 and 1/2 of the input size.
         deep_blocks: residual blocks at 1/32 before the scene context; one more follows it, or attention.
-        temperature: T of the annealed mean fed to the ab head.
         recognizer: with the second encoder, see `efficientnet.py`.
         attention: with self-attention at 1/32, in place of the last residual block, and at 1/16.
     """
 
     multiple = 32
+    temperature = 0.38  # T of the annealed mean fed to the ab head
 
     def __init__(
         self,
         widths: tuple[int, int, int, int, int] = (256, 192, 96, 32, 16),
         deep_blocks: int = 1,
-        temperature: float = 0.38,
         recognizer: bool = False,
         attention: bool = False,
     ) -> None:
         super().__init__()
         w32, w16, w8, w4, w2 = widths
-        self.temperature = temperature
         self.stem = nn.Conv2d(1, 96, 7, 2, 3)
         self.fires = nn.ModuleList(Fire(*sizes) for sizes in SQUEEZENET_FIRES)
         self.down = conv_norm(512 + 3, w32, 3, 2)
@@ -229,6 +227,8 @@ class ColorUNet(nn.Module):
 class BothHeads(nn.Module):
     """A ColorUNet as its bundle answers: a share of the ab head's correction on the distribution's annealed mean.
 
+    This is what the graph of a bundle computes.
+
     Args:
         net: the generator; it is held, not copied.
         correction: share of the ab head's correction, 0..1; see `ColorUNet.predict_padded`.
@@ -240,11 +240,13 @@ class BothHeads(nn.Module):
         super().__init__()
         self.net, self.correction, self.temperature, self.chroma = net, correction, temperature, chroma
 
-    def forward(self, L: Tensor) -> ColorOutput:
-        """The answer without hints: L (B, 1, H, W), sides multiples of 32 -> ab (B, 2, H/2, W/2) in Lab units."""
-        hint_ab, mask = L.new_zeros(len(L), 2, *L.shape[2:]), L.new_zeros(len(L), 1, *L.shape[2:])
-        ab, _ = self.net.predict_padded(L, hint_ab, mask, self.correction, self.temperature)
-        return ColorOutput(self.chroma * ab, None)
+    def forward(self, L: Tensor, hint_ab: Tensor | None = None, hint_mask: Tensor | None = None) -> ColorOutput:
+        """The answer to L (B, 1, H, W), sides multiples of 32: ab (B, 2, H/2, W/2) in Lab units, and the logits."""
+        if hint_ab is None or hint_mask is None:
+            hint_ab, hint_mask = L.new_zeros(len(L), 2, *L.shape[2:]), torch.zeros_like(L)
+        other = None if self.temperature == self.net.temperature else self.temperature
+        ab, logits = self.net.predict_padded(L, hint_ab, hint_mask, self.correction, other)
+        return ColorOutput(ab * self.chroma, logits)
 
     def of(self, output: ColorOutput) -> Tensor:
         """The answer from what the network gave, (B, 2, h, w) as its ab; gradients reach both heads.

@@ -23,17 +23,15 @@ class Zhang17(nn.Module):
     """Lightness and hints to ab: seven blocks down to 1/8 of the size, three steps back up, each with a shortcut.
 
     The layers have the names of the published weights. Their second head, which only helped to train it, is left out.
-    width: channels of the first block; 64 as published.
     """
 
     multiple = 8
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        w1, w2, w4 = width, 2 * width, 4 * width
+        w1, w2, w4 = 64, 128, 256
         inputs = 4
         for number, (outputs, count, dilation) in enumerate(BLOCKS, 1):
-            outputs = outputs * width // 64
             self.add_module(f"model{number}", block(inputs, outputs, count, dilation))
             inputs = outputs
         self.model8up = nn.Sequential(nn.ConvTranspose2d(inputs, w4, 4, 2, 1))

@@ -4,7 +4,7 @@ import logging
 import math
 import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -162,7 +162,7 @@ class Run:
             assert self.squares is not None
             average = self.networks.average
             shown = judged_heads(average, stage) or average
-            facts = stopping.score_holdout(shown, self.squares, self.fabric.device, self.state.step).facts()
+            facts = vars(stopping.score_holdout(shown, self.squares, self.fabric.device, self.state.step))
         self.state.scores.append(stopping.HoldoutScore(**self.fabric.broadcast(facts)))
         if self.first:
             save_checkpoint(self.snapshots, self.state.step, self._pack("average", "discriminator"), kept=None)
@@ -191,7 +191,7 @@ class Run:
 
     def _pack(self, *networks: str) -> Checkpoint:
         config = to_dict(self.config)
-        facts = {"state": self.state.facts(), "data": self.photos.digest, "network": config["network"]}
+        facts = {"state": asdict(self.state), "data": self.photos.digest, "network": config["network"]}
         facts |= {"config": config, "skipped": self.photos.store.skipped, "photos": len(self.photos.training)}
         return Checkpoint(self.networks.tensors(*networks), facts)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,13 +27,9 @@ class RunState:
     scores: list[HoldoutScore] = field(default_factory=list)
     """On the held-out photos, in this stage."""
 
-    def facts(self) -> dict[str, Any]:
-        """For JSON."""
-        return dataclasses.asdict(self)
-
     @classmethod
     def of(cls, facts: dict[str, Any]) -> RunState:
-        """The inverse of `facts`; earlier versions called the scores looks."""
+        """The inverse of `asdict`; earlier versions called the scores looks."""
         rest = dict(facts)
         scores = rest.pop("scores", None) or rest.pop("looks", [])
         return cls(**rest, scores=[HoldoutScore(**score) for score in scores])

@@ -5,8 +5,7 @@ score are kept as a snapshot; when a rule is broken, or the stage is over, the b
 """
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -30,10 +29,6 @@ class HoldoutScore:
     skin_turn: float | None
     """Degrees of Lab hue by which the results are turned from the photos where these have the colours of skin, below 0
     towards red; None where too few have."""
-
-    def facts(self) -> dict[str, Any]:
-        """For the log and the checkpoint; `HoldoutScore(**facts)` is the inverse."""
-        return asdict(self)
 
 
 def score_holdout(generator: torch.nn.Module, squares: Tensor, device: torch.device, step: int) -> HoldoutScore:

@@ -127,11 +127,8 @@ def share_of_way(auc_rebalanced: float, gray: float) -> float:
 
 
 def validate(generator: torch.nn.Module, squares: Tensor, device: torch.device) -> dict[str, float]:
-    """Scores of the generator's ab, of gray, and (prefixed `annealed_`) of its distribution's annealed mean."""
-    training = generator.training
-    generator.eval()
+    """Scores of the ab of a generator in eval mode, of gray, and (prefixed `annealed_`) of its distribution's mean."""
     L, truth, predicted, annealed = predict_squares(generator, squares, device)
-    generator.train(training)
     scores = score_squares(L, truth, predicted) | answer_habits(L, truth, predicted)
     gray = score_squares(L, truth, torch.zeros_like(truth))
     scores["share"] = share_of_way(scores["auc_rebalanced"], gray["auc_rebalanced"])
@@ -146,11 +143,8 @@ def validate(generator: torch.nn.Module, squares: Tensor, device: torch.device) 
 
 
 def write_samples(generator: torch.nn.Module, squares: Tensor, device: torch.device, path: Path) -> None:
-    """A PNG of held-out photos, two a row: gray, result, truth of each."""
-    training = generator.training
-    generator.eval()
+    """A PNG of held-out photos, two a row: gray, result of a generator in eval mode, truth of each."""
     L, truth, predicted, _ = predict_squares(generator, squares, device)
-    generator.train(training)
     columns = []
     for ab in (torch.zeros_like(predicted), predicted, truth):
         full = torch.nn.functional.interpolate(ab, L.shape[2:], mode="bilinear", align_corners=False)

@@ -1,7 +1,5 @@
 """Feature distances against torchmetrics and scipy, and the feature network against what it should see."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Casts, warm and neutral pixels, by hand."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

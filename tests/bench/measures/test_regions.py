@@ -1,7 +1,5 @@
 """Colours with a meaning: regions are found where they are, hues judged as scikit-image has them, tables checked."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 

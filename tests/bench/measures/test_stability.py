@@ -1,7 +1,5 @@
 """Stability: known turns of the hue come out as what they are, and the inputs are changed as the metrics say."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Texts that photos carry: Latin-1 in PNG, comments of JPEG and GIF; all come back in the result."""
 
-from __future__ import annotations
-
 import io
 import struct
 import zlib

@@ -1,7 +1,5 @@
 """What is left out of files of several pictures is told, whatever holds them."""
 
-from __future__ import annotations
-
 import io
 import struct
 from typing import Any

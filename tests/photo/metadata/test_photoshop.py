@@ -1,7 +1,5 @@
 """Photoshop resources: descriptions come along; small pictures, settings and places in the pixels do not."""
 
-from __future__ import annotations
-
 import io
 import struct
 from collections.abc import Callable

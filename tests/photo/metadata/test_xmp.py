@@ -1,7 +1,5 @@
 """sidecar: XMP beside a photo is carried to its result with a note, and nothing that is there is lost."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """XMP: descriptions come along, settings of editors do not, face regions turn with the pixels."""
 
-from __future__ import annotations
-
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path

@@ -1,7 +1,5 @@
 """tones: a faded photo gets the tones back that it had; a full one is left as it is."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Colour negatives under the orange mask of their film get a remark; photos, prints and sunsets do not."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Scans of prints as they are read: colours beside the photo do not count, pages of text are told."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

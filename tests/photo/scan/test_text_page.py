@@ -1,7 +1,5 @@
 """text_page: pages are told from photos."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """tone: what is in colour, what is only a toned print, and how much of one is tinted."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """torn: what shows beside torn edges is filled by the photo; nothing of the photo itself changes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

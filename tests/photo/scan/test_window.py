@@ -1,7 +1,5 @@
 """window: the photo is found on made-up mounts and beds, and in photos without any nothing is cut off."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """TIFF files of several pages: every photo among them comes back in its place, with what it carries."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """TIFF that is valid and not read is named, never called damaged; multiplied opacity is taken out of the light once."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 

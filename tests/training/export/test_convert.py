@@ -1,7 +1,5 @@
 """Published .pth files become bundles that answer as their networks do; what else a .pth may hold is one line."""
 
-from __future__ import annotations
-
 import pickle
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The graphs of bundles are such that ONNX Runtime joins norms and activations with their convolutions."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import onnx

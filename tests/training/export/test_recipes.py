@@ -1,7 +1,5 @@
 """Every recipe becomes a bundle that the command line, the library, HTTP and the bench take like any other."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """An adversarial stage ends where it starts to do harm, and goes back to the best weights it had."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
@@ -49,7 +47,7 @@ def test_the_best_weights_are_the_most_colourful_that_does_no_harm() -> None:
     assert best_score([START, good, better, orange, vivid], StoppingConfig()) == better
     assert best_score([START, orange, vivid], StoppingConfig()) == START
     assert best_score([START, better, HoldoutScore(150, 80.0, -2.0, 4.0)], StoppingConfig()).step == 150
-    assert HoldoutScore(**json.loads(json.dumps(better.facts()))) == better
+    assert HoldoutScore(**json.loads(json.dumps(vars(better)))) == better
 
 
 def test_the_turn_of_skin_is_from_the_photos_to_the_results() -> None:
@@ -80,7 +78,7 @@ def test_a_run_goes_back_to_the_best_weights_that_it_had(
     assert last == (images == 4000)
     assert [line["step"] for line in looks] == [4, 6, 8, *range(10, 100, 2)][: len(looks)]
     assert last or len(looks) == 3
-    scores = [HoldoutScore(**{name: one[name] for name in START.facts()}) for one in (looks[0]["start"], *looks)]
+    scores = [HoldoutScore(**{name: one[name] for name in vars(START)}) for one in (looks[0]["start"], *looks)]
     best = best_score(scores, config.stopping)
     snapshots = {step: tmp_path / "snapshots" / f"step-{step:09d}.safetensors" for step in (one.step for one in scores)}
     assert sorted((tmp_path / "snapshots").glob("*.safetensors")) == list(snapshots.values())

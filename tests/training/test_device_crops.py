@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from device_crops import DeviceCrops, upload
 from PIL import Image
 
 from colorizegan.data.cache import PhotoCache
 from colorizegan.training.batches.augment import make_batch
 from colorizegan.training.batches.crops import Crops, uniform
-from colorizegan.training.batches.gpu_crops import DeviceCrops, upload
 from colorizegan.training.config import AugmentConfig
 
 

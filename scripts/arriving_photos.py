@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from device_crops import upload
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -16,7 +17,6 @@ from colorizegan.data.cache import PhotoCache, open_cache
 from colorizegan.data.layouts import list_photos
 from colorizegan.errors import ColorizeGANError, DataError
 from colorizegan.training.batches.crops import count_bins, photos_of_sources, read_weights, split_holdout
-from colorizegan.training.batches.gpu_crops import upload
 from colorizegan.training.config import Config, DataConfig
 from colorizegan.training.networks.bins import ab_bin_centres, rebalancing_weights
 from colorizegan.training.validation.validate import auc, holdout_squares, predict_squares

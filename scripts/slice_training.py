@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from arriving_photos import ArrivingPhotos
+from device_crops import DeviceCrops
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from colorizegan.errors import ConfigError, DataError
-from colorizegan.training.arriving import ArrivingPhotos
 from colorizegan.training.batches.augment import make_batch
 from colorizegan.training.batches.crops import Crops
-from colorizegan.training.batches.gpu_crops import DeviceCrops
 from colorizegan.training.build import Networks, Optimizers, build_discriminator, build_generator, build_objective
 from colorizegan.training.checkpoint import Checkpoint, divided, save_checkpoint
 from colorizegan.training.config import Config, Stage, check, to_dict
