@@ -6,7 +6,7 @@
     python scripts/gpu_slice.py join OUT/step-N RUN/
 
 `settings` and `join` are for the machine that has the whole of the extra `train`. `train` needs numpy, pillow, torch
-and safetensors, and the source tree or the wheel on PYTHONPATH.
+and safetensors, the files beside this one, and the source tree or the wheel on PYTHONPATH.
 """
 
 import argparse

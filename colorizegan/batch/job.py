@@ -1,7 +1,5 @@
 """One job of a run, the whole way: what an earlier run left, read, colorize, write, note in the ledger."""
 
-from __future__ import annotations
-
 import hashlib
 import stat
 import threading

@@ -1,7 +1,5 @@
 """The jobs of a run, kept small: ten million take a few hundred megabytes, not the gigabytes of as many objects."""
 
-from __future__ import annotations
-
 import os
 from array import array
 from collections.abc import Collection, Hashable, Iterable, Iterator

@@ -5,8 +5,6 @@ file that is not there. Shortly before the rename a line "writing" is noted: whe
 next one knows the file as its own by the hash in that line.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

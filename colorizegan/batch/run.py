@@ -5,8 +5,6 @@ That keeps all cores busy without a queue of decoded photos between stages, and 
 Decoding is done by a process for each worker, see `colorizegan.photo.reader`.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import threading

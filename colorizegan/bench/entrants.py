@@ -7,10 +7,9 @@ from urllib.parse import urlencode
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from colorizegan.color.gamut import in_gamut_scale
-from colorizegan.color.lab import gray_to_lightness, lab_of, lab_to_rgb
+from colorizegan.color.lab import gray_to_lightness, lab_to_rgb
 from colorizegan.colorizer import Colorizer
 from colorizegan.data.photoset import PhotoSet
 from colorizegan.errors import DataError, InputError, UsageError
@@ -171,10 +170,3 @@ def colour_with(gray: NDArray[np.uint8], ab: NDArray[np.float32]) -> NDArray[np.
     scale = in_gamut_scale(lightness, a, b)
     rgb = lab_to_rgb(np.stack([lightness, a * scale, b * scale], axis=-1).astype(np.float32))
     return np.rint(rgb * 255).astype(np.uint8)
-
-
-def other_colours(gray: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The baseline `another photo`: the ab of another truth, scaled to this picture's size where they differ."""
-    if other.shape[:2] != gray.shape:
-        other = np.asarray(Image.fromarray(other).resize(gray.shape[::-1], Image.Resampling.LANCZOS), dtype=np.uint8)
-    return colour_with(gray, lab_of(other)[..., 1:])

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from colorizegan.bench.entrants import Entrant, colour_with, other_colours
+from colorizegan.bench.entrants import Entrant, colour_with
 from colorizegan.bench.measures.calibration import reliability
 from colorizegan.bench.measures.features import Network
 from colorizegan.bench.measures.pixels import AB_BINS, Curve, Truth, ab_bin, bin_weights, tally
@@ -133,4 +134,7 @@ class PhotoScorer:
 
 def other_colours_of(photos: PhotoSet, protocol: Protocol, other: int, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The baseline `another photo`: a gray picture (H, W) with the colours of the photo at place `other`."""
-    return other_colours(gray, prepare(photos.read(photos.keys[other]), protocol))
+    truth = prepare(photos.read(photos.keys[other]), protocol)
+    if truth.shape[:2] != gray.shape:
+        truth = np.asarray(Image.fromarray(truth).resize(gray.shape[::-1], Image.Resampling.LANCZOS), dtype=np.uint8)
+    return colour_with(gray, lab_of(truth)[..., 1:])

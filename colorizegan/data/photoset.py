@@ -66,7 +66,8 @@ class PhotoSet:
     def read(self, key: str) -> Image.Image:
         """One photo as an upright RGB picture. Raises DataError where it cannot be decoded."""
         try:
-            return decode(self.read_bytes(key))
+            with Image.open(io.BytesIO(self.read_bytes(key))) as image:
+                return ImageOps.exif_transpose(image).convert("RGB")  # profiles are not applied
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             raise DataError(f"photo {key} cannot be read ({error})", path=self.source) from None
 
@@ -77,10 +78,3 @@ class PhotoSet:
             total.update(f"{PurePosixPath(key).name}\n".encode("utf-8", "surrogateescape"))
             total.update(hashlib.sha256(self.read_bytes(key)).digest())
         return total.hexdigest()
-
-
-def decode(data: bytes) -> Image.Image:
-    """An encoded picture as an upright RGB picture of 8 bit; profiles are not applied."""
-    with Image.open(io.BytesIO(data)) as image:
-        upright = ImageOps.exif_transpose(image)
-        return upright.convert("RGB")

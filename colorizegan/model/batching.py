@@ -18,13 +18,11 @@ class BatchingNetwork(Network):
     size, is taken; `note_batch` is told how many. The result for a photo is the same as alone.
     """
 
-    def __init__(
-        self, network: Network, max_batch: int, note_batch: Callable[[int], None] = lambda count: None
-    ) -> None:
+    def __init__(self, network: Network, max_batch: int) -> None:
         self.network = network
         self.card, self.digest, self.threads = network.card, network.digest, network.threads
         self.max_batch = max_batch
-        self.note_batch = note_batch
+        self.note_batch: Callable[[int], None] = lambda count: None
         self.waiting: deque[Waiting] = deque()
         self.changed = threading.Condition()
         self.closed = False

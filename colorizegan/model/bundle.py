@@ -13,7 +13,6 @@ import zlib
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 
@@ -157,7 +156,7 @@ def unpack(archive: Path, folder: Path) -> None:
     """
 
     def refuse(what: str) -> ModelError:
-        return ModelError(what, path=archive, remedy="fetch or export the bundle again")
+        return ModelError(what, path=archive, remedy=AGAIN)
 
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -176,14 +175,10 @@ def unpack(archive: Path, folder: Path) -> None:
                 raise refuse(f"would unpack to more than {MAX_UNPACKED_BYTES >> 30} GiB")
             for info in entries:
                 with opened.open(info) as source, (folder / Path(info.filename).name).open("xb") as target:
-                    copy_exactly(source, target, info.file_size)
+                    left = info.file_size  # at most what the directory announced, whatever the compressed data holds
+                    while left > 0 and (chunk := source.read(min(left, 1 << 20))):
+                        target.write(chunk)
+                        left -= len(chunk)
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, NotImplementedError, OSError) as error:
         # RuntimeError: encrypted; NotImplementedError: unknown method; OSError: bad bzip2 data, full disk, a name twice
         raise refuse(f"cannot be unpacked ({error})") from None
-
-
-def copy_exactly(source: Any, target: Any, count: int) -> None:
-    """Copy at most the bytes that the zip's directory announced, whatever the compressed data holds."""
-    while count > 0 and (chunk := source.read(min(count, 1 << 20))):
-        target.write(chunk)
-        count -= len(chunk)

@@ -1,7 +1,5 @@
 """The HTTP service: photos in, colour photos out, and what the network says of them. A thin shell over `PhotoQueue`."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import tempfile
@@ -12,6 +10,7 @@ from typing import Any, BinaryIO
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -119,7 +118,7 @@ def add_state(app: FastAPI, queue: PhotoQueue, metrics: Metrics, films: Films | 
 
     @app.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
     async def figures() -> Response:
-        return Response(metrics.exposition(), media_type=metrics.media_type)
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def add_colorize(app: FastAPI, queue: PhotoQueue, metrics: Metrics) -> None:

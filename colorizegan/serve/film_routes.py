@@ -1,7 +1,5 @@
 """The routes of films: one is sent, previewed by its shots, colorized, fetched, and deleted."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Each film has a random name that only the one who sent it is told; nothing else 
 owner says so, when nobody asks for it any more, and when the service ends.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import re
@@ -15,6 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal, cast
@@ -205,7 +204,8 @@ class Films:
                 process.kill()
                 process.wait()
                 for pipe in (process.stdin, process.stdout):
-                    cast(IO[str], pipe).close()
+                    with suppress(OSError):  # it may have died before it had read its task
+                        cast(IO[str], pipe).close()
                 with self.changed:
                     film.process = None
                     self.changed.notify_all()

@@ -1,7 +1,5 @@
 """Limits of the HTTP service."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from colorizegan.photo.photo import Limits

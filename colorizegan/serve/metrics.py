@@ -1,11 +1,8 @@
 """Counts and times of the service for Prometheus."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client import generate_latest as write_text
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from colorizegan.serve.queue import PhotoQueue
 
@@ -14,8 +11,6 @@ SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60)
 
 class Metrics:
     """What is counted, in a registry of its own: several services in one process do not mix."""
-
-    media_type = CONTENT_TYPE_LATEST
 
     def __init__(self, queue: PhotoQueue) -> None:
         registry = self.registry = CollectorRegistry()
@@ -40,7 +35,3 @@ class Metrics:
 
     def gauge(self, name: str, about: str, read: Callable[[], float]) -> None:
         Gauge(name, about, registry=self.registry).set_function(read)
-
-    def exposition(self) -> bytes:
-        """All of them as the text that Prometheus reads."""
-        return write_text(self.registry)

@@ -1,7 +1,5 @@
 """The options of a request: what they are called, what they may be, and which format the client takes."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """What the network says of an upload, as JSON: all that a client needs to paint the colours itself."""
 
-from __future__ import annotations
-
 import base64
 import io
 from dataclasses import replace

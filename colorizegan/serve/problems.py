@@ -1,7 +1,5 @@
 """Errors as problem+json (RFC 9457): which HTTP status each has, and the errors that only a service knows."""
 
-from __future__ import annotations
-
 import re
 from http import HTTPStatus
 from typing import Any

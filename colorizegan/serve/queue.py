@@ -41,16 +41,11 @@ REMEMBERED = 50  # photos whose time tells how fast the queue moves
 
 
 class PhotoQueue:
-    """Colorizes for many clients; `note_batch` is told the size of each batch of the network. Close it in the end."""
+    """Colorizes for many clients. Close it in the end."""
 
-    def __init__(
-        self,
-        colorizer: Colorizer,
-        limits: ServiceLimits | None = None,
-        note_batch: Callable[[int], None] = lambda count: None,
-    ) -> None:
+    def __init__(self, colorizer: Colorizer, limits: ServiceLimits | None = None) -> None:
         self.limits = limits or ServiceLimits()
-        self.network = BatchingNetwork(colorizer.network, self.limits.batch, note_batch)
+        self.network = BatchingNetwork(colorizer.network, self.limits.batch)
         self.colorizer = Colorizer(self.network)
         self.folder = tempfile.TemporaryDirectory(prefix="colorizegan-serve-")  # mode 0700
         self.reader = Reader(limits=self.limits.photo, ready=self.limits.decoders, most=self.limits.decoders)

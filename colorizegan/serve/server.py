@@ -1,7 +1,5 @@
 """The server process: uvicorn with our limits, and connections that end when the other side does nothing."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import importlib.util

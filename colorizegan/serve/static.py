@@ -1,13 +1,9 @@
 """The files of the page, served from memory: what may be had is a fixed list, so no request can name another file."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
-
-__all__ = ["add_page"]
 
 FOLDER = Path(__file__).parent / "page"
 EXAMPLES = (FOLDER / "examples", Path(__file__).parents[2] / "examples/photos/gray")  # installed; in the source tree

@@ -1,7 +1,5 @@
 """The body of a request -> files in the private folder and options, within limits: counted while it comes in."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import tempfile

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from colorizegan.errors import CheckpointError, ConfigError
 from colorizegan.model.bundle import open_bundle
-from colorizegan.training.checkpoint import Checkpoint, load_checkpoint, load_optimizer, load_weights, optimizer_tensors
+from colorizegan.training.checkpoint import Checkpoint, load_checkpoint, load_optimizer, optimizer_tensors
 from colorizegan.training.config import Config, NetworkConfig, Stage
 from colorizegan.training.networks.bins import SoftLabels
 from colorizegan.training.networks.discriminator import PatchDiscriminator, ScaledDiscriminator
@@ -149,9 +149,13 @@ class Networks:
         return {f"{name}.{key}": value for name in chosen for key, value in getattr(self, name).state_dict().items()}
 
     def load(self, saved: Checkpoint, path: Path) -> None:
-        """Take the weights of a checkpoint."""
+        """Take the weights of a checkpoint; CheckpointError where names or shapes do not fit."""
         for part in ("generator", "average", "discriminator"):
-            load_weights(getattr(self, part), saved, part, path)
+            try:
+                getattr(self, part).load_state_dict(saved.part(part))
+            except RuntimeError:
+                remedy = "give the same network settings"
+                raise CheckpointError("holds another network", path=path, remedy=remedy) from None
 
 
 class Optimizers:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from colorizegan.errors import CheckpointError
@@ -129,14 +129,6 @@ def load_newest(folder: Path) -> tuple[Checkpoint | None, list[CheckpointError]]
         except CheckpointError as error:
             passed.append(error)
     return None, passed
-
-
-def load_weights(net: nn.Module, saved: Checkpoint, part: str, path: Path) -> None:
-    """Put one part of a checkpoint into a network; CheckpointError where names or shapes do not fit."""
-    try:
-        net.load_state_dict(saved.part(part))
-    except RuntimeError:
-        raise CheckpointError("holds another network", path=path, remedy="give the same network settings") from None
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

@@ -184,18 +184,26 @@ def test_who_goes_away_or_is_silent_leaves_nothing(tight: Client):
 def test_a_process_that_dies_or_stalls_costs_that_film_alone(
     tight: Client, film: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def instead(code: str) -> Callable[[], subprocess.Popen[str]]:
-        pipe = subprocess.PIPE
-        return lambda: subprocess.Popen(["python3", "-c", code], stdin=pipe, stdout=pipe, text=True)
+    def instead(code: str, ends_first: bool) -> Callable[[], subprocess.Popen[str]]:
+        def start() -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                ["python3", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            if ends_first:  # before its task comes
+                process.wait()
+            return process
+
+        return start
 
     monkeypatch.setattr(tight.films, "limits", FilmLimits(silence=1, films=2))
-    for code, said in (
-        ("import time; time.sleep(60)", "too long"),
-        ("raise SystemExit(1)", "too early"),
-        ("print('[]' * 9)", "too early"),
-        ("print('[]')", "too early"),
+    for code, ends_first, said in (
+        ("import time; time.sleep(60)", False, "too long"),
+        ("raise SystemExit(1)", False, "too early"),
+        ("raise SystemExit(1)", True, "too early"),
+        ("print('[]' * 9)", False, "too early"),
+        ("print('[]')", False, "too early"),
     ):
-        monkeypatch.setattr("colorizegan.serve.films.start_process", instead(code))
+        monkeypatch.setattr("colorizegan.serve.films.start_process", instead(code, ends_first))
         id = post(tight, "/v1/films", film.read_bytes()).json["id"]
         post(tight, f"/v1/films/{id}/preview")
         found = ended(tight, id)

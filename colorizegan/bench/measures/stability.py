@@ -52,10 +52,11 @@ def stability(rival: Entrant, key: str, photo: Image.Image | None) -> dict[str, 
     before = _ab(rival, key, gray, SIDE)
     name = PurePosixPath(key).name.encode("utf-8", "surrogateescape")  # the same in a folder and in a tar
     seed = int.from_bytes(hashlib.sha256(name).digest()[:8], "big")
+    grain = np.random.default_rng(seed).normal(0, GRAIN, gray.shape)
     inputs = [
         *(("size", _gray_at(photo, side), side) for side in OTHER_SIDES),
         ("jpeg", _as_jpeg(gray), SIDE),
-        ("grain", _with_grain(gray, seed), SIDE),
+        ("grain", np.rint(np.clip(gray + grain, 0, 255)).astype(np.uint8), SIDE),
     ]
     columns: dict[str, float] = {}
     for change, other, side in inputs:
@@ -104,11 +105,6 @@ def _as_jpeg(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Image.fromarray(gray).save(data, "JPEG", quality=QUALITY)
     with Image.open(data) as image:
         return np.asarray(image.convert("L"), dtype=np.uint8)
-
-
-def _with_grain(gray: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
-    noise = np.random.default_rng(seed).normal(0, GRAIN, gray.shape)
-    return np.rint(np.clip(gray + noise, 0, 255)).astype(np.uint8)
 
 
 def _scaled(ab: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
