@@ -147,10 +147,10 @@ def setting_rows() -> list[tuple[str, str, str]]:
     groups = {field.name: field for field in dataclasses.fields(config.Config)}
     rows: list[tuple[str, str, str]] = []
     for name, field in groups.items():
-        if not hasattr(config, str(field.type)) and name != "stages":
+        of_group: Any = config.Stage if name == "stages" else field.type
+        if not dataclasses.is_dataclass(of_group):
             rows.append((f"`{name}`", code(default_of(field)), fields_of(config, "Config")[name]))
             continue
-        of_group = config.Stage if name == "stages" else getattr(config, str(field.type))
         prefix = "stages.N" if name == "stages" else name
         own = fields_of(config, of_group.__name__)
         for one in dataclasses.fields(of_group):

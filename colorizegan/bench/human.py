@@ -193,7 +193,7 @@ def read_answers(paths: Sequence[Path]) -> list[Answer]:
 
     Raises DataError for a file that cannot be read, with the number of a line that is no answer.
     """
-    types = {field.name: {"bool": bool, "int": int, "str": str}[str(field.type)] for field in fields(Answer)}
+    types = {field.name: field.type for field in fields(Answer)}
     answers: list[Answer] = []
     for path in paths:
         try:

@@ -122,10 +122,8 @@ def _png(job: _Job) -> tuple[bytes | memoryview, ...]:
 def _webp(job: _Job) -> tuple[bytes, ...]:
     image = job.image
     raw: bytes = image.webpsave_buffer(Q=job.quality, **job.profile)
-    whole = webp_with_metadata(
-        raw, exif=job.metadata.exif, xmp=job.xmp, width=image.width, height=image.height, alpha=image.bands == 4
-    )
-    return (whole,)
+    kept, size = job.metadata, (image.width, image.height)
+    return (webp_with_metadata(raw, exif=kept.exif, xmp=job.xmp, size=size, alpha=image.bands == 4),)
 
 
 def _tiff(job: _Job, file: BinaryIO, writer: TiffWriter) -> None:

@@ -61,16 +61,10 @@ def send(stream: BinaryIO, header: dict[str, Any], blocks: Sequence[Any] = ()) -
 
 def receive(stream: BinaryIO) -> dict[str, Any]:
     """Read the header of a frame; its blocks stand next. EOFError where there is none, ValueError for no frame."""
-    raw = stream.read(4)
-    if len(raw) < 4:
-        raise EOFError
-    size = struct.unpack("<I", raw)[0]
+    size = struct.unpack("<I", take(stream, 4))[0]
     if size > LONGEST_HEADER:
         raise ValueError("a header of that length is none")
-    raw = stream.read(size)
-    if len(raw) < size:
-        raise EOFError
-    header = json.loads(raw)
+    header = json.loads(take(stream, size))
     if not isinstance(header, dict):
         raise ValueError("a header is an object")
     return header

@@ -77,19 +77,19 @@ def png_density(stream: BinaryIO) -> tuple[float, float] | None:
     return None
 
 
-def webp_with_metadata(webp: bytes, *, exif: bytes, xmp: bytes, width: int, height: int, alpha: bool) -> bytes:
-    """A still WebP file with EXIF and XMP, put into the extended layout that holds them."""
+def webp_with_metadata(webp: bytes, *, exif: bytes, xmp: bytes, size: tuple[int, int], alpha: bool) -> bytes:
+    """A still WebP file of this width and height with EXIF and XMP, put into the extended layout that holds them."""
     if not exif and not xmp:
         return webp
     chunks: list[tuple[bytes, bytes]] = []
     at = 12
     while at + 8 <= len(webp):
-        name, size = struct.unpack_from("<4sI", webp, at)
-        chunks.append((name, webp[at + 8 : at + 8 + size]))
-        at += 8 + size + size % 2
+        name, length = struct.unpack_from("<4sI", webp, at)
+        chunks.append((name, webp[at + 8 : at + 8 + length]))
+        at += 8 + length + length % 2
     names = [name for name, _ in chunks]
     flags = (0x20 if b"ICCP" in names else 0) | (0x10 if alpha else 0) | (0x08 if exif else 0) | (0x04 if xmp else 0)
-    sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    sides = b"".join((side - 1).to_bytes(3, "little") for side in size)
     chunks = [
         (b"VP8X", bytes([flags, 0, 0, 0]) + sides),
         *(c for c in chunks if c[0] not in (b"VP8X", b"EXIF", b"XMP ")),
