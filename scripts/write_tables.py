@@ -148,7 +148,7 @@ def setting_rows() -> list[tuple[str, str, str]]:
     rows: list[tuple[str, str, str]] = []
     for name, field in groups.items():
         of_group: Any = config.Stage if name == "stages" else field.type
-        if not dataclasses.is_dataclass(of_group):
+        if not hasattr(of_group, "__dataclass_fields__"):
             rows.append((f"`{name}`", code(default_of(field)), fields_of(config, "Config")[name]))
             continue
         prefix = "stages.N" if name == "stages" else name

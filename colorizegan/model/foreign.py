@@ -93,14 +93,14 @@ class ForeignNetwork(Network):
         """As `Network.predict_one`; hints are left to others, who spread them by lightness."""
         L = np.asarray(photo.L, np.float32)
         height, width = L.shape
-        shape, photo = self.frame(height, width)
-        small = np.clip(resized(L, photo), 0, 100)
-        small = np.pad(small, [(0, whole - part) for whole, part in zip(shape, photo, strict=True)], mode="edge")
+        shape, inner = self.frame(height, width)
+        small = np.clip(resized(L, inner), 0, 100)
+        small = np.pad(small, [(0, whole - part) for whole, part in zip(shape, inner, strict=True)], mode="edge")
         feed = self._values(small).astype(self.kind)
         (out,) = run_session(self.session, [self.output], {self.input: feed}, self.run_options, self.path)
         ab = self._ab(out, shape)
         # The photo's own share of what came out, at half the size of what went in.
-        rows, columns = (round(n * p / s) for n, p, s in zip(ab.shape[1:], photo, shape, strict=True))
+        rows, columns = (round(n * p / s) for n, p, s in zip(ab.shape[1:], inner, shape, strict=True))
         half = (-(-height // 2), -(-width // 2))
         planes = [resized(plane[: max(rows, 1), : max(columns, 1)], half, Image.Resampling.BILINEAR) for plane in ab]
         nothing = np.zeros((1, -(-height // 4), -(-width // 4)), np.float32)

@@ -113,7 +113,7 @@ def test_rates_leave_practice_out_and_count_observers():
     found = {rate.entrant: rate for rate in rates(answers)}
     assert list(found) == ["A", "B", CHECK]
     assert (found["A"].fooled, found["A"].answers, found["A"].observers) == (3, 10, 2)
-    assert (found["A"].low, found["A"].high) == pytest.approx((0.107789, 0.603222), abs=1e-6)  # Wilson 1927
+    assert (found["A"].low, found["A"].high) == pytest.approx((0.107791, 0.603222), abs=1e-6)  # Wilson 1927
     text = table(answers)
     assert "| **A** | 30.0 | 10.8 .. 60.3 | 3 / 10 | 2 |" in text
     assert f"| *{CHECK}* (check) | 0.0 |" in text

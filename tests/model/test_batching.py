@@ -42,7 +42,8 @@ def sizes() -> list[int]:
 
 @pytest.fixture
 def network(held: Held, sizes: list[int]) -> Iterator[BatchingNetwork]:
-    network = BatchingNetwork(held, 3, sizes.append)
+    network = BatchingNetwork(held, 3)
+    network.note_batch = sizes.append
     yield network
     held.go.set()
     network.close()

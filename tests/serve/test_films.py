@@ -121,7 +121,8 @@ def test_what_is_done_can_be_stopped_and_begun_again(client: Client, ffmpeg: FFm
         post(client, f"/v1/films/{id}/colorize")
         assert waits(lambda: state(client, id)["frames"])
         post(client, f"/v1/films/{id}/preview")
-        assert ended(client, id)["doing"] == "preview"
+        assert waits(lambda: state(client, id)["frames"])
+        assert state(client, id)["doing"] == "preview"
     finally:
         client.send("DELETE", f"/v1/films/{id}")
     assert is_empty(client)

@@ -210,7 +210,7 @@ def _ssim(rgb: NDArray[np.uint8], truth: list[_Moments]) -> float:
 def _blur(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Gaussian mean of each window that lies inside x: (H, W) -> (H-10, W-10)."""
     margin = _TAPS // 2
-    return gaussian_filter(x, 1.5, radius=margin)[margin:-margin, margin:-margin]
+    return np.asarray(gaussian_filter(x, 1.5, radius=margin)[margin:-margin, margin:-margin], np.float32)
 
 
 def _same_shape(a: NDArray[np.generic], b: NDArray[np.generic]) -> None:
