@@ -44,6 +44,18 @@ class User:
         return the_error(self.models(*arguments, **env))
 
 
+LOOKED_UP = """
+import sys
+from colorizegan.errors import ColorizeGANError
+from colorizegan.model.hub import look_up
+for address in sys.argv[1:]:
+    try:
+        look_up(address)
+    except ColorizeGANError as error:
+        print(error)
+"""
+
+
 @pytest.fixture
 def user(tmp_path: Path) -> Iterator[User]:
     with hub() as state:
@@ -110,7 +122,7 @@ def test_what_is_not_there_is_one_line(user: User, tmp_path: Path) -> None:
     user.hub.put("o/torch", tmp_path / "torch")
     user.hub.put("o/closed", tmp_path / "many")
     user.hub.closed.add("o/closed")
-    for address, words in {
+    said = {
         "hf:o/none": "there is no such repository, or it is private",
         "hf:o/many": "holds 2 ONNX files; name one: hf:o/many/",
         "hf:o/many/c.onnx": "o/many has no file c.onnx",
@@ -118,8 +130,11 @@ def test_what_is_not_there_is_one_line(user: User, tmp_path: Path) -> None:
         "hf:o/torch": "see `colorizegan convert`",
         "hf:o/torch/x.pth": "x.pth is no model that is read",
         "hf:o/closed": "is only for those whom its owner lets in",
-    }.items():
-        assert words in user.refused("get", address, "-y")
+    }
+    lines = user.run("-c", LOOKED_UP, *said).stdout.splitlines()
+    for line, words in zip(lines, said.values(), strict=True):
+        assert words in line
+    assert said["hf:o/none"] in user.refused("get", "hf:o/none", "-y")
     assert "HF_HUB_OFFLINE forbids" in user.refused("get", "hf:o/many/b.onnx", "-y", HF_HUB_OFFLINE="1")
     assert "could not be reached" in user.refused("get", "hf:o/many", "-y", HF_ENDPOINT="http://127.0.0.1:1")
     assert list_entries() == []
