@@ -60,8 +60,7 @@ class InputError(ColorizeGANError, FileNotFoundError):
 
     code = "E_INPUT"
 
-    def __str__(self) -> str:  # FileNotFoundError would otherwise take over the text
-        return ColorizeGANError.__str__(self)
+    __str__ = ColorizeGANError.__str__  # FileNotFoundError would otherwise take over the text
 
 
 class DecodeError(ColorizeGANError):
@@ -104,8 +103,7 @@ class MissingExtraError(ColorizeGANError, ImportError):
         own = f'in the folder of ColorizeGAN: pip install ".[{extra}]"' if extra else "pip install ."
         super().__init__(reason, remedy=f"pip install {packages}" if packages else own)
 
-    def __str__(self) -> str:
-        return ColorizeGANError.__str__(self)
+    __str__ = ColorizeGANError.__str__  # not that of ImportError
 
 
 class ConfigError(ColorizeGANError, ValueError):

@@ -107,7 +107,13 @@ def evaluate(
     # From columns to figures; one set of resamples for all, so that differences are paired.
     scores: dict[str, dict[str, Score]] = {}
     samples: dict[str, dict[str, NDArray[np.float64]]] = {}
-    columns = {name: _columns(photo_scores[name]) for name in everyone}
+    columns = {  # per-photo arrays (n, ...)
+        name: {
+            **{key: np.array([f.columns[key] for f in own]) for key in own[0].columns},
+            **{key: np.stack([f.histograms[key] for f in own]) for key in own[0].histograms},
+        }
+        for name, own in photo_scores.items()
+    }
     for name in everyone:
         scores[name], samples[name] = score(columns[name], resamples, seed)
         of_set = {"palette": palette_distance(curves[name].colours, curves["truth"].colours)}
@@ -173,14 +179,6 @@ def pair_up(count: int, seed: int) -> NDArray[np.intp]:
     pairing = np.empty(count, dtype=np.intp)
     pairing[order] = np.roll(order, 1)
     return pairing
-
-
-def _columns(photo_scores: list[PhotoScores]) -> dict[str, NDArray[np.float64]]:
-    """Per-photo arrays (n, ...) of one entrant."""
-    return {
-        **{key: np.array([f.columns[key] for f in photo_scores]) for key in photo_scores[0].columns},
-        **{key: np.stack([f.histograms[key] for f in photo_scores]) for key in photo_scores[0].histograms},
-    }
 
 
 def _notes(

@@ -208,7 +208,7 @@ def colorize(
                 workers=workers,
             )  # fmt: skip
         with running as results:
-            failed = show_results(results, len(jobs), reporter, plan.left_out).failed
+            failed = show_results(results, len(jobs), reporter, plan.left_out)["failed"]
     if failed or plan.problems:
         raise typer.Exit(FAILED)
 

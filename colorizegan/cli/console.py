@@ -39,15 +39,6 @@ class Reporter:
             to_stderr(line)
 
 
-@dataclass
-class Summary:
-    """Counts of a run."""
-
-    done: int = 0
-    skipped: int = 0
-    failed: int = 0
-
-
 def to_stderr(line: str) -> None:
     """Write one line to standard error. File names may hold anything: what could steer a terminal is replaced."""
     sys.stderr.write("".join(c if c.isprintable() else "?" for c in line) + "\n")
@@ -82,7 +73,7 @@ def log_lines() -> Iterator[None]:
 
 def show_results(
     results: Iterable[Result], total: int, reporter: Reporter, left_out: Mapping[str, int] | None = None
-) -> Summary:
+) -> Counter[str]:
     """Say what becomes of every job while it happens, and at the end the counts.
 
     A terminal gets a bar, and a line only for what was not done, of what was skipped for the same reason a few;
@@ -91,16 +82,16 @@ def show_results(
     from colorizegan.batch.job import EARLIER  # here, because --help does without it
 
     skipped = Counter[str]()
-    summary, start = Summary(), time.perf_counter()
+    summary, start = new_summary(), time.perf_counter()
     bar = total > 1 and sys.stderr.isatty() and not reporter.quiet
     try:
         with progress_bar("", total, shown=bar) as tick:
             for result in results:
-                setattr(summary, result.status, getattr(summary, result.status) + 1)
+                summary[result.status] += 1
                 skipped[result.reason] += result.status == "skipped"
                 told = 0 if result.reason == EARLIER else TOLD if bar else total
                 show_result(result, reporter, brief=bar, told=skipped[result.reason] <= told)
-                tick(summary.done + summary.skipped + summary.failed, summary.skipped)
+                tick(summary.total(), summary["skipped"])
     except (KeyboardInterrupt, SystemExit, ColorizeGANError):
         reporter.note(f"stopped: {counts(summary)}; the same command goes on from here")
         raise
@@ -111,7 +102,7 @@ def show_results(
         elif bar and count > TOLD:
             reporter.note(f"{counted(count - TOLD, 'more photo')}: {reason}")
     if reporter.as_json:
-        to_stdout(json.dumps({"summary": {**vars(summary), "seconds": round(seconds, 3), "left_out": left_out or {}}}))
+        to_stdout(json.dumps({"summary": {**summary, "seconds": round(seconds, 3), "left_out": left_out or {}}}))
     elif total > 1:
         reporter.note(f"{counts(summary)} in {seconds:.1f} s")
     if left_out:
@@ -163,5 +154,10 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
-def counts(summary: Summary) -> str:
-    return f"{summary.done} done, {summary.skipped} skipped, {summary.failed} failed"
+def new_summary() -> Counter[str]:
+    """Counts of a run."""
+    return Counter(done=0, skipped=0, failed=0)
+
+
+def counts(summary: Counter[str]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in summary.items())

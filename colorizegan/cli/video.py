@@ -15,7 +15,7 @@ import typer
 from typer import Argument, Option
 
 from colorizegan.cli import options as shared
-from colorizegan.cli.console import Reporter, Summary, counted, counts, to_stderr, to_stdout
+from colorizegan.cli.console import Reporter, counted, counts, new_summary, to_stderr, to_stdout
 from colorizegan.cli.options import FAILED, NOTHING
 from colorizegan.errors import InputError, OutputError, UsageError, as_our_error
 from colorizegan.progress import progress_bar
@@ -148,7 +148,7 @@ def run(
     """Do the films and say what became of them; how many failed."""
     from colorizegan.batch.ledger import Ledger
 
-    summary, begin = Summary(), time.perf_counter()
+    summary, begin = new_summary(), time.perf_counter()
     ledger = None if plan.output_root is None or preview else Ledger(plan.output_root)
     try:
         for job in plan.jobs:
@@ -169,23 +169,23 @@ def run(
                     traceback.print_exception(error)
                 to_stderr(f"error: {error}")
                 facts |= {"status": "failed", "code": error.code, "message": str(error)}
-            setattr(summary, facts["status"], getattr(summary, facts["status"]) + 1)
+            summary[facts["status"]] += 1
             facts["seconds"] = round(time.perf_counter() - started, 3)
             note(ledger, job, facts, colorizer, options)
             if reporter.as_json:
                 to_stdout(json.dumps(facts))
     except (KeyboardInterrupt, SystemExit):
-        kept = summary.done or summary.skipped or any(is_under_way(job.target) for job in plan.jobs)
+        kept = summary["done"] or summary["skipped"] or any(is_under_way(job.target) for job in plan.jobs)
         reporter.note(f"stopped: {counts(summary)}; " + (GOES_ON if kept else NOTHING_KEPT))
         raise
     finally:
         if ledger is not None:
             ledger.close()
     if reporter.as_json:
-        to_stdout(json.dumps({"summary": {**vars(summary), "seconds": round(time.perf_counter() - begin, 3)}}))
+        to_stdout(json.dumps({"summary": {**summary, "seconds": round(time.perf_counter() - begin, 3)}}))
     elif len(plan.jobs) > 1:
         reporter.note(f"{counts(summary)} in {time.perf_counter() - begin:.1f} s")
-    return summary.failed
+    return summary["failed"]
 
 
 def check_is_no_photo(source: Path) -> None:

@@ -86,14 +86,9 @@ def read_luminance(
                 waiting.popleft().result()
         while waiting:
             waiting.popleft().result()
-    return Light(gray, mask, _colored(sample), rgb, useless)
-
-
-def _colored(strips: list[Pixels]) -> Pixels | None:
-    """The strips as one, where any pixel has a colour: looking for what they show takes longer than this."""
-    if not any((x[..., 0] != x[..., 1]).any() or (x[..., 1] != x[..., 2]).any() for x in strips):
-        return None
-    return np.concatenate(strips)
+    # Where no pixel has a colour there is nothing to look at, which would take longer than this.
+    colored = any((x[..., 0] != x[..., 1]).any() or (x[..., 1] != x[..., 2]).any() for x in sample)
+    return Light(gray, mask, np.concatenate(sample) if colored else None, rgb, useless)
 
 
 def _strips(image: pyvips.Image, dtype: np.dtype[Any], converted: bool, lenient: bool) -> Iterator[tuple[int, Pixels]]:

@@ -41,7 +41,7 @@ class Palette:
     """SHA-256, hex, of the reference's colours."""
 
 
-def pooled_cells(seen: Plane, L: Plane, ab: Plane | None = None) -> tuple[Plane, Plane, Plane | None]:
+def pooled_cells(seen: Plane, L: Plane, ab: Plane) -> tuple[Plane, Plane, Plane]:
     """seen (Q, N), light (N,), ab (2, N) of a photo's places of 2 x 2 cells, from (Q, h, w), L (H, W), (2, h, w)."""
     height, width = seen.shape[1:]
     light = cells_of(L, height, width)
@@ -54,7 +54,7 @@ def pooled_cells(seen: Plane, L: Plane, ab: Plane | None = None) -> tuple[Plane,
 
     together = pooled(seen)
     together /= np.maximum(np.sqrt(np.square(together).sum(axis=0)), 1e-6)
-    return together, pooled(light), None if ab is None else pooled(ab)
+    return together, pooled(light), pooled(ab)
 
 
 def matched_colors(palette: Palette, seen: Plane, L: Plane) -> tuple[Plane, Plane]:
@@ -86,6 +86,5 @@ def palette_of(network: Network, rgb: NDArray[Any], small: NDArray[np.float32], 
     shape = (logits.shape[2], logits.shape[1])
     ab = np.stack([np.asarray(Image.fromarray(lab[..., i]).resize(shape, Image.Resampling.BOX)) for i in (1, 2)])
     seen, light, colors = pooled_cells(bin_features(logits), small, ab)
-    assert colors is not None
     digest = hashlib.sha256(rgb.tobytes()).hexdigest()
     return Palette(seen, light, colors.astype(np.float32), name, digest)

@@ -67,10 +67,13 @@ def join(
     losses: list[str] = []
     copies: dict[int, Stream] = {}
     noted = NotedFile(file)
+    options = {"mpegts_copyts": "1"} if form == "mpegts" else {}
+    if form in QUICKTIME and film.time_base.numerator == 1:
+        options = {"video_track_timescale": str(film.time_base.denominator)}
     with (
         open_container(film.path, film.rate) as source,
         av.open(str(parts[0].path)) as first,
-        av.open(noted, "w", format=form, options=_options(form, film)) as result,
+        av.open(noted, "w", format=form, options=options) as result,
     ):
         result.flags |= Flags.bitexact.value
         # --- the streams, in the source's order ---
@@ -116,12 +119,6 @@ def join(
             noted.check()
     noted.check()
     return losses
-
-
-def _options(form: str, film: Film) -> dict[str, str]:
-    if form in QUICKTIME and film.time_base.numerator == 1:
-        return {"video_track_timescale": str(film.time_base.denominator)}
-    return {"mpegts_copyts": "1"} if form == "mpegts" else {}
 
 
 def _describe(made: Stream, stream: Stream, form: str) -> None:
