@@ -4,6 +4,7 @@ photo           Photo, and the limits on what becomes one
 read, write     a file or bytes -> Photo -> a file or bytes
 formats         formats by the endings of names and by the first bytes
 decode, encode  the one decoder that may read a file; one encoder a format
+jpeg_parts      a large JPEG, encoded in parts on several cores
 pnm             PBM, PGM and PPM, which are read here
 luminance       decoded pixels -> brightness
 size            what a picture takes, checked before anything is allocated for it
