@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from colorizegan.bench.entrants import BASELINES, Entrant, open_entrant
 from colorizegan.bench.page import data_uri
@@ -164,6 +163,8 @@ def pair(
 
 def rates(answers: Sequence[Answer]) -> list[Rate]:
     """Fooled rates by entrant in the order of their first answer, the check last; practice does not count."""
+    from scipy.stats import binomtest  # heavy, and only needed here
+
     counted = [answer for answer in answers if not answer.practice]
     names = sorted(dict.fromkeys(answer.entrant for answer in counted), key=lambda name: name == CHECK)
     found: list[Rate] = []
