@@ -68,7 +68,7 @@ class Found:
     """A photo inside of a border."""
 
     window: Window
-    """Holds all of it."""
+    """Holds all of it; outside of it is no colour."""
     seen: Window
     """Without the shadow around it."""
     filled: Window
@@ -133,15 +133,15 @@ def _without_border(small: NDArray[np.float32], window: Window, torn: NDArray[np
     if sides is None:
         return None
     depths = [side.depth for side in sides]
-    shadows = [side.depth + side.shadow for side in sides]
-    holds, seen, filled = map(window.without, (depths, shadows, [side.filled for side in sides]))
+    seen = window.without([side.depth + side.shadow for side in sides])
+    filled = window.without([side.filled for side in sides])
     if filled != seen:
         there = _lines(window.of(torn), depths)
         for side, lines, part in zip(sides, _lines(picture, depths), there, strict=True):
             if side.depth and not side.shadow:
                 zone = slice(side.depth, side.depth + max(3, round(WITHIN * len(lines))))
                 part[zone] |= ~side.unlike(lines[zone])
-    return Found(holds, seen, filled, None)
+    return Found(seen, seen, filled, None)
 
 
 def _without_texture(picture: NDArray[np.float32]) -> Found | None:

@@ -61,4 +61,4 @@ def test_on_grainy_card_all_are_found(repository: Path) -> None:
         scan, (top, left, height, width) = mounted("grainy card", np.asarray(image), rng)
         found = find_photo(scan)
         assert found is not None
-        assert np.abs(np.array(found.seen) - (top, top + height, left, left + width)).max() <= 4
+        assert np.abs(np.array(found.seen) - (top, top + height, left, left + width)).max() <= 2

@@ -131,3 +131,4 @@ def test_a_shadow_is_found_at_every_side(photos: list[Array]) -> None:
         found = find_photo(scan)
         assert found is not None
         assert np.abs(np.array(found.seen) - (top, top + height, left, left + width)).max() <= 4
+        assert found.window == found.seen, "the shadow gets no colour"
