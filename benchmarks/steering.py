@@ -1,15 +1,18 @@
 """What hints, proposals, confidence, emulsions and palettes are worth, on photos whose colours are known.
 
-    python benchmarks/steering.py --photos TEST [--count 200] [-o FOLDER]
+    python benchmarks/steering.py --photos TEST [--count 200] [--model MODEL --model MODEL...]
 
-TEST is a folder or tar of colour photos that the model has not seen. Each is reduced to 256 px, made gray, colorized.
+TEST is a folder or tar of colour photos that the models have not seen. Each is reduced to 256 px, made gray, colorized.
 Hints are the mean colours of 5 x 5 px at random places. Differences are CIEDE2000 over all pixels, mean over photos;
-intervals are 95 %, by bootstrap over photos. The tables of docs/steering.md.
+intervals are 95 %, by bootstrap over photos. Of several models the last is compared with each of the others, over the
+same photos and hints. The tables of docs/steering.md.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +29,11 @@ from colorizegan.steer.look import Look
 
 SIDE = 256
 COUNTS = (0, 1, 5, 10)
+GAINS = (
+    ("proposals", "single answer", "best of 5 proposals"),
+    *((f"`--emulsion {film}`", f"{film}, auto", f"{film}, told") for film in FILMS),
+    ("`--like`", "other half not known", "`--like` the other half"),
+)
 Photo = NDArray[np.uint8]
 
 
@@ -79,81 +87,94 @@ def kept(out: Photo, hints: list[Hint]) -> list[float]:
     return apart
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--model")
-    parser.add_argument("-o", "--out", type=Path, help="folder for the picture of the curve")
-    given = parser.parse_args()
-    photos = PhotoSet(given.photos)
-    keys = photos.keys[:: max(1, len(photos.keys) // given.count)][: given.count]
-    colorizer = Colorizer(given.model)
-    rng = np.random.default_rng(0)
-    by_hints: dict[int, list[float]] = {count: [] for count in COUNTS}
-    held: list[float] = []
-    single, best, apart, doubt = [], [], [], []
-    films: dict[Emulsion, tuple[list[float], list[float]]] = {film: ([], []) for film in FILMS}
-    alone, helped = [], []
-    risk = np.zeros((50, 2))
+@dataclass
+class Measured:
+    """What a model did, photo by photo."""
+
+    errors: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """By the name of a table's row: CIEDE2000 of each photo."""
+    held: list[float] = field(default_factory=list)
+    """Of each of five hints, how far the result is from it."""
+    apart: list[float] = field(default_factory=list)
+    """Mean ab distance of the proposals of a photo."""
+    doubt: list[float] = field(default_factory=list)
+    risk: NDArray[np.float64] = field(default_factory=lambda: np.zeros((50, 2)))
+
+
+def measure(colorizer: Colorizer, photos: PhotoSet, keys: list[str]) -> Measured:
+    """Hints and confidence on all photos, the slower ones on every second."""
+    found, rng = Measured(), np.random.default_rng(0)
     for number, key in enumerate(keys):
         rgb = load(photos, key)
         gray = gray_of(rgb)
         hints = true_hints(rgb, max(COUNTS), rng)
         for count in COUNTS:
             out = colorizer.colorize(gray, Look(hints=hints[:count]))
-            by_hints[count].append(difference(out, rgb))
+            found.errors[f"{count} hints"].append(difference(out, rgb))
             if count == 5:
-                held += kept(out, hints[:5])
+                found.held += kept(out, hints[:5])
         prediction = colorizer.predict(gray)
-        risk += reliability(prediction, lab_of(rgb))["by_confidence"]
-        if number % 2 == 0:  # the slower ones on half of the photos
-            proposals = colorizer.propose(gray, count=5, seed=0)
-            errors = [difference(colorizer.colorize(gray, Look(hints=one.hints)), rgb) for one in proposals]
-            single.append(by_hints[0][-1])
-            best.append(min(errors))
-            pairs = [np.hypot(*(a.ab - b.ab)).mean() for i, a in enumerate(proposals) for b in proposals[:i]]
-            apart.append(float(np.mean(pairs)) if pairs else 0.0)
-            doubt.append(float(1 - prediction.confidence().mean()))
-            for film, (auto, told) in films.items():
-                shot = gray_of(rgb, film)
-                # Only colours are compared: the brightness is that of the film in both.
-                target = lab_of(rgb)
-                target[..., 0] = lab_of(np.repeat(shot[..., None], 3, 2))[..., 0]
-                auto.append(float(ciede2000(lab_of(colorizer.colorize(shot)), target).mean()))
-                told.append(float(ciede2000(lab_of(colorizer.colorize(shot, Look(emulsion=film))), target).mean()))
-            # Two halves of one photo are neighbours of a series: the left one is known, the right one is wanted.
-            middle = rgb.shape[1] // 2
-            palette = colorizer.palette(np.ascontiguousarray(rgb[:, :middle]))
-            right = np.ascontiguousarray(gray[:, middle:])
-            alone.append(difference(colorizer.colorize(right), rgb[:, middle:]))
-            helped.append(difference(colorizer.colorize(right, Look(like=palette)), rgb[:, middle:]))
+        found.risk += reliability(prediction, lab_of(rgb))["by_confidence"]
+        if number % 2:
+            continue
+        proposals = colorizer.propose(gray, count=5, seed=0)
+        found.errors["single answer"].append(found.errors["0 hints"][-1])
+        tries = [difference(colorizer.colorize(gray, Look(hints=one.hints)), rgb) for one in proposals]
+        found.errors["best of 5 proposals"].append(min(tries))
+        pairs = [np.hypot(*(a.ab - b.ab)).mean() for i, a in enumerate(proposals) for b in proposals[:i]]
+        found.apart.append(float(np.mean(pairs)) if pairs else 0.0)
+        found.doubt.append(float(1 - prediction.confidence().mean()))
+        for film in FILMS:
+            shot = gray_of(rgb, film)
+            # Only colours are compared: the brightness is that of the film in both.
+            target = lab_of(rgb)
+            target[..., 0] = lab_of(np.repeat(shot[..., None], 3, 2))[..., 0]
+            for name, look in ((f"{film}, auto", Look()), (f"{film}, told", Look(emulsion=film))):
+                found.errors[name].append(float(ciede2000(lab_of(colorizer.colorize(shot, look)), target).mean()))
+        # Two halves of one photo are neighbours of a series: the left one is known, the right one is wanted.
+        middle = rgb.shape[1] // 2
+        palette = colorizer.palette(np.ascontiguousarray(rgb[:, :middle]))
+        right = np.ascontiguousarray(gray[:, middle:])
+        for name, look in (("other half not known", Look()), ("`--like` the other half", Look(like=palette))):
+            found.errors[name].append(difference(colorizer.colorize(right, look), rgb[:, middle:]))
+    return found
+
+
+def main() -> None:
+    """Measure every model and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--model", action="append", help="default: the model in the package")
+    given = parser.parse_args()
+    photos = PhotoSet(given.photos)
+    keys = photos.keys[:: max(1, len(photos.keys) // given.count)][: given.count]
+    models = [Colorizer(model) for model in given.model or [None]]
+    found = [measure(model, photos, keys) for model in models]
+    versions = [model.network.card.version for model in models]
+    last, *before = reversed(found)
 
     print(f"{len(keys)} photos of {given.photos.name}, {SIDE} px\n")
-    print("| hints | CIEDE2000 |\n|---|---|")
-    for count, values in by_hints.items():
-        print(f"| {count} | {interval(values)} |")
-    within = float(np.mean(np.array(held) <= 3))
-    print(f"\nat the hints: {np.median(held):.2f} median, {np.mean(held):.2f} mean, {within:.1%} within 3\n")
-    print("| | CIEDE2000 |\n|---|---|")
-    print(f"| single answer | {interval(single)} |\n| best of 5 proposals | {interval(best)} |")
-    print(f"| gain | {interval([a - b for a, b in zip(single, best, strict=True)])} |")
-    order = np.argsort(doubt)
-    third = max(1, len(order) // 3)
-    low, high = (float(np.mean(np.array(apart)[part])) for part in (order[:third], order[-third:]))
-    print(f"\nproposals apart, ab: surest third {low:.2f}, most doubtful third {high:.2f}")
-    print(f"correlation of doubt and distance {np.corrcoef(doubt, apart)[0, 1]:.2f}\n")
-    coverage, errors = risk_curve(risk[::-1])
-    print("| share of cells kept, the surest first | ab error |\n|---|---|")
-    for share in (0.1, 0.25, 0.5, 0.75, 1.0):
-        print(f"| {share:.0%} | {np.interp(share, coverage, errors):.2f} |")
-    print("\n| film | auto | told | gain |\n|---|---|---|---|")
-    for film, (auto, told) in films.items():
-        gain = interval([a - b for a, b in zip(auto, told, strict=True)])
-        print(f"| {film} | {np.mean(auto):.2f} | {np.mean(told):.2f} | {gain} |")
-    gain = interval([a - b for a, b in zip(alone, helped, strict=True)])
-    print("\n| the other half of the photo | CIEDE2000 |\n|---|---|")
-    print(f"| not known | {interval(alone)} |\n| `--like` it | {interval(helped)} |\n| gain | {gain} |")
+    heads = versions + [f"{versions[-1]} less {version}" for version in reversed(versions[:-1])]
+    print(f"| CIEDE2000 | {' | '.join(heads)} |\n|---|{'---|' * len(heads)}")
+    for name, errors in last.errors.items():
+        changes = [np.subtract(errors, other.errors[name]).tolist() for other in before]
+        print(f"| {name} | {' | '.join(interval(one) for one in [*(m.errors[name] for m in found), *changes])} |")
+    for name, one in zip(versions, found, strict=True):
+        print(f"\n{name}:")
+        for gained, plain, better in GAINS:
+            gains = np.subtract(one.errors[plain], one.errors[better]).tolist()
+            print(f"- gain by {gained}: {interval(gains)}")
+        within = float(np.mean(np.array(one.held) <= 3))
+        print(f"- at the hints: {np.median(one.held):.2f} median, {np.mean(one.held):.2f} mean, {within:.1%} within 3")
+        order = np.argsort(one.doubt)
+        third = max(1, len(order) // 3)
+        low, high = (float(np.mean(np.array(one.apart)[part])) for part in (order[:third], order[-third:]))
+        correlation = np.corrcoef(one.doubt, one.apart)[0, 1]
+        print(f"- proposals apart, ab: surest third {low:.2f}, most doubtful {high:.2f}; correlation {correlation:.2f}")
+        coverage, errors = risk_curve(one.risk[::-1])
+        told = [f"{share:.0%} {np.interp(share, coverage, errors):.2f}" for share in (0.1, 0.25, 0.5, 0.75, 1.0)]
+        print(f"- ab error of the surest share of cells: {', '.join(told)}")
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ _ALL = (
     *(metric for change in CHANGES.values() for metric in _steadiness(change)),
     Metric(
         "ece", "ECE", CONFIDENCE, "lower", 2, "%", lambda m: 100 * expected_calibration_error(m["reliability"]),
-        "Guo 2017: |probability of the likeliest colour bin - how often it is the right one|, mean over cells",
+        "Guo 2017: |confidence - how often the colour is within 15 Lab units of the true one|, mean over cells",
     ),
     Metric(
         "aurc", "risk-coverage area", CONFIDENCE, "lower", 2, "Lab", lambda m: area(m["by_confidence"][:, ::-1]),

@@ -180,11 +180,11 @@ def _confidence_charts(report: Report) -> list[tuple[str, str]]:
         return []
     lines: list[Series] = []
     for name, table in totals.items():
-        cells, odds, hits = np.moveaxis(table["reliability"][table["reliability"][:, 0] > 0], -1, 0)
-        lines.append(Series(name, 100 * odds / cells, 100 * hits / cells))
+        cells, sure, hits = np.moveaxis(table["reliability"][table["reliability"][:, 0] > 0], -1, 0)
+        lines.append(Series(name, 100 * sure / cells, 100 * hits / cells))
     title = "Calibration (below the line: too sure)"
-    x = "probability of the likeliest colour, %"
-    found = [(title, chart(title, x, "right, %", lines, square=True))]
+    x = "confidence, %"
+    found = [(title, chart(title, x, "colours within 15 Lab units, %", lines, square=True))]
     lines = []
     for name, table in totals.items():
         lines.append(Series(name, *risk_curve(table["by_confidence"][::-1])))

@@ -34,6 +34,20 @@ class Architecture:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """What the network's doubt is worth, found on photos that it was not trained on."""
+
+    temperature: float
+    """T that sharpens the distribution before its entropy is taken."""
+    right: tuple[float, ...]
+    """Share of places whose colour was right, 0..1, at 1 - entropy / log Q of 0 .. 1 in equal steps."""
+
+
+AS_IT_SAYS = Calibration(1.0, (0.0, 1.0))
+"""Of a network that was not calibrated: 1 - entropy / log Q itself."""
+
+
+@dataclass(frozen=True)
 class Card:
     """card.json, schema 1."""
 
@@ -55,6 +69,8 @@ class Card:
     1 where the card does not say."""
     chroma: float
     """Factor on ab that the graph applies last; 1 where the card does not say."""
+    calibration: Calibration
+    """Of `Prediction.confidence`; `AS_IT_SAYS` where the card does not say."""
     training: Mapping[str, Any]
     data: tuple[Mapping[str, Any], ...]
     """Data sets trained on: name, count, licence."""
@@ -120,6 +136,14 @@ def parse_card(raw: bytes, path: Path) -> Card:
     want(is_number(chroma) and 0 < chroma <= 10, f"`chroma` is {chroma!r}, not a number over 0 up to 10")
     detail: Any = entries.get("detail", 1.0)
     want(is_number(detail) and 0.1 <= detail <= 1, f"`detail` is {detail!r}, not a number from 0.1 to 1")
+    calibration = AS_IT_SAYS
+    if "confidence" in entries:
+        told = entry(entries, "confidence", dict)
+        sharp, right = told.get("temperature"), entry(told, "right", list)
+        want(is_number(sharp) and 0 < sharp <= 100, f"`confidence` has the temperature {sharp!r}, not a number over 0")
+        shares = 2 <= len(right) <= 1000 and all(is_number(share) and 0 <= share <= 1 for share in right)
+        want(shares and right == sorted(right), "`confidence` has a list `right` that is not of rising shares 0 to 1")
+        calibration = Calibration(float(sharp), tuple(float(share) for share in right))
     data = entry(entries, "data", list)
     want(all(isinstance(source, dict) for source in data), "`data` is not a list of objects")
     files = entry(entries, "files", dict)
@@ -143,6 +167,7 @@ def parse_card(raw: bytes, path: Path) -> Card:
         temperature=float(temperature),
         detail=float(detail),
         chroma=float(chroma),
+        calibration=calibration,
         training=entry(entries, "training", dict),
         data=tuple(data),
         metrics=entry(entries, "metrics", dict),

@@ -12,7 +12,7 @@ from PIL import Image
 from colorizegan.color.lab import lightness_to_gray, rgb_to_lab
 from colorizegan.errors import InputError, ModelError, UsageError
 from colorizegan.files import sha256_of_file
-from colorizegan.model.card import Architecture, Card, is_plain_name
+from colorizegan.model.card import AS_IT_SAYS, Architecture, Card, is_plain_name
 from colorizegan.model.facts import LAYOUTS, Layout, facts_of
 from colorizegan.model.network import Network, NetworkInput, Prediction
 from colorizegan.model.predictor import INPUTS, checked_threads, open_run_options, open_session, run_session
@@ -83,6 +83,7 @@ class ForeignNetwork(Network):
             temperature=1.0,
             detail=1.0,
             chroma=1.0,
+            calibration=AS_IT_SAYS,
             training={},
             data=(),
             metrics={},

@@ -50,7 +50,7 @@ class JoinedNetwork(Network):
         half, quarter = (-(-height // 2), -(-width // 2)), (-(-height // 4), -(-width // 4))
         ab = sum(share * enlarged(one.ab, half) for share, one in zip(self.shares, found, strict=True))
         teller = found[self.teller]
-        return Prediction(np.asarray(ab, np.float32), enlarged(teller.logits, quarter), teller.bins)
+        return replace(teller, ab=np.asarray(ab, np.float32), logits=enlarged(teller.logits, quarter))
 
     def _at_size_of(self, network: Network, photo: NetworkInput) -> NetworkInput:
         """The photo as this network is used to see it; hints stay where they are."""

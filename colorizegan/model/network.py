@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizegan.errors import UsageError
-from colorizegan.model.card import Card
+from colorizegan.model.card import AS_IT_SAYS, Calibration, Card
+
+RIGHT = 15.0
+"""Lab units between (a, b) and the true one up to which a colour counts as right: the same bin or one beside it."""
 
 
 @dataclass(frozen=True)
@@ -23,19 +26,25 @@ class Prediction:
     """Centres of the bins, Lab units, (Q, 2)."""
     known: NDArray[np.float32] | None = None
     """How far a person's hints say what the colour is, (h', w') 0..1; None where there are none."""
+    calibration: Calibration = AS_IT_SAYS
+    """What the network's doubt is worth."""
 
     def confidence(self) -> NDArray[np.float32]:
-        """How sure the colour is at each place, (h', w'): 0 where any may be, 1 where it can be only one.
+        """How sure the colour is at each place, (h', w') 0..1, and at least `known`.
 
-        1 - entropy / log Q of the distribution, and at least `known`. UsageError where the model knows no distribution.
+        Of a calibrated network the share of places as sure as this whose colour is right: within RIGHT Lab units of the
+        true one. Else 1 - entropy / log Q: 0 where any colour may be, 1 where it can be only one. UsageError where the
+        model knows no distribution.
         """
         if len(self.bins) == 1:
             raise UsageError("the model gives colours alone, and not how sure they are", remedy="use another model")
-        shifted = self.logits - self.logits.max(axis=0)
+        shifted = (self.logits - self.logits.max(axis=0)) / np.float32(self.calibration.temperature)
         odds = np.exp(shifted)
         total = odds.sum(axis=0)
         entropy = np.log(total) - (odds * shifted).sum(axis=0) / total  # -sum p log p with p = odds / total
-        sure = np.clip(1 - entropy / np.log(len(self.bins)), 0, 1).astype(np.float32)
+        right = self.calibration.right
+        certain = np.clip(1 - entropy / np.log(len(self.bins)), 0, 1)
+        sure = np.interp(certain, np.linspace(0, 1, len(right)), right).astype(np.float32)
         return sure if self.known is None else np.maximum(sure, self.known)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizegan.model.network import Network, NetworkInput, Prediction
+from colorizegan.steer.confidence import SURE
 from colorizegan.steer.film import as_the_eye_sees
 from colorizegan.steer.hints import Point, hint_planes, points_of
 from colorizegan.steer.look import WARM, Look
@@ -16,7 +17,6 @@ from colorizegan.steer.spread import bin_features, color_conflict, geodesic, lig
 Plane = NDArray[np.float32]
 
 DULLEST = 0.25  # factor on the chroma where anything is possible
-SURE = 0.5  # confidence from which on the chroma is left as it is
 BUMP = 1.5  # cells of ab; what a hint still lacks at its own place is added in a spot of this size
 
 

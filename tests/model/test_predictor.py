@@ -1,5 +1,6 @@
 """The predictor: shapes, hints, padding, sameness of results, errors."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from command import python
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from tiny_bundle import BINS, MULTIPLE, make_tiny_bundle, write_card
 from colorizegan.errors import ModelError, UsageError
 from colorizegan.machine import cpu_threads
 from colorizegan.model.bundle import Bundle, open_bundle
+from colorizegan.model.card import Calibration
 from colorizegan.model.network import Prediction
 from colorizegan.model.predictor import Predictor
 
@@ -102,6 +105,19 @@ def test_confidence_of_known_distributions() -> None:
     logits[:2, 0, 2] = 50  # two of four
     prediction = Prediction(np.zeros((2, 2, 6), np.float32), logits, np.zeros((4, 2), np.float32))
     assert prediction.confidence() == pytest.approx(np.array([[0, 1, 0.5]]), abs=1e-6)
+    told = replace(prediction, calibration=Calibration(1.0, (0.2, 0.8, 0.9)), known=np.array([[0.6, 0, 0]], np.float32))
+    assert told.confidence() == pytest.approx(np.array([[0.6, 0.9, 0.8]]), abs=1e-6)
+
+
+def test_the_cards_calibration_sharpens_the_distribution(tiny_bundle: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_bundle, tmp_path / "calibrated")
+    card = json.loads((folder / "card.json").read_text())
+    card["confidence"] = {"temperature": 0.25, "right": [0.1, 1.0]}
+    (folder / "card.json").write_text(json.dumps(card))
+    found = Predictor(open_bundle(folder)).predict(lightness(16, 24))
+    odds = torch.from_numpy(found.logits / 0.25).softmax(0)
+    entropy = torch.special.entr(odds).sum(0) / np.log(len(BINS))
+    assert found.confidence() == pytest.approx(0.1 + 0.9 * (1 - entropy.numpy()), abs=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (5,), (1, 5, 5), ()])

@@ -169,10 +169,11 @@ def test_confidence_is_a_map_of_the_photo_and_one_at_hints(colorizer: Colorizer)
 
 def test_the_overlay_marks_doubt_only() -> None:
     rgb = np.full((2, 2, 3), 100, np.uint8)
-    sure = np.array([[255, 255], [0, 128]], np.uint8)
+    sure = np.array([[255, 255], [0, 166]], np.uint8)
     marked = overlay(rgb, sure)
     assert np.array_equal(marked[0], rgb[0])
     assert marked[1, 0, 0] > 190 > marked[1, 0, 1]
+    assert np.array_equal(marked[1, 1], rgb[1, 1])
     assert np.array_equal(overlay(rgb, (sure / 255).astype(np.float32)), marked)
 
 

@@ -1,4 +1,4 @@
-"""Is the network's confidence worth anything? Reliability of its probabilities, and risk against coverage.
+"""Is the network's confidence worth anything? Its reliability, and risk against coverage.
 
 Counted per cell of the network's distribution (a quarter of its working size), as histograms that add up over photos.
 """
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.model.network import Prediction
+from colorizegan.model.network import RIGHT, Prediction
 
 RELIABILITY_BINS = 15  # Guo 2017
 STEPS = 50  # of confidence 0..1
@@ -21,27 +21,24 @@ def reliability(prediction: Prediction, truth: NDArray[np.float32]) -> dict[str,
     """Columns of one photo.
 
     prediction: what the network says; truth: (H, W, 3) Lab of the whole photo at any size.
-    reliability (15, 3): by the probability of the likeliest colour bin, cells, sum of that probability, and cells where
-    it is the bin nearest to the true colour. by_confidence (50, 2): by `Prediction.confidence`, cells and sum of ab
-    errors of the predicted colour. by_error (76, 2): the same by the error itself.
+    reliability (15, 3): by `Prediction.confidence`, cells, sum of their confidence, and cells whose colour is right,
+    within RIGHT Lab units of the true one. by_confidence (50, 2): by the same, cells and sum of ab errors of the
+    predicted colour. by_error (76, 2): the same by the error itself.
     """
-    true_ab = _cells(np.moveaxis(truth[..., 1:], -1, 0), prediction.logits.shape[1:])  # (2, h', w')
-    odds = np.exp(prediction.logits - prediction.logits.max(0))
-    top = (odds.max(0) / odds.sum(0)).astype(np.float64).ravel()
-    distance = np.square(true_ab[None] - prediction.bins[:, :, None, None]).sum(1)  # (Q, h', w')
-    hit = (distance.argmin(0) == prediction.logits.argmax(0)).ravel().astype(np.float64)
-    error = np.hypot(*(_cells(prediction.ab, prediction.logits.shape[1:]) - true_ab)).astype(np.float64).ravel()
-    sure = prediction.confidence().ravel()
-    place = _bins(top, RELIABILITY_BINS)
+    cells = prediction.logits.shape[1:]
+    true_ab = cells_of(np.moveaxis(truth[..., 1:], -1, 0), cells)  # (2, h', w')
+    error = np.hypot(*(cells_of(prediction.ab, cells) - true_ab)).astype(np.float64).ravel()
+    sure = prediction.confidence().astype(np.float64).ravel()
+    hit = (error <= RIGHT).astype(np.float64)
     return {
-        "reliability": _sums(place, [np.ones_like(top), top, hit], RELIABILITY_BINS),
+        "reliability": _sums(_bins(sure, RELIABILITY_BINS), [np.ones_like(sure), sure, hit], RELIABILITY_BINS),
         "by_confidence": _counted(_bins(sure, STEPS), error, STEPS),
         "by_error": _counted(np.minimum(error / ERROR_STEP, ERROR_STEPS - 1).astype(np.intp), error, ERROR_STEPS),
     }
 
 
 def expected_calibration_error(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Guo 2017, equation 3: (B, bins, 3) cells, sum of probability, hits -> (B,) 0..1; lower is better."""
+    """Guo 2017, equation 3: (B, bins, 3) cells, sum of confidence, hits -> (B,) 0..1; lower is better."""
     return np.abs(table[..., 1] - table[..., 2]).sum(-1) / table[..., 0].sum(-1)
 
 
@@ -94,7 +91,7 @@ def _sums(place: NDArray[np.intp], weights: Sequence[NDArray[np.float64]], count
     return sums.astype(np.float64)
 
 
-def _cells(planes: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+def cells_of(planes: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """(2, H, W) -> (2, *shape): the mean colour of each cell."""
     size = (shape[1], shape[0])
     images = [Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.Resampling.BOX) for plane in planes]

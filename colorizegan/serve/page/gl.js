@@ -56,7 +56,7 @@ void main() {
     rgb = joined(fy, y, low * ab);
   }
   rgb = encoded(clamp(rgb, 0.0, 1.0));
-  float doubt = guess * 0.7 * clamp(1.0 - texture(sure, at).r / 0.5, 0.0, 1.0); // as steer/confidence.py marks it
+  float doubt = guess * 0.7 * clamp(1.0 - texture(sure, at).r / 0.65, 0.0, 1.0); // as steer/confidence.py marks it
   color = vec4(mix(rgb, vec3(1.0, 0.0, 0.5), doubt), 1);
 }`;
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.integrate import quad
-from torchmetrics.functional.classification import multiclass_calibration_error
+from torchmetrics.functional.classification import binary_calibration_error
 
 from colorizegan.bench.measures.calibration import (
     ERROR_STEPS,
@@ -40,15 +40,15 @@ def prediction(logits: np.ndarray, ab: np.ndarray | None = None) -> Prediction:
 def test_calibration_error_equals_torchmetrics(sharpness: float):
     rng = np.random.default_rng(0)
     index = rng.integers(0, 16, (40, 60))
-    logits = rng.normal(0, sharpness, (16, 40, 60)) + 2 * (np.arange(16)[:, None, None] == index)
+    logits = rng.normal(0, sharpness, (16, 40, 60)) + 2 * sharpness * (np.arange(16)[:, None, None] == index)
+    told = prediction(logits, np.moveaxis(BINS[logits.argmax(0)], -1, 0))
     # the truth is given at four times the size of the cells
-    truth = lab_of_bins(index, noise=15).repeat(4, 0).repeat(4, 1)
-    columns = reliability(prediction(logits), truth)
-    found = expected_calibration_error(columns["reliability"][None])
-    expected = multiclass_calibration_error(
-        torch.from_numpy(logits.reshape(16, -1).T).softmax(1), torch.from_numpy(index.ravel()), 16, n_bins=15, norm="l1"
-    )
-    assert found[0] == pytest.approx(float(expected), abs=1e-5)
+    columns = reliability(told, lab_of_bins(index, noise=12).repeat(4, 0).repeat(4, 1))
+    off = np.hypot(*(told.ab - np.moveaxis(lab_of_bins(index, noise=12)[..., 1:], -1, 0)))
+    right = torch.from_numpy((off <= 15).astype(int).ravel())
+    assert 0.1 < right.float().mean() < 0.9
+    expected = binary_calibration_error(torch.from_numpy(told.confidence().ravel()), right, n_bins=15, norm="l1")
+    assert expected_calibration_error(columns["reliability"][None])[0] == pytest.approx(float(expected), abs=1e-5)
     assert columns["reliability"][:, 0].sum() == 40 * 60
 
 
@@ -74,7 +74,7 @@ def test_the_columns_by_hand():
     truth = np.array([[[50, -60, -60], [50, 20, 0.0]]], np.float32)
     columns = reliability(prediction(logits, ab), truth)
     assert columns["reliability"][-1].tolist() == [1, 1, 1]
-    assert columns["reliability"][0] == pytest.approx([1, 1 / 16, 0])  # odds 1/16 < 1/15: the first step
+    assert columns["reliability"][0] == pytest.approx([1, 0, 0])
     assert columns["by_confidence"][-1].tolist() == [1, 0]
     assert columns["by_confidence"][0] == pytest.approx([1, 20])
     assert columns["by_error"][0].tolist() == [1, 0]
