@@ -11,7 +11,8 @@
 # (scripts/gpu_slice.py), and one for run 18. What was stopped goes on with the same command.
 #
 # The shipped weights came by the same runs, but some of them were stopped and lengthened on the way (docs/experiments.md
-# says which), so the weights will be others, of the same kind.
+# says which), so the weights will be others, of the same kind. How sure they are is calibrated afterwards, where sources
+# were held out (scripts/calibrate_confidence.py).
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 if [ $# -lt 2 ]; then

@@ -25,11 +25,7 @@ def confidence_pictures(rgb: NDArray[Any], sure: NDArray[np.float32]) -> tuple[N
     return codes, overlay(to_8_bit(rgb), codes)
 
 
-def overlay(rgb: NDArray[np.uint8], sure: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The photo with doubtful places marked in magenta, (H, W, 3) uint8.
-
-    rgb: (H, W, 3) uint8; sure: (H, W), 0..255 where uint8, else 0..1.
-    """
-    share = sure.astype(np.float32) / np.float32(255 if sure.dtype == np.uint8 else 1)
-    doubt = np.float32(STRONGEST) * np.clip(1 - share / np.float32(SURE), 0, 1)[..., None]
+def overlay(rgb: NDArray[np.uint8], codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The photo (H, W, 3) with doubtful places marked in magenta, (H, W, 3) uint8; codes: of `confidence_map`."""
+    doubt = np.float32(STRONGEST) * np.clip(1 - codes / np.float32(255 * SURE), 0, 1)[..., None]
     return np.rint(rgb * (1 - doubt) + MARK * doubt).astype(np.uint8)
