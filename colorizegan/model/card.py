@@ -69,7 +69,7 @@ class Card:
     1 where the card does not say."""
     chroma: float
     """Factor on ab that the graph applies last; 1 where the card does not say."""
-    calibration: Calibration
+    confidence: Calibration
     """Of `Prediction.confidence`; `AS_IT_SAYS` where the card does not say."""
     training: Mapping[str, Any]
     data: tuple[Mapping[str, Any], ...]
@@ -167,7 +167,7 @@ def parse_card(raw: bytes, path: Path) -> Card:
         temperature=float(temperature),
         detail=float(detail),
         chroma=float(chroma),
-        calibration=calibration,
+        confidence=calibration,
         training=entry(entries, "training", dict),
         data=tuple(data),
         metrics=entry(entries, "metrics", dict),

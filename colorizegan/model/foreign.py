@@ -83,7 +83,7 @@ class ForeignNetwork(Network):
             temperature=1.0,
             detail=1.0,
             chroma=1.0,
-            calibration=AS_IT_SAYS,
+            confidence=AS_IT_SAYS,
             training={},
             data=(),
             metrics={},

@@ -92,7 +92,7 @@ class Predictor(Network):
             # Copies, so that the arrays of the batch can go.
             own_ab = ab[:, : -(-height // 2), : -(-width // 2)].copy()
             own_logits = logits[:, : -(-height // 4), : -(-width // 4)].copy()
-            predictions.append(Prediction(own_ab, own_logits, self.bins, calibration=self.card.calibration))
+            predictions.append(Prediction(own_ab, own_logits, self.bins, calibration=self.card.confidence))
         return predictions
 
     def _planes(self, photo: NetworkInput) -> dict[str, NDArray[np.float32]]:
