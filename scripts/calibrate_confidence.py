@@ -24,6 +24,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.optimize import lsq_linear
 from scipy.stats import rankdata
 
@@ -31,9 +32,8 @@ from colorizegan import Colorizer
 from colorizegan.bench.measures.calibration import cells_of
 from colorizegan.bench.protocols import PROTOCOLS, gray_of, prepare
 from colorizegan.color.lab import lab_of
-from colorizegan.data.decode import read_bytes
+from colorizegan.data.decode import STORE_SIDE, decode
 from colorizegan.data.layouts import PhotoFile, list_photos
-from colorizegan.data.photoset import decode
 from colorizegan.errors import ColorizeGANError, DataError
 from colorizegan.model.bundle import open_bundle
 from colorizegan.model.card import AS_IT_SAYS, CARD, Calibration
@@ -123,7 +123,10 @@ def look(colorizer: Colorizer, photos: list[tuple[PhotoFile, str]]) -> Cells:
     logits, errors, sources = [], [], []
     bins = np.zeros(0, np.float32)
     for photo, source in photos:
-        truth = lab_of(prepare(decode(read_bytes(photo)), PROTOCOLS["folder-256"]))
+        picture = decode(photo, STORE_SIDE)
+        if picture is None:
+            continue  # broken: training leaves it out as well
+        truth = lab_of(prepare(Image.fromarray(picture), PROTOCOLS["folder-256"]))
         said = colorizer.predict(gray_of(truth))
         shape, bins = said.logits.shape[1:], said.bins
         true_ab = cells_of(np.moveaxis(truth[..., 1:], -1, 0), shape)
