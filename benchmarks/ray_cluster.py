@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,11 +25,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from colorizegan.scale.cluster import START_SECONDS, import_ray
 
 DEADLY = "deadly.png"
 LEDGER = "colorizegan"
@@ -180,7 +184,7 @@ def finish(arguments: list[str]) -> str:
 @contextmanager
 def cluster() -> Iterator[tuple[str, Any]]:
     """Two nodes of one core: the address, and what kills the second one."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    import_ray()
     from ray.cluster_utils import Cluster
 
     node: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 100 << 20, "include_dashboard": False}
@@ -194,11 +198,11 @@ def cluster() -> Iterator[tuple[str, Any]]:
 
 
 def patiently(start: Any) -> Any:
-    """What starts a node, up to three times: it gives up after 30 s, which is little on a machine with other work."""
+    """What starts a node, up to three times: on a machine with other work it may give up."""
     for _ in range(3):
         with suppress(Exception):
             return start()
-    sys.exit("no node of Ray has started within 90 s")
+    sys.exit(f"no node of Ray has started within three times {START_SECONDS} s")
 
 
 def workers() -> list[int]:
@@ -259,6 +263,13 @@ def wait_for(condition: Any, driver: subprocess.Popen[bytes]) -> None:
         time.sleep(0.01)
 
 
+def listens(port: int) -> bool:
+    """Whether a server of this machine takes connections."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
 def tree(folder: Path) -> dict[str, bytes]:
     """What lies in a folder, but for ledgers and the deadly photo."""
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
@@ -298,12 +309,13 @@ def moto(album: Path, out: Path) -> Iterator[tuple[str, str, Any]]:
     """A bucket of a server of the S3 kind with the album in it, and what fetches the results."""
     from pyarrow.fs import FileSelector, FileType, LocalFileSystem, S3FileSystem, copy_files
 
-    port = 5678
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     server = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        time.sleep(5)
+        wait_for(partial(listens, port), server)
         place = {"endpoint_override": f"127.0.0.1:{port}", "scheme": "http", "allow_bucket_creation": True}
         store = S3FileSystem(access_key="key", secret_key="secret", region="us-east-1", **place)
         store.create_dir("archive")

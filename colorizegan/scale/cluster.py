@@ -15,7 +15,8 @@ from typing import Any
 from colorizegan.errors import MissingExtraError, UsageError
 
 CONNECT_SECONDS = 5.0
-STARTS = 3  # of a new cluster: Ray gives up after 30 s, which are few on a machine with other work
+START_SECONDS = "120"  # that a new cluster gets; Ray's 30 and 60 are few on a machine with other work
+STARTS = 3
 LATE = "timed out during startup"  # what Ray says then
 LOCAL, RUNNING, EITHER = "local", "auto", "either"
 SETTINGS_FRAME = 4  # of HTTP/2 (RFC 9113, 6.5), with which a server of gRPC, as Ray has it, begins at once
@@ -26,6 +27,8 @@ IF_LOCKED = "where it was started with a token (~/.ray/auth_token), set RAY_AUTH
 def import_ray() -> Any:
     """The packages ray and ray.data. MissingExtraError where they are not there."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    for name in ("raylet_start_wait_time_s", "gcs_server_request_timeout_seconds"):
+        os.environ.setdefault(f"RAY_{name}", START_SECONDS)
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its logs are where it keeps them; the terminal is ours
     try:
         import ray

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,13 @@ from pictures import put, waves
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="SLURM is of Linux")
 COUNT = 3  # of the array, in place of 64
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose name leaves room for those of Ray's sockets."""
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
 
 
 def array_job(repository: Path, index: int, *arguments: object) -> subprocess.Popen[str]:
@@ -56,3 +67,60 @@ def test_what_the_scheduler_is_told(repository: Path) -> None:
     told = dict(re.findall(r"^#SBATCH --(\S+?)(?:=(\S+))?$", text, re.MULTILINE))
     assert re.fullmatch(r"1-\d+", told["array"])
     assert "requeue" in told
+
+
+SCONTROL = """#!/bin/sh
+echo 127.0.0.1
+"""
+SRUN = """#!/bin/bash
+while [[ $1 == -* ]]; do [[ $1 == -? ]] && shift; shift; done
+exec "$@"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_job_with_a_cluster_of_its_own(repository: Path, tiny_bundle: Path, tmp_path: Path, short_path: Path) -> None:
+    """Two nodes, both on this machine, begun by the file's own `srun` lines; and the run on them."""
+    pytest.importorskip("ray", reason='missing package: ray (pip install ".[ray]")')
+    album, out, plain = tmp_path / "scans", tmp_path / "colour", tmp_path / "plain"
+    for number in range(6):
+        put(album / f"{number}.jpg", waves(seed=number))
+    command("colorize", album, "-o", plain, "--model", tiny_bundle)
+    for name, text in (("scontrol", SCONTROL), ("srun", SRUN)):
+        program = tmp_path / name
+        program.write_text(text)
+        program.chmod(0o755)
+    env = {
+        **os.environ,
+        "PATH": os.pathsep.join((str(tmp_path), str(Path(sys.executable).parent), os.environ["PATH"])),
+        "HOME": str(tmp_path),  # where Ray's token lies
+        "RAY_TMPDIR": str(short_path),
+        "RAY_worker_niceness": "0",
+        "RAY_raylet_start_wait_time_s": "300",  # the machine may be busy
+        "RAY_gcs_server_request_timeout_seconds": "300",
+        "SLURM_JOB_ID": str(os.getpid()),
+        "SLURM_JOB_NODELIST": "two",
+        "SLURM_NNODES": "2",
+        "SLURM_CPUS_PER_TASK": "1",
+    }
+    script = ["bash", repository / "examples/slurm/ray.sbatch", album, out, "--model", tiny_bundle]
+    with (tmp_path / "said").open("w") as said:
+        job = subprocess.Popen(script, env=env, stdout=said, stderr=said, start_new_session=True)
+        try:
+            status = job.wait(600)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(job.pid, signal.SIGTERM)  # as SLURM ends all steps of a job with it
+    text = (tmp_path / "said").read_text()
+    assert status == 0, text
+    assert text.count("Ray runtime started.") == 2, text
+    assert "6 done, 0 skipped, 0 failed" in text
+    assert digests(out).items() >= digests(plain).items()
+    assert waits(lambda: not processes_of(short_path))
+
+
+def processes_of(folder: Path) -> list[str]:
+    """The processes of a cluster that has its files in a folder."""
+    found = subprocess.run(["ps", "-eo", "args"], check=True, capture_output=True, text=True).stdout
+    return [line for line in found.splitlines() if str(folder) in line and "ps -eo" not in line]
