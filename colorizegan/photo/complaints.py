@@ -6,26 +6,31 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pyvips
 from pyvips import ffi, vips_lib
 
 # Of libtiff and libjpeg, about bytes beyond those that are needed; all others mean missing or wrong pixels.
 HARMLESS = re.compile(r"Old-style LZW|Discarding \d+ bytes|extraneous bytes|unknown JFIF|Unknown Adobe")
 ECHOES = ("error in tile", "read gave", "source: bad seek", "vips_")  # of libvips, after the message that says why
-log = logging.getLogger("pyvips")
 alone = threading.RLock()  # libvips has one log, and one list of errors, for all threads
 
 
-class Complaints(logging.Handler):
-    """Messages of libvips, from warnings on, as they come."""
+class Complaints:
+    """Messages of libvips, from warnings on, as they come. Stands in place of pyvips's logger, to which all are passed.
 
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+    A handler of that logger would hear nothing in a program that has switched logging off, or this logger.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self.logger = logger
         self.opening: set[str] = set()
         self.lines: list[str] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Take in a message of the log."""
-        self.lines += _lines(record.getMessage().removeprefix("VIPS: "))
+    def log(self, level: int, message: str) -> None:
+        """Take in a message."""
+        if level >= logging.WARNING:
+            self.lines += _lines(message.removeprefix("VIPS: "))
+        self.logger.log(level, message)
 
     def opened(self) -> None:
         """The warnings up to here are about the file's directory, which will be read, and warned of, once more."""
@@ -43,15 +48,13 @@ def complaints() -> Iterator[Complaints]:
     """What libvips says within the block; other threads wait for its end."""
     with alone:
         vips_lib.vips_error_clear()  # what earlier photos left there is no news of this one
-        found, level = Complaints(), log.level
-        log.addHandler(found)
-        if not log.isEnabledFor(logging.WARNING):
-            log.setLevel(logging.WARNING)
+        names = vars(pyvips)
+        logger = names["logger"]
+        names["logger"] = found = Complaints(logger)
         try:
             yield found
         finally:
-            log.removeHandler(found)
-            log.setLevel(level)
+            names["logger"] = logger
 
 
 def _errors() -> str:

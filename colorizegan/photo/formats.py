@@ -106,6 +106,8 @@ OTHERS = {
     b"<svg": "an SVG drawing",
     b"<?xml": "an XML file",
 }
+APPLE_PNG = "is a PNG that Apple's tools have changed for their devices (CgBI), which is not read"
+REVERT = "on a Mac: xcrun -sdk iphoneos pngcrush -revert-iphone-optimizations -q IN.png OUT.png"
 FILM_BRANDS = re.compile(rb"qt  |iso.|mp4.|avc1|dash|M4V.|3gp.|3g2.|mmp4")
 READABLE = "use JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP or PNM"
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
@@ -114,6 +116,8 @@ AVIF_BRANDS = {b"avif", b"avis"}
 
 def sniff(head: bytes) -> str:
     """The format of a file, one of FORMATS, by its first 64 bytes or more; else DecodeError, which says what it is."""
+    if head[12:16] == b"CgBI":  # in the place of IHDR
+        raise DecodeError(APPLE_PNG, remedy=REVERT)
     for start, name in STARTS.items():
         if head.startswith(start):
             return name

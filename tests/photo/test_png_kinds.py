@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from png_kinds import DEPTHS, every_kind
+from png_kinds import DEPTHS, chunk, every_kind
 
 from colorizegan import DecodeError, read_photo
 
@@ -43,3 +43,11 @@ def test_cut_ones_are_refused(cut: int) -> None:
     file = FILES[0][1]
     with pytest.raises(DecodeError):
         read_photo(file[:-cut] if cut > 1 else file[: len(file) // 2])
+
+
+@pytest.mark.parametrize("allow_truncated", [False, True])
+def test_what_apples_tools_made_of_one_is_named(allow_truncated: bool) -> None:
+    whole = FILES[0][1]
+    with pytest.raises(DecodeError, match=r"Apple's tools .*\(CgBI\), which is not read; on a Mac: ") as caught:
+        read_photo(whole[:8] + chunk(b"CgBI", b"\x50\0\x20\x06") + whole[8:], allow_truncated=allow_truncated)
+    assert "damaged" not in str(caught.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
 from typing import Any
 
@@ -271,6 +272,23 @@ def test_a_spoilt_tile_is_refused_or_told(compression: str) -> None:
     with pytest.raises(DecodeError, match="may be damaged"):
         read_photo(bad)
     assert any("damaged" in remark for remark in read_photo(bad, allow_truncated=True).remarks)
+
+
+@pytest.mark.parametrize("silence", ["all", "level", "disabled"])
+def test_damage_is_heard_in_a_program_that_has_switched_its_log_off(
+    silence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gray, logger = scene(height=128), logging.getLogger("pyvips")
+    image = pyvips.Image.new_from_memory(gray.tobytes(), WIDTH, 128, 1, "uchar").copy(interpretation="b-w")
+    raw = image.tiffsave_buffer(compression="jpeg")
+    cut = patched(raw, 279, len(raw) // 3)  # of its one strip
+    assert read_photo(raw).gray.shape == gray.shape
+    if silence == "all":
+        monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
+    else:  # as logging.config.dictConfig does with loggers that are there
+        monkeypatch.setattr(logger, silence, {"level": logging.CRITICAL, "disabled": True}[silence])
+    with pytest.raises(DecodeError, match="may be damaged"):
+        read_photo(cut)
 
 
 def test_a_cut_fax_scan_is_refused_or_told() -> None:
