@@ -63,6 +63,17 @@ def fitting_name(stem: str, ending: str) -> str:
     return stem + mark + ending
 
 
+def is_too_long(name: str) -> bool:
+    """Whether the system takes no name of this length."""
+    try:
+        os.lstat(name)
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    except ValueError:  # a NUL in it
+        pass
+    return False
+
+
 @contextmanager
 def kept_if_used(folder: Path) -> Iterator[None]:
     """A folder, made with its parents or OutputError; where the block fails, what was made and is empty goes again."""

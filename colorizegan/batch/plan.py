@@ -16,10 +16,11 @@ from typing import BinaryIO
 
 from colorizegan.batch.jobs import FolderNames, Job, Jobs, NameSets
 from colorizegan.errors import InputError, UsageError
-from colorizegan.files import CHUNK, fitting_name
+from colorizegan.files import CHUNK, fitting_name, is_too_long
 from colorizegan.photo.formats import PHOTO_SUFFIXES, RESULT_SUFFIXES, SUFFIXES, UNREAD_SUFFIXES
 
 SUFFIX = ".colorized"
+LONGEST_SUFFIX = 200  # bytes; the rest of the 255 is for the ending, and for what is left of a long name
 SHORTENED = re.compile(r"~[0-9a-f]{8}(?=\.|$)")  # in a name that was too long
 OWN_PICTURES = (".proposals.png", ".confidence.png", ".unsure.png")  # beside results, to look at
 # Folders that file systems and network drives fill by themselves: thumbnails, bins, snapshots.
@@ -96,6 +97,8 @@ def make_plan(
     """
     if suffix is not None and ("/" in suffix or os.sep in suffix or "\0" in suffix):
         raise UsageError(f"suffix {suffix!r} is no part of a file name", remedy="leave out the slash")
+    if len(os.fsencode(suffix or "")) > LONGEST_SUFFIX or is_too_long(output or ""):
+        raise UsageError("the suffix or the name of the output is too long", remedy="give a shorter one")
     if "" in (*inputs, output):
         raise UsageError("an input or the output is an empty name", remedy="name a file or a folder")
     for name in (*inputs, output or ""):

@@ -31,13 +31,13 @@ DRAWN = re.compile(rb'tEXtComment\0\{"proposals": (\d{1,3}), "seed": (\d{1,18})\
 
 
 def sheet_path(target: Path) -> Path:
-    """Where the sheet of a photo goes: `photo.proposals.png` for the result `photo.jpg`."""
-    return target.with_name(fitting_name(target.stem, ".proposals.png"))
+    """Where the sheet of a photo goes: `photo.jpg.proposals.png` for the result `photo.jpg`."""
+    return target.with_name(fitting_name(target.name, ".proposals.png"))
 
 
 def confidence_paths(target: Path) -> tuple[Path, Path]:
     """Where the map and the overlay of a photo go."""
-    confidence, unsure = (fitting_name(target.stem, ending) for ending in (".confidence.png", ".unsure.png"))
+    confidence, unsure = (fitting_name(target.name, ending) for ending in (".confidence.png", ".unsure.png"))
     return target.with_name(confidence), target.with_name(unsure)
 
 

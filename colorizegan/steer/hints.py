@@ -110,7 +110,8 @@ def read_entries(path: Path, make: Callable[..., T], example: Mapping[str, Any])
     except (ValueError, RecursionError):
         raise InputError("is no JSON", path=path, remedy=remedy) from None
     if raw is None:
-        why = "is too large for a file of hints" if path.exists() else "no such file of hints"
+        why = "is no file of hints" if path.exists() else "no such file of hints"
+        why = "is too large for a file of hints" if path.is_file() else why
         raise InputError(why, path=path, remedy=remedy)
     entries: Any = table.get("hints") if isinstance(table, dict) else table
     if isinstance(table, dict) and table.get("schema", SCHEMA) != SCHEMA:

@@ -19,6 +19,7 @@ from colorizegan.batch.run import run_jobs
 from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import OutputError
+from colorizegan.photo.metadata.xmp import PACKET
 
 GRAY = np.add.outer(np.arange(48), 3 * np.arange(64)).astype(np.uint8)
 
@@ -102,6 +103,14 @@ def test_a_name_of_any_length_is_colorized(tmp_path: Path, tiny_bundle: Path) ->
         assert all(result.job.target.is_file() for result in results)
         again = make_plan([str(folder)], output)
         assert [job.target for job in again.jobs] == [job.target for job in plan.jobs], "results are no photos"
+
+
+def test_a_sidecar_comes_along_where_its_name_is_too_long(tmp_path: Path, tiny_bundle: Path) -> None:
+    folder = album(tmp_path / "album", name := "b" * 247 + ".png")
+    (folder / f"{name}.xmp").write_text(PACKET)
+    (result,) = run_jobs(make_plan([str(folder)]).jobs, Colorizer(tiny_bundle), FileOptions())
+    assert (result.status, result.remarks) == ("done", ())
+    assert [b"colorizegan:tool" in path.read_bytes() for path in sorted(folder.glob("*.xmp"))] == [False, True]
 
 
 def test_own_pictures_and_folders_of_systems_are_no_photos(tmp_path: Path) -> None:

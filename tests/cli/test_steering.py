@@ -13,7 +13,7 @@ import command
 import numpy as np
 import pytest
 import pyvips
-from pictures import pixels, put
+from pictures import pixels, put, waves
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from typer.testing import Result
@@ -83,7 +83,7 @@ def test_proposals_are_shown_and_picked(tiny_bundle: Path, photo: Path) -> None:
     shown = call(tiny_bundle, photo, "--proposals", 4, "--json")
     assert shown.exit_code == 0
     listing = json.loads(shown.stdout.splitlines()[0])
-    assert Path(listing["sheet"]) == photo.with_name("a.colorized.proposals.png")
+    assert Path(listing["sheet"]) == photo.with_name("a.colorized.png.proposals.png")
     assert len(listing["proposals"]) >= 2
     assert not photo.with_name("a.colorized.png").exists()
     sheet = pixels(Path(listing["sheet"]))
@@ -105,15 +105,26 @@ def test_proposals_are_shown_and_picked(tiny_bundle: Path, photo: Path) -> None:
 
 def test_confidence_writes_two_pictures(tiny_bundle: Path, photo: Path) -> None:
     assert call(tiny_bundle, photo, "--confidence").exit_code == 0
-    assert pixels(photo.with_name("a.colorized.confidence.png")).shape == (120, 160)
-    assert pixels(photo.with_name("a.colorized.unsure.png")).shape == (120, 160, 3)
+    assert pixels(photo.with_name("a.colorized.png.confidence.png")).shape == (120, 160)
+    assert pixels(photo.with_name("a.colorized.png.unsure.png")).shape == (120, 160, 3)
+
+
+def test_photos_of_one_stem_have_sheets_and_pictures_of_their_own(tiny_bundle: Path, photo: Path) -> None:
+    put(photo.with_suffix(".tif"), waves(120, 160, seed=5))
+    folder = photo.parent
+    assert call(tiny_bundle, folder, "--proposals", 2).exit_code == 0
+    assert call(tiny_bundle, folder, "--confidence").exit_code == 0
+    for what in ("proposals", "confidence", "unsure"):
+        one, other = (folder / f"a.colorized.{ending}.{what}.png" for ending in ("png", "tif"))
+        assert one.read_bytes() != other.read_bytes()
+    assert "2 done" in call(tiny_bundle, folder, "--overwrite").stderr  # none of them is a photo
 
 
 def test_what_is_there_already_is_no_place_for_confidence(tiny_bundle: Path, photo: Path) -> None:
-    own = photo.with_name("a.colorized.confidence.png")
+    own = photo.with_name("a.colorized.png.confidence.png")
     own.write_bytes(b"the user's own")
     done = call(tiny_bundle, photo, "--confidence")
-    assert "a.colorized.confidence.png is there already and left as it is" in done.output
+    assert "a.colorized.png.confidence.png is there already and left as it is" in done.output
     assert own.read_bytes() == b"the user's own"
     assert call(tiny_bundle, photo, "--confidence", "--overwrite").exit_code == 0
     assert pixels(own).shape == (120, 160)
@@ -335,7 +346,7 @@ def test_files_of_others_are_not_made_anew(tiny_bundle: Path, photo: Path, tmp_p
 def test_a_proposal_is_picked_from_the_sheet_that_was_shown(tiny_bundle: Path, photo: Path) -> None:
     alone = call(tiny_bundle, photo, "--pick", 2)
     assert alone.exit_code == 2
-    assert "there is no a.colorized.proposals.png; add --proposals 5" in alone.stderr
+    assert "there is no a.colorized.png.proposals.png; add --proposals 5" in alone.stderr
     assert call(tiny_bundle, photo, "--proposals", 4, "--seed", 7).exit_code == 0
     assert call(tiny_bundle, photo, "--pick", 2).exit_code == 0
     picked = photo.with_name("a.colorized.png").read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,11 @@ def test_bad_files_are_one_line_with_the_path(tmp_path: Path, content: bytes, re
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_hints(tmp_path / "none.json")
+    with pytest.raises(InputError, match="is no file of hints"):
+        read_hints(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="is no file of hints"):
+        read_hints(tmp_path / "pipe")
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.data())

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-from colorizegan.files import open_regular, write_atomic
+from colorizegan.files import fitting_name, open_regular, write_atomic
 from colorizegan.photo.metadata.seal import PROPERTY
 from colorizegan.photo.metadata.xmp_edits import turned_regions, without_settings
 
@@ -37,7 +37,7 @@ def carry_sidecar(
         return f"its sidecar {found.name} is no file of at most {LONGEST:,} bytes and stays behind"
     if b"</rdf:RDF>" not in packet:
         return f"its sidecar {found.name} is no XMP and stays behind"
-    place = Path(f"{target}{ENDINGS[0]}")
+    place = target.with_name(fitting_name(target.name, ENDINGS[0]))
     carried = xmp_with_note(xmp_of_result(packet, orientation), note)
     if os.path.lexists(place):
         try:
