@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -562,6 +563,19 @@ def test_help_is_light(args: list[str]) -> None:
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
     assert "typer" in loaded
     assert not loaded & {"numpy", "PIL", "onnxruntime", "pyvips", "torch", "rich"}
+
+
+def test_ctrl_c_while_it_loads_is_no_traceback() -> None:
+    code = """
+import os, runpy, signal, sys
+def press(event, given):
+    if event == "import" and given[0] == "typer":
+        os.kill(os.getpid(), signal.SIGINT)
+sys.addaudithook(press)
+runpy.run_module("colorizegan", run_name="__main__")
+"""
+    done = python("-c", code, "--help", status=-signal.SIGINT)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_version() -> None:
