@@ -1,6 +1,7 @@
 """A run over many photos, killed at random points again and again: is anything lost, torn or done twice?
 
     python benchmarks/kill_batch.py [--photos 500] [--kills 50] [--seed 0] [--model MODEL]
+    python benchmarks/kill_batch.py --beside 20 --photos 40 [--seed 0] [--model MODEL]
 
 `colorizegan colorize FOLDER` runs as a process of its own and is ended by SIGKILL at a random point, from its start
 to some twenty photos on, then started anew, until it was killed so many times; where all photos are done before, half
@@ -32,6 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="A run over many photos, killed at random points.")
     parser.add_argument("--photos", type=int, default=500)
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--beside", type=int, default=0, metavar="TIMES", help="two runs at the same time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", help="model bundle; default the one in the package")
     options = parser.parse_args()
@@ -51,6 +53,8 @@ def try_it(folder: Path, options: argparse.Namespace) -> int:
     seconds = (time.perf_counter() - start) / options.photos
     expected = tree(unbroken)
     dice = random.Random(options.seed)
+    if options.beside:
+        return beside(command, folder, options, expected, dice, seconds * options.photos)
     kills = torn = 0
     while kills < options.kills:
         results = sorted(out.rglob("*.png"))
@@ -83,6 +87,33 @@ def try_it(folder: Path, options: argparse.Namespace) -> int:
     for what, value in found.items():
         print(f"{what}: {value}")
     return int(torn > 0 or not all(value is not False for value in found.values()))
+
+
+def beside(
+    command: list[str],
+    folder: Path,
+    options: argparse.Namespace,
+    expected: dict[str, str],
+    dice: random.Random,
+    seconds: float,
+) -> int:
+    """Two runs over one folder at the same time; `seconds` is what one alone takes."""
+    failed = killed = other = 0
+    for number in range(options.beside):
+        out = folder / f"together-{number}"
+        first, second = (
+            subprocess.Popen([*command, "-o", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for _ in range(2)
+        )
+        if number % 2:
+            time.sleep(dice.uniform(0.3 * seconds, seconds))
+            second.kill()
+        failed += first.wait() != 0
+        killed += second.wait() == -signal.SIGKILL
+        failed += second.returncode not in (0, -signal.SIGKILL)
+        other += tree(out) != expected
+    print(f"times: {options.beside}\nsecond run killed: {killed}\nruns that failed: {failed}\nother trees: {other}")
+    return int(failed > 0 or other > 0)
 
 
 def make_photos(album: Path, count: int) -> None:

@@ -1,6 +1,6 @@
 """Files to pixels: what a file is, by its first bytes, and the one decoder that may read it.
 
-libvips reads JPEG, PNG, TIFF, WebP, AVIF and GIF; Pillow BMP; pi-heif HEIC; pnm.py PNM. Every loader is called by its
+libvips reads JPEG, PNG, TIFF, WebP, AVIF and GIF; Pillow BMP; pillow-heif HEIC; pnm.py PNM. Every loader is called by its
 own name, so nothing outside this list can run, whatever a file is called or claims to be.
 """
 
@@ -114,13 +114,14 @@ def _open_bmp(stream: BinaryIO, check: Check, pad: bool) -> pyvips.Image:
 
 def _open_heic(stream: BinaryIO, check: Check) -> pyvips.Image:
     try:
-        import pi_heif  # the binary libvips cannot decode HEVC
+        import pillow_heif  # the binary libvips cannot decode HEVC
     except ImportError:
-        raise DecodeError("is HEIC, which needs the package pi-heif", remedy="run: pip install pi-heif") from None
+        needs = "is HEIC, which needs the package pillow-heif"
+        raise DecodeError(needs, remedy="run: pip install pillow-heif") from None
     stream.seek(0)
-    image = pi_heif.open_heif(stream, convert_hdr_to_8bit=False)
+    image = pillow_heif.open_heif(stream, convert_hdr_to_8bit=False)
     check(Size(image.size[0], image.size[1], 4, 16, pages=len(image)))
-    # A copy: the array of pi-heif is a view of memory that goes with its image, which nothing else holds.
+    # A copy: the array of pillow-heif is a view of memory that goes with its image, which nothing else holds.
     result = image_of(np.array(image))
     for name, field in (("exif", "exif-data"), ("xmp", "xmp-data"), ("icc_profile", "icc-profile-data")):
         if image.info.get(name):

@@ -5,6 +5,7 @@ import struct
 import zlib
 
 import numpy as np
+import pillow_heif
 import pytest
 
 from colorizegan.photo.read import read_photo
@@ -38,3 +39,8 @@ def test_a_turn_that_stands_in_box_and_exif_is_made_once() -> None:
 def test_further_pictures_are_told(caplog: pytest.LogCaptureFixture) -> None:
     assert read_photo(FILE).pages == 2
     assert "2 frames: the first is read" in caplog.text
+
+
+def test_the_decoder_is_none_with_known_holes() -> None:
+    # Of libheif before 1.23.2 a file can write out of bounds (GHSA-g89c-p67h-r497, CVE-2026-84383).
+    assert tuple(map(int, pillow_heif.libheif_version().split("."))) >= (1, 23, 2)
