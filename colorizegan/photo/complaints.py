@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pyvips
 from pyvips import ffi, vips_lib
@@ -48,13 +49,13 @@ def complaints() -> Iterator[Complaints]:
     """What libvips says within the block; other threads wait for its end."""
     with alone:
         vips_lib.vips_error_clear()  # what earlier photos left there is no news of this one
-        names = vars(pyvips)
-        logger = names["logger"]
-        names["logger"] = found = Complaints(logger)
+        module: Any = pyvips  # whose stubs know no logger
+        logger = module.logger
+        module.logger = found = Complaints(logger)
         try:
             yield found
         finally:
-            names["logger"] = logger
+            module.logger = logger
 
 
 def _errors() -> str:

@@ -142,7 +142,7 @@ class TestNames:
             make_plan(["album/a.jpg"], suffix=suffix)
 
     @pytest.mark.parametrize("given", [{"suffix": "s" * 230}, {"output": "o" * 300}, {"output": "long/" * 1000}])
-    def test_names_that_no_system_takes(self, given: dict[str, str]) -> None:
+    def test_names_that_no_system_takes(self, given: dict[str, Any]) -> None:
         with pytest.raises(UsageError, match="too long; give a shorter one"):
             make_plan(["album/a.jpg"], **given)
 

@@ -28,7 +28,9 @@ STAGES = (
     "{kind='adversarial',images=400,size=48,batch=4,lr=1e-4,adversarial=0.1}]"
 )
 # What a borrowed machine may lack.
-LACKING = "lightning_fabric pydantic webdataset pyvips pillow_heif typer rich onnx onnxruntime matplotlib tensorboard scipy"
+LACKING = (
+    "lightning_fabric pydantic webdataset pyvips pillow_heif typer rich onnx onnxruntime matplotlib tensorboard scipy"
+)
 WITHOUT = f"""
 import runpy, sys
 sys.modules.update(dict.fromkeys({LACKING.split()!r}))  # None: not to be had
