@@ -1,7 +1,7 @@
 """Files to pixels: what a file is, by its first bytes, and the one decoder that may read it.
 
-libvips reads JPEG, PNG, TIFF, WebP, AVIF and GIF; Pillow BMP; pillow-heif HEIC; pnm.py PNM. Every loader is called by its
-own name, so nothing outside this list can run, whatever a file is called or claims to be.
+libvips reads JPEG, PNG, TIFF, WebP, AVIF and GIF; Pillow BMP; pillow-heif HEIC; pnm.py PNM. Every loader is called
+by its own name, so nothing outside this list can run, whatever a file is called or claims to be.
 """
 
 from __future__ import annotations
