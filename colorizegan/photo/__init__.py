@@ -6,7 +6,6 @@ formats         formats by the endings of names and by the first bytes
 decode, encode  the one decoder that may read a file; one encoder a format
 jpeg_parts      a large JPEG, encoded in parts on several cores
 pnm             PBM, PGM and PPM, which are read here
-jpeg_parts      a large JPEG encoded in parts, on several cores
 luminance       decoded pixels -> brightness
 size            what a picture takes, checked before anything is allocated for it
 complaints      what libvips says of damage that it passes over
