@@ -24,6 +24,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
 RESULT = Path(__file__).resolve().parent.parent / "docs" / "page.jpg"
+GOT_IT = "document.querySelectorAll('button').forEach((one) => one.innerText === 'Got it' && one.click())"
 DONE = "return document.querySelectorAll('#strip li[data-state=done]').length === 3"
 
 
@@ -55,6 +56,7 @@ def main() -> None:
                 time.sleep(1)
             wait.until(lambda b: b.execute_script(DONE))
             browser.execute_script("[...document.querySelectorAll('#strip .open')].pop().click()")
+            browser.execute_script(GOT_IT)
             time.sleep(5)
             picture = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
             picture.save(options.output, quality=88, optimize=True)
