@@ -243,6 +243,11 @@ def an_unknown_operator(model: onnx.ModelProto) -> None:
     model.graph.node[0].op_type = "RunShell"
 
 
+def an_operator_of_a_runtime(model: onnx.ModelProto) -> None:
+    """It reads beyond a picture that is no square: at times the process ends, at times not."""
+    model.graph.node.append(helper.make_node("Inverse", ["L"], ["p"], domain="com.microsoft"))
+
+
 def another_input(model: onnx.ModelProto) -> None:
     model.graph.input[2].name = "mask"
     for node in model.graph.node:
@@ -263,7 +268,7 @@ def weights_inside(model: onnx.ModelProto) -> None:
     [
         (weights_in_an_attribute, "/etc/passwd"), (a_loop, "control flow"), (a_function, "local functions"),
         (an_unknown_operator, "cannot be loaded"), (another_input, "inputs or outputs"), (a_fixed_size, "of any size"),
-        (weights_inside, "larger than 4 MiB"),
+        (weights_inside, "larger than 4 MiB"), (an_operator_of_a_runtime, "operators of 'com.microsoft'"),
     ],
 )  # fmt: skip
 def test_graphs_that_are_refused(bundle: Path, change: Callable[[onnx.ModelProto], None], words: str) -> None:
