@@ -1,5 +1,6 @@
 """What the network sees of a scan: the photo alone, in its tones; and the whole scan gets its colours back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,3 +128,20 @@ def test_every_kind_of_mount_keeps_shape_and_type(colorizer: Colorizer, photo: A
         deep = scan.astype(np.uint16) * 257
         assert colorizer.colorize(deep).shape == (*scan.shape, 3)
         assert colorizer.colorize(deep).dtype == np.uint16
+
+
+def test_of_torn_paper_nothing_is_shown_and_nothing_counts() -> None:
+    """A dark, faded photo torn at its edges, on white: the network gets it in full tones, and no white beside it."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:240, :320]
+    photo = 70 + 25 * np.sin(x / 17) * np.cos(y / 23) + rng.normal(0, 3, (240, 320))
+    depth = np.abs(np.cumsum(rng.normal(0, 0.6, 320))) % 8
+    photo = np.where((y >= depth[x]) & (y < 240 - depth[::-1][x]), photo, 235)
+    gray = np.pad(photo, 50, constant_values=235).clip(0, 255).astype(np.uint8)
+    eye = see(gray)
+    assert eye.torn is not None
+    assert eye.tones is not None
+    assert eye.tones.white < 120 / 255, "of the photo, not of the paper"
+    shown, raw = (replace(eye, tones=None, torn=torn).lightness(gray, 256, 1.0) for torn in (eye.torn, None))
+    # What is left are pixels of an edge that hold some of both. L of the photo is under 45, of the paper 93.
+    assert (shown > 60).mean() < 0.2 * (raw > 60).mean()

@@ -62,6 +62,15 @@ def test_a_room_in_lamplight_is_none() -> None:
     assert not is_color_negative((room + rng.normal(0, 2, room.shape)).astype(np.uint8))
 
 
+def test_lights_of_several_oranges_are_no_mask() -> None:
+    """A mask is of one orange wherever it is seen bare; lamps, candles and brass are of many."""
+    room = np.full((200, 300, 3), (60.0, 40.0, 20.0))
+    room[:40] = np.linspace((230, 120, 140), (230, 170, 90), 300)
+    assert not is_color_negative(room.astype(np.uint8))
+    room[:40] = (230, 145, 90)
+    assert is_color_negative(room.astype(np.uint8)), "all of one orange"
+
+
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
 def test_it_is_told_whatever_becomes_of_it(tmp_path: Any, tiny_bundle: Any, ending: str) -> None:
     """In its frame of black, as scanners of film give it; one in colours is left alone, a toned one is colorized."""
