@@ -1,7 +1,8 @@
 """A large JPEG encoded in parts, on several cores; restart markers (ITU-T T.81, F.1.2.3) stand between them.
 
 Each part is a whole JPEG of some rows of the picture, all with the same tables. The pixels are those of a JPEG encoded
-as one, bit for bit, and the file is some bytes longer. Parts hang on the size alone, so that the bytes do too.
+as one, bit for bit, and the file is some bytes longer. How it is divided depends on the picture's size
+alone, so that the bytes do not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-PART = 1 << 21  # pixels, about; a restart marker may stand after at most 65,535 blocks of 8 x 8 pixels, twice as many
+PART = 1 << 21  # pixels, about: half of the 65,535 blocks of 8 x 8 that may lie between two restart markers
 BLOCK = 16  # px, rows of the largest block that is encoded as one
 LONGEST_SIDE = 65500  # px, of libjpeg
 FRAME, SCAN, INTERVAL, RESTART, END = 0xC0, 0xDA, 0xDD, 0xD0, b"\xff\xd9"

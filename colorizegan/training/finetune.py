@@ -153,6 +153,8 @@ def finetune(
         }
         extra = {"licence": bundle.card.licence, "data": data}
         extra |= {"working_size": bundle.card.working_size, "detail": base.detail}
+        if "confidence" in base.card:  # the network's own doubt is further from the truth than that of its base
+            extra["confidence"] = base.card["confidence"]
         (work / "card.json").write_text(json.dumps(extra | {"training": history}), "utf-8")
         name = f"{bundle.card.name}-tuned"
         export_bundle(

@@ -13,6 +13,9 @@ from pictures import blots, encoded, put, waves
 from PIL import Image
 from visitor import Visitor
 
+import colorizegan.serve
+from colorizegan.steer.confidence import MARK, STRONGEST, SURE
+
 pytestmark = pytest.mark.browser
 
 WIDTH, HEIGHT = 96, 64
@@ -445,6 +448,8 @@ def test_a_pasted_photo(visitor: Visitor):
 @pytest.mark.usefixtures("photo")
 def test_without_a_graphics_card_the_same_is_painted(browser: Any, visitor: Visitor):
     with_card = visitor.pixels()
+    visitor.click("#guess")
+    marked = visitor.pixels()
     script = "const old = HTMLCanvasElement.prototype.getContext; HTMLCanvasElement.prototype.getContext ="
     script += " function (kind, ...more) { return kind === 'webgl2' ? null : old.call(this, kind, ...more) }"
     browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
@@ -453,6 +458,16 @@ def test_without_a_graphics_card_the_same_is_painted(browser: Any, visitor: Visi
     without = visitor.pixels()
     assert without.shape == with_card.shape
     assert np.abs(without - with_card).mean() < 3
+    if visitor.find("#guess").is_selected():
+        visitor.click("#guess")
+    visitor.click("#guess")
+    assert np.abs(marked - with_card).mean() > 10
+    assert np.abs(visitor.pixels() - marked).mean() < 3
+
+
+def test_a_guess_is_marked_as_the_library_marks_it():
+    script = (Path(colorizegan.serve.__file__).parent / "page" / "paint.js").read_text()
+    assert f"[MARK, STRONGEST, SURE] = [{[int(code) for code in MARK]}, {STRONGEST}, {SURE}];" in script
 
 
 def test_a_model_of_colours_alone_is_asked_for_nothing_else(browser: Any, tmp_path: Path):

@@ -47,14 +47,23 @@ def test_a_bundle_of_another_network_is_refused(tiny_bundle: Path, photos: Path,
 
 
 @pytest.fixture(scope="module")
-def tuned(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+def calibrated(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model of blue and red, whose card says how often a sure colour is right."""
+    folder = shutil.copytree(exported, tmp_path_factory.mktemp("calibrated") / "bundle")
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"confidence": {"temperature": 0.5, "right": [0.2, 0.9]}}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tuned(calibrated: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """The model of blue and red, tuned by the command to sixty photos of yellow and green, five of them twice."""
     folder = tmp_path_factory.mktemp("tuned")
     photos = draw_photos(folder / "album", 60, light=(255, 225, 60), dark=(10, 110, 30), seed=1)
     for i in range(5):
         with Image.open(photos / f"{i}.png") as image:
             image.resize((72, 63)).save(photos / f"again-{i}.jpg", quality=90)
-    arguments = ["finetune", photos, "-o", folder / "mine", "--model", exported, "--steps", 24, "--lr", 2e-3]
+    arguments = ["finetune", photos, "-o", folder / "mine", "--model", calibrated, "--steps", 24, "--lr", 2e-3]
     result = call(*arguments)
     assert result.exit_code == 0, result.output
     return folder, result
@@ -78,8 +87,8 @@ def test_the_tuned_model_is_better_and_the_command_says_so(tuned: tuple[Path, An
 
 
 @pytest.mark.slow
-def test_the_tuned_bundle_is_whole_and_knows_where_it_is_from(tuned: tuple[Path, Any], exported: Path) -> None:
-    bundle, base = open_bundle(tuned[0] / "mine"), open_bundle(exported)
+def test_the_tuned_bundle_is_whole_and_knows_where_it_is_from(tuned: tuple[Path, Any], calibrated: Path) -> None:
+    bundle, base = open_bundle(tuned[0] / "mine"), open_bundle(calibrated)
     assert bundle.card.name == "mine-tuned"
     assert (bundle.card.licence, bundle.card.working_size) == (base.card.licence, base.card.working_size)
     assert bundle.card.training["started_from"]["digest"] == base.digest
@@ -87,8 +96,8 @@ def test_the_tuned_bundle_is_whole_and_knows_where_it_is_from(tuned: tuple[Path,
     assert bundle.card.data[-1]["name"] == "album"
     card = (tuned[0] / "mine" / "card.json").read_text()
     assert str(tuned[0]) not in card
-    before = json.loads((exported / "card.json").read_text())
-    for name in ("correction", "temperature", "detail"):  # or they would differ by more than the tuning
+    before = json.loads((calibrated / "card.json").read_text())
+    for name in ("correction", "temperature", "detail", "confidence"):  # or they would differ by more than the tuning
         assert json.loads(card)[name] == before[name]
     assert json.loads(card)["chroma"] == pytest.approx(before["chroma"] * bundle.card.training["chroma"])
     assert bundle.card.training["chroma"] in CHROMAS

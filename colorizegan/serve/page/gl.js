@@ -1,6 +1,6 @@
 // The picture on the graphics card: the same arithmetic as paint.js, for every pixel of the screen.
 
-import { DELTA, TO_RGB, WARM } from "./paint.js";
+import { DELTA, MARK, STRONGEST, SURE, TO_RGB, WARM } from "./paint.js";
 
 const float = (x) => (Number.isInteger(x) ? `${x}.0` : `${x}`);
 
@@ -56,8 +56,8 @@ void main() {
     rgb = joined(fy, y, low * ab);
   }
   rgb = encoded(clamp(rgb, 0.0, 1.0));
-  float doubt = guess * 0.7 * clamp(1.0 - texture(sure, at).r / 0.65, 0.0, 1.0); // as steer/confidence.py marks it
-  color = vec4(mix(rgb, vec3(1.0, 0.0, 0.5), doubt), 1);
+  float doubt = guess * ${float(STRONGEST)} * clamp(1.0 - texture(sure, at).r / ${float(SURE)}, 0.0, 1.0);
+  color = vec4(mix(rgb, vec3(${MARK.map((code) => float(code / 255)).join(", ")}), doubt), 1);
 }`;
 
 // A painter on a canvas, or null where there is no WebGL 2.

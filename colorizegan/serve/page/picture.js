@@ -1,6 +1,6 @@
 // What is painted of a photo: its preview decoded, the brightness of its cells, the lines of its colours.
 
-import { abAt, boxReduce, grayOf, lightness, makeLines, paint } from "./paint.js";
+import { abAt, boxReduce, grayOf, lightness, makeLines, MARK, paint, STRONGEST, SURE } from "./paint.js";
 
 const SMALL = 240; // px of the longer side of thumbnails
 
@@ -104,7 +104,10 @@ export function softPainter(canvas) {
     sure(bitmap) {
       const data = grayOf(bitmap, bitmap.width, bitmap.height);
       const image = new ImageData(bitmap.width, bitmap.height);
-      data.forEach((code, i) => image.data.set([255, 0, 128, 255 * 0.7 * Math.max(0, 1 - code / 127.5)], 4 * i));
+      data.forEach((code, i) => {
+        const doubt = STRONGEST * Math.max(0, 1 - code / (255 * SURE));
+        image.data.set([...MARK, 255 * doubt], 4 * i);
+      });
       sure = layer(image);
     },
     draw({ x, y, width, height, split, saturation, warmth, guess, colored }) {
