@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import hashlib
 import itertools
@@ -208,6 +209,10 @@ def find_photos(
     photos, seen, searched = FolderNames[PhotoFolder](), NameSets[Path](), list[Path]()
     homes: dict[Path, PhotoFolder] = {}
     for name, pattern in inputs:
+        if "\0" in name:
+            what = "is no name of a file: it holds a NUL byte"
+            plan.problems.append(InputError(what, path=name, remedy="-0 takes a list that NUL bytes separate"))
+            continue
         before, found = len(plan.problems), False
         path = Path(name)
         if is_dir(path):
@@ -216,7 +221,7 @@ def find_photos(
         elif pattern and glob.has_magic(name) and not os.path.lexists(path):
             batches = matches(name, suffix or SUFFIX, plan)
         else:  # a missing file too, so that it fails by its name
-            batches = [(home_of(path, name, homes), [path.name])]
+            batches = [(home_of(path, homes), [path.name])]
         for folder, names in batches:
             found, known = True, seen.of(folder.place)
             new = [name for name in names if name not in known]
@@ -227,11 +232,11 @@ def find_photos(
     return photos, searched
 
 
-def home_of(path: Path, name: str, homes: dict[Path, PhotoFolder]) -> PhotoFolder:
+def home_of(path: Path, homes: dict[Path, PhotoFolder]) -> PhotoFolder:
     """The folder of a photo that is named by itself; `homes` are those of the photos before it."""
     folder = homes.get(path.parent)
     if folder is None:
-        place = path.parent.resolve() if "\0" not in name else path.parent
+        place = Path(os.path.realpath(path.parent))  # of links in a circle too
         folder = homes[path.parent] = PhotoFolder(path.parent, place, place)
     return folder
 
@@ -303,7 +308,7 @@ def shown(source: Path | bytes) -> str:
 def split_list(file: BinaryIO, *, nul: bool) -> Iterator[str]:
     """The file names in a list: one a line, or separated by NUL bytes; empty ones are left out."""
     end = b"\0" if nul else b"\n"
-    rest = b""
+    rest = file.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)  # which Windows puts first
     while chunk := file.read(CHUNK):
         *whole, rest = (rest + chunk).split(end)
         yield from list_names(whole, nul=nul)

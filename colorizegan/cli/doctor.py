@@ -18,7 +18,7 @@ from colorizegan.model.predictor import NEEDS, available_devices
 from colorizegan.photo.photo import Limits
 from colorizegan.serve.limits import FilmLimits, ServiceLimits
 
-PACKAGES = ("numpy", "onnxruntime", "pillow", "pyvips", "pyvips-binary", "torch")
+PACKAGES = ("numpy", "onnxruntime", "pillow", "pillow-heif", "pyvips", "pyvips-binary", "torch")
 ABSENT = "not installed"
 MEAN_BOUND, LARGE_BOUND, LARGE_SHARE = 0.5, 2.0, 0.001
 

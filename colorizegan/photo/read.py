@@ -85,7 +85,8 @@ def read_photo(
         raise DecodeError(f"cannot be decoded ({words_of(error)})", path=path, remedy=remedy) from error
     if page is None and photo.pages > 1:
         what = "pages" if photo.format == "tiff" else "frames"
-        log.warning("the photo has %d %s: the first is read", photo.pages, what)
+        which = "main one" if photo.format == "heic" else "first"
+        log.warning("the photo has %d %s: the %s is read", photo.pages, what, which)
     for remark in photo.remarks:
         log.warning("the photo: %s", remark)
     return photo
@@ -93,7 +94,7 @@ def read_photo(
 
 REMEDY = "the file may be damaged; --allow-truncated takes what can be read"
 CODES_OF_ANY_LENGTH = {2, 3, 4, 32771, 50001}  # CCITT and WebP in TIFF: a plain picture of any size in a few bytes
-UNREAD = re.compile("not (configured|implemented|supported)|[Uu]nknown compression")  # of libtiff and libvips
+UNREAD = re.compile("not (configured|implemented|supported)|[Uu]nknown compression(?! method)")  # of libtiff, libvips
 
 
 def _open(path: Path) -> BinaryIO:

@@ -99,7 +99,8 @@ class PageWriter:
             raise OutputError(what, remedy="use --format png or tiff") from None
         if photo.pages > 1 and not photo.format == self.format == "tiff":
             what = "pages" if photo.format == "tiff" else "frames"
-            self.lost.append(f"it has {photo.pages} {what}, of which {self.format} gets the first")
+            which = "the main one" if photo.format == "heic" else "the first"
+            self.lost.append(f"it has {photo.pages} {what}, of which {self.format} gets {which}")
 
     def end(self) -> None:
         """Seal the file, after the last page: see `colorizegan.photo.metadata.seal`. OSError."""

@@ -210,6 +210,7 @@ class TestInputs:
 
 def test_lists() -> None:
     assert list(split_list(io.BytesIO(b"a b.jpg\r\n\nc\xff.jpg"), nul=False)) == ["a b.jpg", "c\udcff.jpg"]
+    assert list(split_list(io.BytesIO(b"\xef\xbb\xbfa.jpg\r\nb.jpg"), nul=False)) == ["a.jpg", "b.jpg"]  # of Windows
     assert list(split_list(io.BytesIO(b"a\nb.jpg\0c.jpg\0"), nul=True)) == ["a\nb.jpg", "c.jpg"]
 
 

@@ -114,6 +114,13 @@ def test_patterns_lists_and_formats(folder: Path) -> None:
     assert done.status == 0
     assert sorted(digests(Path("three"))) == ["b.png", "odd\nname.png"]
     assert done.lines[0] == "scans/odd?name.png -> three/odd?name.png"
+    Path("loop").symlink_to("pool")
+    Path("pool").symlink_to("loop")
+    bad = b"a\0b\nloop/a.png\n" + bytes(Path("scans/c.jpg").absolute()) + b"\n"  # one bad name stops no other
+    done = cli("colorize", "--from-file", "-", "-o", "five", stdin=bad)
+    assert done.status == 1
+    assert "E_INTERNAL" not in done.err, done.err
+    assert [path.name for path in Path("five").rglob("*.jpg")] == ["c.jpg"]
     assert cli("colorize", "--from-file", "-", "-o", "four", stdin=b"scans/c.jpg\n").status == 0
     assert sorted(digests(Path("four"))) == ["c.jpg"]
 

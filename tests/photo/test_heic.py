@@ -38,7 +38,7 @@ def test_a_turn_that_stands_in_box_and_exif_is_made_once() -> None:
 
 def test_further_pictures_are_told(caplog: pytest.LogCaptureFixture) -> None:
     assert read_photo(FILE).pages == 2
-    assert "2 frames: the first is read" in caplog.text
+    assert "2 frames: the main one is read" in caplog.text
 
 
 def test_the_decoder_is_none_with_known_holes() -> None:

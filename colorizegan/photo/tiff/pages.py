@@ -30,10 +30,11 @@ WIDTH, HEIGHT, BITS = 256, 257, 258
 SUBFILE, OLD_SUBFILE, PAGE_NUMBER, TILE_WIDTH, TILE_HEIGHT, SUB_DIRECTORIES = 254, 255, 297, 322, 323, 330
 REDUCED, PAGE, MASK = 1, 2, 4  # bits of SUBFILE
 OLD_REDUCED = 2  # of OLD_SUBFILE
-COMPRESSION, PHOTOMETRIC, SAMPLES, EXTRA_SAMPLES = 259, 262, 277, 338
+COMPRESSION, PHOTOMETRIC, SAMPLES, EXTRA_SAMPLES, SUBSAMPLING = 259, 262, 277, 338, 530
 ASSOCIATED, UNASSOCIATED = 1, 2  # kinds of extra samples that are opacity, multiplied into the colours or not
 CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1, 4: 1, 5: 4, 6: 3, 8: 3, 9: 3}  # photometric -> channels of colour
 CIELAB, ICCLAB, FILTERED, LINEAR_RAW = 8, 9, 32803, 34892  # photometric
+FULL = (b"\1\0\1\0", b"\0\1\0\1")  # one across, one down, in either byte order
 DNG_VERSION = 50706
 MOST_SUB_DIRECTORIES = 16  # that are looked into
 
@@ -62,6 +63,8 @@ class TiffPage:
     """As the tag PhotometricInterpretation has it."""
     bits: int
     """Of a sample."""
+    full_chroma: bool
+    """Whether YCbCr would have as many values of Cb and Cr as of Y."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,7 @@ def _page(stream: BinaryIO, tags: Tags, order: str, big: bool, at: int, number: 
         compression=numbers.get(COMPRESSION, 1),
         photometric=photometric,
         bits=numbers.get(BITS, 1),
+        full_chroma=SUBSAMPLING in tags and tags[SUBSAMPLING].raw[:4] in FULL,
     )
 
 

@@ -14,6 +14,7 @@ COMPRESSIONS = {
 }  # fmt: skip
 READ = {1, 2, 3, 4, 5, 7, 8, 32771, 32773, 32946, 50001}  # compressions
 MODELS = {10: "ITULAB", 32844: "LogL", 32845: "LogLuv"}
+YCBCR, JPEG = 6, {6, 7}  # photometric, compressions
 READ_BITS = {1, 2, 4, 8, 16, 32}  # a sample; numbers of 32 bits are refused by their kind
 PLAIN = "save it as plain TIFF: 8 or 16 bits, with LZW, Deflate or no compression, in strips"
 
@@ -23,6 +24,8 @@ def refuse_unread(page: TiffPage) -> None:
     if page.photometric not in CHANNELS:
         model = MODELS.get(page.photometric, f"model number {page.photometric}")
         raise DecodeError(f"its colours are coded as {model}, which is not read", remedy="save it as RGB or gray")
+    if page.photometric == YCBCR and page.compression not in JPEG and page.full_chroma:  # libvips takes it for RGB
+        raise DecodeError("its colours are coded as YCbCr, which is not read", remedy="save it as RGB or gray")
     if page.bits not in READ_BITS:
         raise DecodeError(f"its samples have {page.bits} bits, which is not read", remedy="save it with 8 or 16 bits")
 

@@ -267,8 +267,11 @@ def test_a_lost_tile_is_refused_or_told(compression: str, damage: str) -> None:
 
 
 @pytest.mark.parametrize("compression", ["lzw", "deflate"])
-def test_a_spoilt_tile_is_refused_or_told(compression: str) -> None:
-    bad = spoilt(tiled(compression), 3)
+@pytest.mark.parametrize("where", ["half", "all"])
+def test_a_spoilt_tile_is_refused_or_told(compression: str, where: str) -> None:
+    raw = tiled(compression)
+    start, size = tile_span(raw, 3)
+    bad = spoilt(raw, 3) if where == "half" else raw[:start] + bytes(size) + raw[start + size :]
     with pytest.raises(DecodeError, match="may be damaged"):
         read_photo(bad)
     assert any("damaged" in remark for remark in read_photo(bad, allow_truncated=True).remarks)

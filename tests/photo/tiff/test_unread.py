@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from PIL import Image
 
 from colorizegan.errors import DecodeError
 from colorizegan.photo.read import read_photo
@@ -31,6 +32,13 @@ def tiled_planes() -> bytes:
     return tiff(planes, photometric="rgb", planarconfig="separate", tile=(64, 64))
 
 
+def colours_as_ycbcr(**options: Any) -> bytes:
+    """As Pillow writes such a picture: Cb and Cr at full size."""
+    file = io.BytesIO()
+    Image.fromarray(scene()).convert("RGB").convert("YCbCr").save(file, "TIFF", **options)
+    return file.getvalue()
+
+
 CASES = {
     "12 bits": (patched(tiff(scene()), 258, 12), "12 bits"),
     "24 bits": (patched(tiff(scene()), 258, 24), "24 bits"),
@@ -39,6 +47,8 @@ CASES = {
     "ITULAB": (patched(tiff(scene()), 262, 10), "ITULAB"),
     "another colour model": (patched(tiff(scene()), 262, 4711), "number 4711"),
     "a second page": (second_page_unread(), r"its page 2 \(LZMA\)"),
+    "YCbCr": (colours_as_ycbcr(), "coded as YCbCr"),
+    "YCbCr in LZW": (colours_as_ycbcr(compression="tiff_lzw"), "coded as YCbCr"),
     "planes in tiles": (tiled_planes(), "a kind of TIFF that is not read"),
     "JPEG XR": (patched(tiff(scene()), 259, 34934), r"compression \(JPEG XR\)"),
 }
