@@ -64,7 +64,12 @@ class Storage:
         from pyarrow.fs import FileSelector, FileType
 
         infos = self.ask(FileSelector(self.path(place), allow_not_found=True), place)
-        names = {kind: [f.base_name for f in infos if f.type == kind] for kind in (FileType.Directory, FileType.File)}
+        kinds = (FileType.Directory, FileType.File)
+        try:
+            names = {kind: [f.base_name for f in infos if f.type == kind] for kind in kinds}
+        except UnicodeError as error:  # pyarrow gives names as text only
+            what, remedy = "has a name below it that is not UTF-8", "rename it, or give the folder as a path"
+            raise InputError(what, path=self.named(place), remedy=remedy) from error
         return sorted(names[FileType.Directory]), sorted(names[FileType.File])
 
     def ask(self, what: Any, place: Path) -> Any:

@@ -455,6 +455,17 @@ def test_a_store_that_does_not_answer_is_one_line() -> None:
     assert "secret" not in str(caught.value) + str(refused.value)
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are always text")
+def test_a_name_that_is_no_text_below_a_url_is_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "in" / "a"
+    folder.mkdir(parents=True)
+    Path(os.fsdecode(os.fsencode(folder) + b"/odd\xff.jpg")).touch()
+    with pytest.raises(InputError) as caught:
+        plan_anywhere([folder.parent.as_uri()], (tmp_path / "out").as_uri())
+    said = "has a name below it that is not UTF-8; rename it, or give the folder as a path"
+    assert str(caught.value).startswith(f"{folder.as_uri()}: {said}")
+
+
 def test_a_dataset_without_names_is_told(tmp_path: Path) -> None:
     class Dataset:
         def iter_rows(self) -> Iterator[dict[str, str]]:
