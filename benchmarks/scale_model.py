@@ -1,6 +1,6 @@
 """A million photos and more: what it takes, from measured figures; and what names alone take, simulated.
 
-    python benchmarks/scale_model.py cost [--rate 12] [--price 0.04] [--bytes 300000] [--cores 64]
+    python benchmarks/scale_model.py cost [--rate 10] [--price 0.04] [--bytes 300000] [--cores 64]
     python benchmarks/scale_model.py names [--names 10000000]
     python benchmarks/scale_model.py ledger [--photos 1000000]
 
@@ -11,6 +11,7 @@ does, and looks up one photo in a thousand. Both are done in a process of their 
 """
 
 import argparse
+import math
 import resource
 import sys
 import tempfile
@@ -27,14 +28,16 @@ PRICE_GET, PRICE_PUT = 0.4e-6, 5e-6  # dollars a request, of a large provider
 
 def main() -> int:
     """Print one of the tables."""
-    parser = argparse.ArgumentParser(description="What many photos take.")
+    parser = argparse.ArgumentParser(
+        description="What many photos take.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
     parser.add_argument("what", choices=("cost", "names", "ledger"))
-    parser.add_argument("--rate", type=float, default=12.0, help="photos a second and core")
-    parser.add_argument("--price", type=float, default=0.04, help="of a core-hour, dollars")
-    parser.add_argument("--bytes", type=float, default=300_000, help="of a photo")
-    parser.add_argument("--cores", type=int, default=64)
-    parser.add_argument("--names", type=int, default=10_000_000)
-    parser.add_argument("--photos", type=int, default=1_000_000)
+    parser.add_argument("--rate", type=above_zero, default=10.0, help="photos a second and core")
+    parser.add_argument("--price", type=above_zero, default=0.04, help="of a core-hour, dollars")
+    parser.add_argument("--bytes", type=above_zero, default=300_000, help="of a photo")
+    parser.add_argument("--cores", type=whole, default=64, help="that work at a time")
+    parser.add_argument("--names", type=whole, default=10_000_000, help="to plan")
+    parser.add_argument("--photos", type=whole, default=1_000_000, help="in the ledger")
     given = parser.parse_args()
     if given.what == "cost":
         cost(given.rate, given.price, given.bytes, given.cores)
@@ -43,6 +46,22 @@ def main() -> int:
     else:
         open_ledger(given.photos)
     return 0
+
+
+def above_zero(text: str) -> float:
+    """A number of the command line that can be divided by."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no finite number above 0")
+    return number
+
+
+def whole(text: str) -> int:
+    """The same without a fraction."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+    return number
 
 
 def cost(rate: float, price: float, size: float, cores: int) -> None:

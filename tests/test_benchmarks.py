@@ -1,6 +1,7 @@
 """The benchmarks run, and what they print is what they measured. Their times are no test's business."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -80,3 +81,15 @@ def test_network_eye(repository: Path, photos: Path, tiny_bundle: Path) -> None:
     mount, _ = rows
     assert float(mount[2]) < float(mount[1])
     assert float(mount[5]) < 0.2 * float(mount[4])
+
+
+def test_scale_model(repository: Path) -> None:
+    """Its table is the one in docs/scaling.md; a number that nothing can be divided by is one line."""
+    rows = benchmark(repository, "scale_model.py", "cost")
+    page = (repository / "docs/scaling.md").read_text(encoding="utf-8")
+    assert [f"| {' | '.join(row)} |" in page for row in rows] == [True] * 3
+    for option, number in (("--rate", "0"), ("--rate", "nan"), ("--price", "inf"), ("--bytes", "-1"), ("--cores", "0")):
+        command = [sys.executable, repository / "benchmarks/scale_model.py", "cost", option, number]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert f"argument {option}: {number} is no " in done.stderr.splitlines()[-1]
