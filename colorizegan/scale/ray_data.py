@@ -32,7 +32,7 @@ from colorizegan.photo.formats import SUFFIXES, full_name
 from colorizegan.scale.cluster import LOCAL, connected, silent
 from colorizegan.scale.run_ledger import RunLedger
 from colorizegan.scale.sources import Places, plan_anywhere
-from colorizegan.scale.worker import Answer, PhotoWorker, Setup
+from colorizegan.scale.worker import FOLDER, Answer, PhotoWorker, Setup, remove_abandoned
 from colorizegan.steer.look import Look
 
 log = logging.getLogger(__name__)
@@ -61,12 +61,13 @@ def run_on_ray(
     """All jobs of a plan on a cluster: a result for each, as they come. Arguments as for `run_plan` and `connected`."""
     if plan.output_root is None:
         raise UsageError("many machines need a folder for the results", remedy="give one as output (-o)")
+    remove_abandoned()
     with opened(model, "cpu", options, like, 1, cpu_threads()) as (colorizer, _, options):
         digest = colorizer.network.digest
     setup = Setup(
         secrets.token_hex(4), model, digest, __version__, device, options, overwrite, plan.output_root, places
     )  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="colorizegan-") as spool, ExitStack() as ends:
+    with tempfile.TemporaryDirectory(prefix=f"{FOLDER}{os.getpid()}-") as spool, ExitStack() as ends:
         ray = ends.enter_context(connected(address))
         try:
             ledger = RunLedger(plan.output_root, places.results, Path(spool), setup.run)

@@ -32,7 +32,7 @@ from colorizegan.scale.sources import Places
 from colorizegan.scale.storage import reason
 from colorizegan.steer.hints import ENDING as HINTS
 
-FOLDER = "colorizegan-ray-"  # of this machine, for photos from elsewhere, and the worker's process
+FOLDER = "colorizegan-ray-"  # of this machine, for photos or a ledger from elsewhere, and the process
 WRITING = {"done": "writing"}
 AT_ONCE = 2  # photos: while one waits for its bytes to reach the disk, the other keeps the core busy
 
@@ -244,7 +244,7 @@ class PhotoWorker:
 
 
 def remove_abandoned() -> None:
-    """Remove folders that killed workers left on this machine, where /proc tells which processes there are."""
+    """Remove folders that killed processes left on this machine, where /proc tells which processes there are."""
     if not Path("/proc/self").exists():
         return
     for path in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):

@@ -540,3 +540,33 @@ def test_only_folders_of_processes_that_ended_are_removed(tmp_path: Path, monkey
         (folder / "in").mkdir(parents=True)
     remove_abandoned()
     assert sorted(tmp_path.iterdir()) == sorted((mine, other))
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc tells which processes there are")
+def test_the_folder_of_a_killed_driver_is_removed_by_the_next_run(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from colorizegan.scale import ray_data
+
+    spools = tmp_path / "spools"
+    spools.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(spools))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = spools / f"{FOLDER}{ended.pid}-a"
+    left.mkdir()
+    seen: list[str] = []
+
+    def connected(_: str) -> None:
+        seen.extend(path.name for path in spools.glob("*ray*"))
+        raise UsageError("enough")
+
+    monkeypatch.setattr(ray_data, "connected", connected)
+    plan = Plan(output_root=tmp_path / "out")
+    with (
+        pytest.raises(UsageError, match="enough"),
+        ray_data.run_on_ray(plan, Places(), str(tiny_bundle), FileOptions()),
+    ):
+        pass
+    (mine,) = seen
+    assert mine.startswith(f"{FOLDER}{os.getpid()}-")
