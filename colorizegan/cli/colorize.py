@@ -118,6 +118,10 @@ def colorize(
     has_list = nul or from_file is not None
     listed = read_list("-" if from_file is None else from_file, nul=nul) if has_list else iter(())
     if not names and not has_list:
+        if ray:  # which may be the input, as an address comes right after --ray
+            from colorizegan.scale.cluster import check_address
+
+            check_address(ray)
         raise UsageError("no input", remedy="name a photo or a folder, or see --help")
     if "-" in names and (len(names) > 1 or has_list):
         raise UsageError("standard input (-) goes with no other input")

@@ -15,6 +15,7 @@ from typing import Any
 from colorizegan.errors import MissingExtraError, UsageError
 
 CONNECT_SECONDS = 5.0
+LAST_PORT = 65_535
 START_SECONDS = "120"  # that a new cluster gets; Ray's 30 and 60 are few on a machine with other work
 STARTS = 3
 LATE = "timed out during startup"  # what Ray says then
@@ -128,17 +129,28 @@ def checked(address: str) -> str:
 
 def check_answers(address: str) -> None:
     """UsageError unless a server of Ray's kind listens at HOST:PORT; Ray itself would try for minutes."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or "/" in host:
-        remedy = "give HOST:PORT, auto or local; without an address --ray stands last"
-        raise UsageError(f"--ray {address!r} is no address", remedy=remedy)
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS) as connection:
+        with socket.create_connection(host_and_port(address), CONNECT_SECONDS) as connection:
             head = connection.recv(4)  # length of the first frame, and its kind
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         what = f"no Ray cluster answers at {address!r} ({getattr(error, 'strerror', None) or error})"
         raise UsageError(what, remedy=START) from None
     if head[3:] != bytes([SETTINGS_FRAME]):
         raise UsageError(
             f"what answers at {address!r} is no Ray cluster", remedy=f"give the port of ray start, or {START}"
         )
+
+
+def check_address(address: str) -> None:
+    """UsageError unless this can be an address of `connected`, whether or not something answers there."""
+    if address not in (LOCAL, RUNNING, EITHER):
+        host_and_port(address)
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """The parts of HOST:PORT. UsageError where it is not of that form."""
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal() or len(port) > 5 or int(port) > LAST_PORT:
+        remedy = "give HOST:PORT, auto or local; without an address --ray stands last"
+        raise UsageError(f"--ray {address!r} is no address", remedy=remedy)
+    return host.strip("[]"), int(port)

@@ -302,6 +302,8 @@ def test_names_from_parquet(tmp_path: Path) -> None:
     [
         (["--ray", "127.0.0.1:1"], "no Ray cluster answers at '127.0.0.1:1' (Connection refused)"),
         (["--ray", "nowhere"], "--ray 'nowhere' is no address"),
+        (["--ray", "127.0.0.1:65536"], "--ray '127.0.0.1:65536' is no address"),
+        (["--ray", f"127.0.0.1:{'9' * 5000}"], "9' is no address"),
         (["--ray", "local", "--shard", "1/2"], "--ray shares the work itself"),
         (["--ray", "local", "--proposals", "3"], "proposals and hints are of single photos"),
     ],
@@ -339,6 +341,14 @@ def test_an_address_is_asked_for_or_not(monkeypatch: pytest.MonkeyPatch, album: 
         result = call("colorize", *arguments)
         assert "enough" in result.stderr, result.stderr
     assert asked == ["either", "either", "either", "local", "HOST:1", photos]
+
+
+def test_an_input_that_ray_took_for_its_address_is_told() -> None:
+    for value, said in (("photos", "--ray 'photos' is no address"), ("local", "no input"), ("HOST:1", "no input")):
+        result = call("colorize", "--ray", value, "-o", "out")
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"error: {said}; ")
+        assert ("without an address --ray stands last" in result.stderr) == (value == "photos")
 
 
 def test_what_answers_and_is_no_cluster_is_told_at_once() -> None:
