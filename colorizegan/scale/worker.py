@@ -134,7 +134,8 @@ class PhotoWorker:
             except FileExistsError:
                 return True
             except OSError as error:
-                raise OutputError(f"cannot be written to ({error.strerror})", path=part.parent) from error
+                what = f"cannot be written to ({error.strerror})"
+                raise OutputError(what, path=part.parent, remedy="name another folder") from error
             return False
         if results.find(part) is not None:
             return True

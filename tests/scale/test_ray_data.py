@@ -504,7 +504,7 @@ def test_a_folder_that_cannot_be_written_ends_the_run(memory: Any, tiny_bundle: 
         run.worker = other
         answers = run.work()
     assert isinstance(answers[0].fatal, OutputError)
-    assert "cannot be written to (Not a directory)" in str(answers[0].fatal)
+    assert "cannot be written to (Not a directory); name another folder" in str(answers[0].fatal)
 
 
 def test_handlers_of_others_hear_what_they_heard() -> None:
