@@ -60,7 +60,7 @@ def adopt_parts(storage: Storage, folder: Path, write: Callable[..., None]) -> d
     A result that was written and not yet noted is known by its hash.
     """
     adopted: dict[str, Entry] = {}
-    for name in storage.folder(folder)[1]:
+    for name in storage.texts(folder):
         if PART.fullmatch(name) is None:
             continue
         lines: dict[str, Entry] = {}

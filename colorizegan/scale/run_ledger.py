@@ -45,7 +45,7 @@ class RunLedger:
 
     def bring(self) -> None:
         """Copy the ledger here."""
-        for name in self.storage.folder(self.root)[1]:
+        for name in self.storage.texts(self.root):
             if name.startswith(NAME) and name.endswith(".jsonl") and not PART.fullmatch(name):
                 self.storage.fetch(self.root / name, self.folder / name)
         numbered = (self.folder / (f"{NAME}.{n}.jsonl" if n > 1 else f"{NAME}.jsonl") for n in itertools.count(1))

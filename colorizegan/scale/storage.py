@@ -68,9 +68,19 @@ class Storage:
         try:
             names = {kind: [f.base_name for f in infos if f.type == kind] for kind in kinds}
         except UnicodeError as error:  # pyarrow gives names as text only
-            what, remedy = "has a name below it that is not UTF-8", "rename it, or give the folder as a path"
-            raise InputError(what, path=self.named(place), remedy=remedy) from error
+            remedy = "rename it, or give the folder as a path" if self.prefix else "rename it"
+            raise InputError("has a name below it that is not UTF-8", path=self.named(place), remedy=remedy) from error
         return sorted(names[FileType.Directory]), sorted(names[FileType.File])
+
+    def texts(self, place: Path) -> list[str]:
+        """Names of the files in a folder, sorted, without those that are not UTF-8, as no ledger's is."""
+        from pyarrow.fs import FileSelector, FileType
+
+        names = list[str]()
+        for found in self.ask(FileSelector(self.path(place), allow_not_found=True), place):
+            with suppress(UnicodeError):
+                names += [found.base_name] if found.type == FileType.File else []
+        return sorted(names)
 
     def ask(self, what: Any, place: Path) -> Any:
         """What the file system says of a path, or of all that a selector finds."""
@@ -121,11 +131,23 @@ class Storage:
             self.filesystem.delete_file(self.path(place))
 
 
+class LocalStorage(Storage):
+    """That of this machine, where a name need not be text for its file to be read."""
+
+    @contextmanager
+    def read(self, place: Path) -> Iterator[Any]:
+        try:
+            with place.open("rb") as stream:
+                yield stream
+        except OSError as error:
+            raise InputError(f"cannot be read ({reason(error)})", path=self.named(place)) from error
+
+
 def local() -> Storage:
     """The file system of this machine."""
     from pyarrow.fs import LocalFileSystem
 
-    return Storage(LocalFileSystem(), "", os.sep == "/")
+    return LocalStorage(LocalFileSystem(), "", os.sep == "/")
 
 
 def is_url(name: str) -> bool:

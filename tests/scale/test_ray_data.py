@@ -27,6 +27,7 @@ from colorizegan.batch.run import run_plan
 from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import InputError, MissingExtraError, OutputError, UsageError
+from colorizegan.files import sha256_of_file
 
 pytest.importorskip("ray", reason='missing package: ray (pip install ".[ray]")')
 
@@ -474,6 +475,20 @@ def test_a_name_that_is_no_text_below_a_url_is_one_line(tmp_path: Path) -> None:
         plan_anywhere([folder.parent.as_uri()], (tmp_path / "out").as_uri())
     said = "has a name below it that is not UTF-8; rename it, or give the folder as a path"
     assert str(caught.value).startswith(f"{folder.as_uri()}: {said}")
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are always text")
+def test_a_result_whose_name_is_no_text_stops_no_later_run(tmp_path: Path) -> None:
+    """One that was written and not yet noted is known by its hash."""
+    result = Path(os.fsdecode(os.fsencode(tmp_path) + b"/odd\xff.jpg"))
+    result.write_bytes(b"a result")
+    part = Ledger(tmp_path)
+    part.add(Entry(result.name, "writing", "/in/odd.jpg", output_sha256=sha256_of_file(result)))
+    part.close()
+    part.path.rename(tmp_path / part_name("0123abcd", 0))
+    ledger = RunLedger(tmp_path, None, tmp_path, "9876fedc")
+    ledger.close()
+    assert [(entry.output, entry.status) for entry in Ledger(tmp_path).entries()] == [(result.name, "done")]
 
 
 def test_a_dataset_without_names_is_told(tmp_path: Path) -> None:
