@@ -14,6 +14,8 @@ from typing import Any
 
 from colorizegan.errors import MissingExtraError, UsageError
 
+log = logging.getLogger(__name__)
+
 CONNECT_SECONDS = 5.0
 LAST_PORT = 65_535
 START_SECONDS = "120"  # that a new cluster gets; Ray's 30 and 60 are few on a machine with other work
@@ -78,6 +80,36 @@ def connected(address: str) -> Iterator[Any]:
     finally:
         with silent():
             ray.shutdown()
+
+
+def check_machines(ray: Any) -> None:
+    """UsageError unless every machine of the cluster can import ColorizeGAN: all photos would fail there."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    def missing() -> str:  # within a function, so that Ray sends its code and not its place in this package
+        import importlib
+
+        try:
+            importlib.import_module("colorizegan.scale.worker")
+        except ImportError as error:
+            return str(error)
+        return ""
+
+    ask = ray.remote(num_cpus=0, max_retries=0)(missing)
+    there = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+    asked = {
+        place: ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote()
+        for node, place in there.items()
+    }
+    for place, answer in asked.items():
+        try:
+            why = ray.get(answer)
+        except ray.exceptions.RayError as error:  # a machine that ends just now is Ray's matter
+            log.info("no answer from %s: %s", place, error)
+            continue
+        if why:
+            remedy = "install it there, and start Ray from the Python that has it"
+            raise UsageError(f"the machine {place} of the Ray cluster has no ColorizeGAN ({why})", remedy=remedy)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from colorizegan.errors import ColorizeGANError, InputError, OutputError, UsageE
 from colorizegan.files import remove_leftovers
 from colorizegan.machine import POLL_SECONDS, cpu_threads
 from colorizegan.photo.formats import SUFFIXES, full_name
-from colorizegan.scale.cluster import LOCAL, connected, silent
+from colorizegan.scale.cluster import LOCAL, check_machines, connected, silent
 from colorizegan.scale.run_ledger import RunLedger
 from colorizegan.scale.sources import Places, plan_anywhere
 from colorizegan.scale.worker import FOLDER, Answer, PhotoWorker, Setup, remove_abandoned
@@ -69,6 +69,7 @@ def run_on_ray(
     )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix=f"{FOLDER}{os.getpid()}-") as spool, ExitStack() as ends:
         ray = ends.enter_context(connected(address))
+        check_machines(ray)
         try:
             ledger = RunLedger(plan.output_root, places.results, Path(spool), setup.run)
         except InputError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -87,6 +88,21 @@ def test_a_run_that_is_told_to_end_leaves_nothing_half_written(tiny_bundle: Path
     results = {path.name for path in out.glob("*.jpg")}
     assert results == {entry.output for entry in Ledger(out).entries()}
     assert {path.name for path in out.iterdir()} == results | {"colorizegan.jsonl"}
+
+
+@pytest.mark.slow
+def test_a_machine_without_the_package_is_named(tiny_bundle: Path, album: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/colorizegan.py").write_text("")  # found first by the workers, whose Python has no ColorizeGAN so
+    script = "import os, sys; import colorizegan.scale.ray_data; from colorizegan.cli.main import main; "
+    script += "os.environ['PYTHONPATH'] = sys.argv.pop(1); main()"
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", script, tmp_path / "other", "colorize", album, "-o", out, "--model", tiny_bundle]
+    command += ["--ray", "local"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 2, done.stderr
+    assert re.fullmatch(r"error: the machine \S+ of the Ray cluster has no ColorizeGAN .*\n", done.stderr), done.stderr
+    assert list(out.rglob("*.png")) == []
 
 
 @pytest.fixture
