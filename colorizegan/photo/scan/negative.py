@@ -3,7 +3,7 @@
 The film is lightest where the scene was black, and there the mask alone is seen: the lightest places of the scan are of
 one orange, and nothing is redder than these. A sunset or a lamp is orange too, but ends in yellow or white, and what is
 red in a room lit by one is redder than its wall. How often that is right stands in docs/reliability.md. Negatives
-without a mask are told by nobody: brightness alone (its skew, what lies on top, where texture is) is right for 74 in
+without a mask are not recognised: brightness alone (its skew, what lies on top, where texture is) is right for 74 in
 100, and where it may err on one photo in 200 it finds 2 to 13 in 100.
 """
 

@@ -68,7 +68,7 @@ class Found:
     """A photo inside of a border."""
 
     window: Window
-    """Holds all of it; outside of it is no colour."""
+    """The whole photo; all outside of it stays neutral."""
     seen: Window
     """Without the shadow around it."""
     filled: Window
@@ -104,7 +104,7 @@ def find_photo(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -> 
         if inner is None:
             break
         found = inner
-        # Behind a wavy or askew edge, and the line that holds some of both.
+        # The next border is looked for one line further in, as the last line of a wavy edge holds some of both.
         window = found.filled.without([int(at != end) for at, end in zip(found.filled, whole, strict=True)])
     if found is None:
         return None
