@@ -4,7 +4,9 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,15 @@ import hypothesis
 import pytest
 from ci_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 (pytest finds the hooks here)
 from command import command
+from filelock import FileLock
 from films import FFmpeg
 from tiny_bundle import make_tiny_bundle
 from tiny_run import BLUE_AND_RED, CHROMA, CORRECTION, TEMPERATURE, draw_photos, overrides
 
 from colorizegan.colorizer import Colorizer
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by a shell that put the tests into the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # programs that are started here would ignore it too
 
 # Time is no property of the code: a busy machine would fail tests at random. The same examples every time.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=60)
@@ -136,11 +142,25 @@ def colorizer(tiny_bundle: Path) -> Colorizer:
     return Colorizer(tiny_bundle, threads=1)
 
 
+@contextmanager
+def made_once(factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
+    """A folder of that name for all processes of the tests, and whether it is still to be filled."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    whole = root / f"{name}.whole"
+    with FileLock(root / f"{name}.lock"):
+        (root / name).mkdir(exist_ok=True)
+        yield root / name, not whole.exists()
+        whole.touch()
+
+
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty pictures with a rule: light areas are blue, dark ones are red."""
     light, dark = BLUE_AND_RED
-    return draw_photos(tmp_path_factory.mktemp("photos"), 20, light=light, dark=dark)
+    with made_once(tmp_path_factory, "photos") as (folder, empty):
+        return draw_photos(folder, 20, light=light, dark=dark) if empty else folder
 
 
 @pytest.fixture(scope="session")
@@ -149,18 +169,20 @@ def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from colorizegan.training.configure import load_config
     from colorizegan.training.loop import train
 
-    out = tmp_path_factory.mktemp("run")
-    train(load_config("tiny", None, overrides(photos)), out)
+    with made_once(tmp_path_factory, "run") as (out, empty):
+        if empty:
+            train(load_config("tiny", None, overrides(photos)), out)
     return out
 
 
 @pytest.fixture(scope="session")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run as a bundle, made by the command in a process of its own; beside it `said`, its standard error."""
-    folder = tmp_path_factory.mktemp("exported")
-    extra = folder / "card.json"
-    extra.write_text(json.dumps({"licence": "CC0-1.0", "working_size": 96, "detail": 0.75}))
-    arguments = ["export", run, "-o", folder / "bundle", "--name", "mine", "--card", extra, "--chroma", CHROMA]
-    done = command(*arguments, "--correction", CORRECTION, "--temperature", TEMPERATURE)
-    (folder / "said").write_text(done.stderr + done.stdout)
+    with made_once(tmp_path_factory, "exported") as (folder, empty):
+        if empty:
+            extra = folder / "card.json"
+            extra.write_text(json.dumps({"licence": "CC0-1.0", "working_size": 96, "detail": 0.75}))
+            arguments = ["export", run, "-o", folder / "bundle", "--name", "mine", "--card", extra, "--chroma", CHROMA]
+            done = command(*arguments, "--correction", CORRECTION, "--temperature", TEMPERATURE)
+            (folder / "said").write_text(done.stderr + done.stdout)
     return folder / "bundle"

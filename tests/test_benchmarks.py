@@ -68,6 +68,7 @@ def test_throughput(repository: Path, tiny_bundle: Path) -> None:
     assert 0 <= core_ms["network"] < core_ms["loop"]  # the tiny network takes next to nothing
 
 
+@pytest.mark.slow
 def test_kill_batch(repository: Path, tiny_bundle: Path) -> None:
     script = repository / "benchmarks" / "kill_batch.py"
     done = python(script, "--photos", 40, "--kills", 2, "--model", tiny_bundle)
@@ -75,6 +76,7 @@ def test_kill_batch(repository: Path, tiny_bundle: Path) -> None:
     assert done.stdout.count("True") == 3
 
 
+@pytest.mark.slow
 def test_network_eye(repository: Path, photos: Path, tiny_bundle: Path) -> None:
     rows = benchmark(repository, "network_eye.py", photos, "--kinds", "gray,lifted blacks", "--model", tiny_bundle)
     assert [row[0] for row in rows] == ["gray", "lifted blacks"]

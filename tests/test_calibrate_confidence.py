@@ -48,6 +48,7 @@ def test_what_is_said_comes_true(script: ModuleType) -> None:
     assert np.abs(told - sure).mean() < 0.05
 
 
+@pytest.mark.slow
 def test_a_bundle_gets_a_new_card_and_keeps_its_weights(repository: Path, tiny_bundle: Path, tmp_path: Path) -> None:
     bundle = shutil.copytree(tiny_bundle, tmp_path / "mine")
     card = json.loads((bundle / "card.json").read_text())

@@ -99,6 +99,7 @@ def test_entrants_of_every_kind(folder: Path, tmp_path: Path):
     assert len((out / "photos.csv").read_text().splitlines()) == 1 + 5 * 8
 
 
+@pytest.mark.slow
 def test_a_tar_gives_the_same_bytes_as_the_folder_and_twice_the_same(folder: Path, tmp_path: Path):
     archive = tmp_path / "photos.tar"
     with tarfile.open(archive, "w") as tar:

@@ -23,6 +23,7 @@ def run(*args: str | Path) -> Result:
     return call("evaluate", *args)
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_digits(photos: Path, tiny_bundle: Path, tmp_path: Path):
     given = ["--protocol", "folder-full", "--data", photos, "--entrant", f"A={tiny_bundle}"]
     given += ["--entrant", f"B={tiny_bundle}?saturation=0.5", "--stability", "5"]

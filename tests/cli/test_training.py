@@ -108,6 +108,7 @@ def test_the_command_says_what_it_does_and_shares_a_cache(photos: Path, tmp_path
     assert len(list((tmp_path / "cache").glob("*.u8"))) == 1
 
 
+@pytest.mark.slow
 def test_training_tells_its_time_at_its_start_and_logs_from_the_first_step(photos: Path, tmp_path: Path) -> None:
     stages = "stages=[{images=64,size=48,batch=8},{images=800,size=96,batch=8}]"
     more = ("--set", "log_every=50", "--set", "stopping.every=0")
@@ -191,6 +192,7 @@ def test_a_run_is_not_overwritten_and_must_match(run: Path, photos: Path, tmp_pa
     assert sorted((p, p.stat().st_mtime_ns) for p in run.rglob("*")) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["torn", "one bit", "a line of text"])
 def test_a_damaged_checkpoint_is_passed_over_in_one_line(damage: str, run: Path, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
@@ -214,6 +216,7 @@ def test_a_damaged_checkpoint_is_passed_over_in_one_line(damage: str, run: Path,
     assert log_of(out) == log_of(run)
 
 
+@pytest.mark.slow
 def test_the_exported_bundle_is_whole_and_tells_nothing_of_this_machine(run: Path, exported: Path) -> None:
     files = ["card.json", "model.onnx", "model.safetensors"]
     assert sorted(p.name for p in exported.iterdir()) == files

@@ -62,6 +62,7 @@ def user(tmp_path: Path) -> Iterator[User]:
         yield User(state, tmp_path / "hf")
 
 
+@pytest.mark.slow
 def test_a_bundle_is_fetched_once_pinned_and_used_offline(user: User, tmp_path: Path) -> None:
     bundle = make_tiny_bundle(tmp_path / "tiny")
     user.hub.put("somebody/tiny", bundle, license="cc-by-4.0")

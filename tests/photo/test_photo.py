@@ -221,6 +221,7 @@ def test_truncated_photos_are_refused_unless_allowed(format: str, caplog: pytest
     assert np.abs(photo.gray[there].astype(int) - noise[there]).mean() < 20, "the part that is there"
 
 
+@pytest.mark.slow
 def test_hostile_files_are_refused_or_read(shared_data: Path, tmp_path: Path) -> None:
     """In a process of its own, so that a crash of a decoder shows as a failure of this test."""
     with tarfile.open(shared_data / "hostile.tar") as tar:

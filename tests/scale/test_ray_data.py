@@ -473,6 +473,7 @@ def test_rows_of_names_that_are_no_text(tiny_bundle: Path, tmp_path: Path) -> No
     assert [entry.output for entry in Ledger(tmp_path).entries()] == ["latin-\udce9.jpg"]
 
 
+@pytest.mark.slow
 def test_a_store_that_does_not_answer_is_one_line() -> None:
     with pytest.raises(InputError) as caught:
         plan_anywhere([f"s3://me:secret@archive/in?{DOWN}"], f"s3://me:secret@archive/out?{DOWN}")

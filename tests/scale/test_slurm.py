@@ -39,6 +39,7 @@ def array_job(repository: Path, index: int, *arguments: object) -> subprocess.Po
     return subprocess.Popen(script, env=env, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_an_array_of_jobs_does_what_one_run_does(repository: Path, tiny_bundle: Path, tmp_path: Path) -> None:
     """All jobs at a time: one is killed, one told to end, as when others have precedence; then the array once more."""
     album, out, plain = tmp_path / "scans", tmp_path / "colour", tmp_path / "plain"

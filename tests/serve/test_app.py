@@ -481,6 +481,7 @@ def test_a_full_queue_says_when_to_come_again(tight: Client):
     assert len({reply.body for reply in done if reply.status == 200}) == 1
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_is_given_up(tight: Client):
     with all_threads_busy(tight):
         start = time.monotonic()
@@ -530,6 +531,7 @@ def test_slow_clients_are_cut_off(tight: Client):
     assert is_at_rest(tight)
 
 
+@pytest.mark.slow
 def test_dripping_bodies_and_headers_are_cut_off(tight: Client):
     """A byte now and then keeps nobody waiting for ever."""
     with tight.socket() as header, tight.socket() as body:
@@ -565,6 +567,7 @@ def test_answers_that_nobody_reads_are_dropped(tiny_bundle: Path):
     assert len(body_of(found)) < size_of(found)
 
 
+@pytest.mark.slow
 def test_who_reads_slowly_but_steadily_gets_all(tiny_bundle: Path):
     limits = dataclasses.replace(TIGHT, pixels=50_000_000, bytes=50_000_000, seconds=60, silence=2)
     raw = picture("PNG", (3000, 2000))
@@ -598,6 +601,7 @@ def test_padding_is_not_taken(tight: Client, flood: bytes):
     assert is_at_rest(tight)
 
 
+@pytest.mark.slow
 def test_who_sends_steadily_gets_the_answer_after_the_body(tight: Client):
     """Most libraries read the answer when they have sent all of the body, wanted or not."""
     with tight.socket() as connection:

@@ -101,6 +101,7 @@ def test_a_film_is_sent_previewed_made_and_deleted(
     assert is_empty(client)
 
 
+@pytest.mark.slow
 def test_what_is_done_can_be_stopped_and_begun_again(client: Client, ffmpeg: FFmpeg, tmp_path: Path):
     long = ffmpeg.make(
         tmp_path / "long.mp4", "-f", "lavfi", "-i", "testsrc2=s=320x240:r=24:d=40", "-vf",
@@ -146,6 +147,7 @@ def test_a_film_that_is_none_or_in_colour_is_said_in_words(client: Client, ffmpe
     assert waits(lambda: is_empty(client))
 
 
+@pytest.mark.slow
 def test_limits(tight: Client, film: Path, ffmpeg: FFmpeg, tmp_path: Path):
     limits = tight.get("/v1/limits").json
     assert limits["film"] == {"bytes": 200_000, "pixels": 20_000, "frames": 100}

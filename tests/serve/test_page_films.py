@@ -38,6 +38,7 @@ def doing(visitor: Visitor) -> str:
     return visitor.js("return document.querySelector('#film_doing').textContent")
 
 
+@pytest.mark.slow
 def test_a_film_is_dropped_previewed_made_and_downloaded(
     visitor: Visitor, client: Client, film: Path, tiny_bundle: Path, tmp_path: Path, repository: Path
 ):
@@ -116,6 +117,7 @@ def test_films_can_be_tried_on_the_page_for_programs(visitor: Visitor, client: C
     assert visitor.complaints() == []
 
 
+@pytest.mark.slow
 def test_a_film_that_cannot_be_made_says_why(visitor: Visitor, client: Client, ffmpeg: FFmpeg, tmp_path: Path):
     (tmp_path / "broken.mp4").write_bytes(b"no film at all" * 99)
     visitor.choose(tmp_path / "broken.mp4")
@@ -147,6 +149,7 @@ def test_where_no_films_are_taken_the_page_says_so(browser: Any, tiny_bundle: Pa
         assert visitor.complaints() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height", "phone"), [(390, 844, True), (1280, 860, False)], ids=["phone", "wide"])
 def test_every_state_of_a_film_is_accessible_and_fits(
     browser: Any, client: Client, film: Path, tmp_path: Path, axe: str, width: int, height: int, phone: bool

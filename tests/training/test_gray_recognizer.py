@@ -40,6 +40,7 @@ def taught(repository: Path, photos: Path, tmp_path_factory: pytest.TempPathFact
     return folder / "gray.safetensors", settings
 
 
+@pytest.mark.slow
 def test_what_is_taught_is_a_recognizer_near_to_where_it_started(taught: tuple[Path, list[str]]) -> None:
     recognizer = Recognizer()
     start_recognizer(recognizer, taught[0])

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 from command import python
 from tiny_run import newest
@@ -11,6 +12,7 @@ from colorizegan.training.checkpoint import Checkpoint, load_checkpoint, load_ne
 from colorizegan.training.restore import restore
 
 
+@pytest.mark.slow
 def test_the_mix_lies_between_the_two(repository: Path, run: Path, exported: Path, tmp_path: Path) -> None:
     ended = newest(run)
     doubled = {f"average.{name}": tensor * 2 for name, tensor in ended.part("average").items()}

@@ -186,6 +186,7 @@ def test_every_region_that_is_marked_on_kodak_is_there(shared_data: Path, reposi
     assert seen == {"sky": 3, "vegetation": 10, "water": 2, "skin": 5}
 
 
+@pytest.mark.slow
 def test_the_table_of_photos_val_and_the_accuracy_of_the_detectors(shared_data: Path, repository: Path):
     """On 300 photos: every marked region is found, and what the detectors find is mostly marked as right."""
     protocol, labels = own_protocol(repository, "photos-val-256")

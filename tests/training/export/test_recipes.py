@@ -18,6 +18,8 @@ from colorizegan.training.config import to_dict
 from colorizegan.training.configure import load_config
 from colorizegan.training.networks import pix2pix, zhang16
 
+pytestmark = pytest.mark.slow  # two networks are exported
+
 
 @pytest.fixture(scope="module", params=["pix2pix", "zhang16"])
 def recipe(request: pytest.FixtureRequest) -> str:

@@ -98,6 +98,7 @@ def test_two_processes_equal_bare_ddp(adversarial: Path, photos: Path, tmp_path:
     assert [name for name, tensor in expected.items() if not torch.equal(tensor, got[name])] == []
 
 
+@pytest.mark.slow
 def test_two_nodes_equal_two_processes_on_one(adversarial: Path, photos: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -44,6 +44,7 @@ def steps_of(folder: Path, kind: str) -> dict[str, list[int]]:
     return {tag: [event.step for event in read(tag)] for tag in events.Tags()[kind]}
 
 
+@pytest.mark.slow
 def test_a_run_shows_in_tensorboard_and_goes_on_there(photos: Path, tmp_path: Path) -> None:
     config = load_config("tiny", None, overrides(photos, "tensorboard=true", "checkpoint_minutes=0"))
     train(config, tmp_path)
