@@ -9,8 +9,8 @@ from PIL import Image
 from colorizegan.color.lab import to_8_bit
 
 MARK = np.array([255, 0, 128], np.float32)  # no colour of nature
-STRONGEST = 0.7  # how much of the mark covers a place where anything is possible
-SURE = 0.65  # confidence from which on nothing is marked or toned down: about two of three such places are right
+STRONGEST = 0.9  # how much of the mark covers a place where anything is possible
+SURE = 0.5  # confidence from which on nothing is marked or toned down: below, a colour is more often wrong than right
 
 
 def confidence_map(sure: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ export const TO_RGB = [
 export const WARM = [4, 16]; // Lab units in a and b that the warmth 1 adds, as steer/look.py has them
 // What marks a guess, how much of it covers a place where anything is possible, and how sure a place is that has none of
 // it: as steer/confidence.py has them.
-export const [MARK, STRONGEST, SURE] = [[255, 0, 128], 0.7, 0.65];
+export const [MARK, STRONGEST, SURE] = [[255, 0, 128], 0.9, 0.5];
 
 const EPSILON = 0.01; // brightness squared; flatter neighbourhoods count as flat
 const SLACK = 1e-3; // of linear light: so far outside is rounding
