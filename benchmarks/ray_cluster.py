@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,12 +24,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from s3_server import s3_server
 
 from colorizegan.scale.cluster import START_SECONDS, import_ray
 
@@ -113,7 +112,10 @@ def elsewhere(work: Path, count: int, model: str, *, s3: bool) -> dict[str, obje
     album, plain, out = work / "album", work / "plain", work / "out"
     make_album(album, count, (300, 400), deadly=False)
     finish(command(album, plain, model))
-    with cluster() as (address, _), moto(album, out) if s3 else fsspec_local(album, out) as (source, target, fetch):
+    with (
+        cluster() as (address, _),
+        s3_server(album, out) if s3 else fsspec_local(album, out) as (source, target, fetch),
+    ):
         arguments = command(source, target, model, "--ray", address)
         said = finish(arguments)
         again = finish(arguments)
@@ -263,13 +265,6 @@ def wait_for(condition: Any, driver: subprocess.Popen[bytes]) -> None:
         time.sleep(0.01)
 
 
-def listens(port: int) -> bool:
-    """Whether a server of this machine takes connections."""
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-        return True
-    return False
-
-
 def tree(folder: Path) -> dict[str, bytes]:
     """What lies in a folder, but for ledgers and the deadly photo."""
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
@@ -302,38 +297,6 @@ def compare(one: dict[str, Any], other: dict[str, Any]) -> str:
 def fsspec_local(album: Path, out: Path) -> Iterator[tuple[str, str, Any]]:
     """The folders by way of fsspec's file system."""
     yield f"local://{album}", f"local://{out}", lambda: None
-
-
-@contextmanager
-def moto(album: Path, out: Path) -> Iterator[tuple[str, str, Any]]:
-    """A bucket of a server of the S3 kind with the album in it, and what fetches the results."""
-    from pyarrow.fs import FileSelector, FileType, LocalFileSystem, S3FileSystem, copy_files
-
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        wait_for(partial(listens, port), server)
-        place = {"endpoint_override": f"127.0.0.1:{port}", "scheme": "http", "allow_bucket_creation": True}
-        store = S3FileSystem(access_key="key", secret_key="secret", region="us-east-1", **place)
-        store.create_dir("archive")
-        copy_files(str(album), "archive/in", source_filesystem=LocalFileSystem(), destination_filesystem=store)
-        query = f"?scheme=http&endpoint_override=127.0.0.1%3A{port}&region=us-east-1"
-
-        def fetch() -> None:
-            for info in store.get_file_info(FileSelector("archive/out", recursive=True)):
-                if info.type == FileType.File:
-                    path = out / info.path.removeprefix("archive/out/")
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    with store.open_input_stream(info.path) as stream:
-                        path.write_bytes(stream.read())
-
-        yield f"s3://key:secret@archive/in{query}", f"s3://key:secret@archive/out{query}", fetch
-    finally:
-        server.terminate()
-        server.wait()
 
 
 if __name__ == "__main__":

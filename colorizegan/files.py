@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -92,12 +93,32 @@ def kept_if_used(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
+def results_folder(folder: Path) -> Iterator[None]:
+    """As `kept_if_used`; OutputError too where no files can be made in the folder."""
+    with kept_if_used(folder):
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            what = f"is no folder that can be written to ({error.strerror})"
+            raise OutputError(what, path=folder, remedy="name another folder") from None
+        yield
+
+
+def is_dangling(path: Path) -> bool:
+    """Whether a path is a link to what is not there, perhaps only at the moment: on a drive that is not mounted."""
+    return path.is_symlink() and file_identity(path) is None
+
+
+@contextmanager
 def atomic_file(target: Path) -> Iterator[BinaryIO]:
     """A new file, open for writing and reading, that gets the name `target` when the block ends without an error.
 
     It is written under another name in the same folder, synced, and renamed, which replaces a file of that name.
-    OSError where it cannot be written; nothing is left behind.
+    OSError where it cannot be written, or its name is that of a link that leads nowhere; nothing is left behind.
     """
+    if is_dangling(target):
+        raise OSError(errno.ELOOP, "is a link that leads nowhere, which is not replaced", str(target))
     part, descriptor = _new_part(target)
     try:
         with os.fdopen(descriptor, "w+b") as file:

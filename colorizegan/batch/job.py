@@ -17,7 +17,7 @@ from colorizegan.batch.sheets import write_confidence
 from colorizegan.colorize_file import FileOptions, FileReport, colorize_file, provenance
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, ModelError, OutputError, as_our_error
-from colorizegan.files import atomic_file, file_identity, sha256_of_file
+from colorizegan.files import atomic_file, file_identity, is_dangling, sha256_of_file
 from colorizegan.machine import Cancelled, MemoryBudget
 from colorizegan.photo.formats import format_of_name
 from colorizegan.photo.metadata.seal import PROPERTY, is_as_written
@@ -285,11 +285,14 @@ def is_known_color(run: BatchRun, job: Job) -> bool:
 
 
 def may_write(job: Job, overwrite: bool, originals: Originals) -> bool:
-    """False where the result is there already; OutputError where writing it would touch an original or a device."""
+    """False where the result is there already; OutputError where an original, a device or a link is in its place."""
+    other = "name another output, or a --suffix"
+    if is_dangling(job.target):
+        what = "is a link that leads nowhere, which is not replaced"
+        raise OutputError(what, path=job.target, remedy=f"remove the link, or {other}")
     target = file_identity(job.target)
     if target is None:
         return True
-    other = "name another output, or a --suffix"
     if target == file_identity(job.source):
         raise OutputError("is the original itself, which is never touched", path=job.target, remedy=other)
     if not stat.S_ISREG(job.target.stat().st_mode):

@@ -5,6 +5,7 @@ file that is not there. Shortly before the rename a line "writing" is noted: whe
 next one knows the file as its own by the hash in that line.
 """
 
+import errno
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from colorizegan.errors import OutputError
-from colorizegan.files import open_regular, sha256_of_file
+from colorizegan.files import FULL, open_regular, sha256_of_file
 
 NAME = "colorizegan"
 
@@ -140,7 +141,8 @@ class Ledger:
             if any(entry.status != "writing" for entry in entries):
                 os.fsync(self.descriptor)
         except OSError as error:
-            raise OutputError(f"the ledger cannot be written ({error.strerror})", path=self.path) from error
+            what = f"the ledger cannot be written ({error.strerror})"
+            raise OutputError(what, path=self.path, remedy=remedy_of(error)) from error
 
     def close(self) -> None:
         """Let go of the file; the next line opens it again."""
@@ -148,6 +150,14 @@ class Ledger:
             if self.descriptor is not None:
                 os.close(self.descriptor)
                 self.descriptor = None
+
+
+def remedy_of(error: OSError) -> str:
+    """What to do about a ledger that cannot be written."""
+    if error.errno in FULL:
+        return "make room; the same command goes on"
+    move = error.errno in (errno.ELOOP, errno.EINVAL, errno.EISDIR)  # something else is in its place
+    return ("move it away" if move else "see that it may be written") + ", or name another folder for the results"
 
 
 def as_line(entry: Entry) -> bytes:

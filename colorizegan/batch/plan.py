@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import glob
 import hashlib
 import itertools
@@ -13,23 +12,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO
 
 from colorizegan.batch.jobs import FolderNames, Job, Jobs, NameSets
+from colorizegan.data.folders import is_library, is_system
+from colorizegan.data.name_list import unlikely
 from colorizegan.errors import InputError, UsageError
-from colorizegan.files import CHUNK, fitting_name, is_too_long
+from colorizegan.files import fitting_name, is_too_long
 from colorizegan.photo.formats import PHOTO_SUFFIXES, RESULT_SUFFIXES, SUFFIXES, UNREAD_SUFFIXES
 
 SUFFIX = ".colorized"
 LONGEST_SUFFIX = 200  # bytes; the rest of the 255 is for the ending, and for what is left of a long name
 SHORTENED = re.compile(r"~[0-9a-f]{8}(?=\.|$)")  # in a name that was too long
 OWN_PICTURES = (".proposals.png", ".confidence.png", ".unsure.png")  # beside results, to look at
-# Folders that file systems and network drives fill by themselves: thumbnails, bins, snapshots.
-SYSTEM_FOLDERS = {
-    "@eadir", "@recycle", "@recently-snapshot", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "__macosx",
-    "@sharebin", "@transcode", "backups.backupdb", "lost+found", "network trash folder", "recycled", "recycler",
-    "system volume information", "temporary items", "~snapshot",
-}  # fmt: skip
 
 
 @dataclass
@@ -45,6 +39,8 @@ class Plan:
     """The folder that the whole run is about, where its ledger goes; None where single files are named."""
     left_out: Counter[str] = field(default_factory=Counter[str])
     """Endings of pictures in the searched folders whose formats are not read, and how many there are of each."""
+    libraries: set[str] = field(default_factory=set[str])
+    """Folders with photos in the searched ones that are libraries of other programs, which are not searched."""
     other_shards: int = 0
     """Photos that are left to other shards."""
     known: Collection[str] = field(default_factory=lambda: PHOTO_SUFFIXES)
@@ -76,10 +72,11 @@ def make_plan(
 ) -> Plan:
     """Find the photos, or the films, and name their results.
 
-    Folders are searched to any depth for names of photos; hidden ones and earlier results (`*.colorized.*`) are left
-    out, links to folders are not followed. Without `output` a result lies beside its source as `NAME.colorized.EXT`.
-    With a folder as `output` the tree is mirrored into it under the same names, counted from the lowest folder that
-    holds all inputs. Where a new format makes two names equal, the second keeps its old extension too: `x.png.jpg`.
+    Folders are searched to any depth for names of photos; hidden ones, libraries of other programs and earlier results
+    (`*.colorized.*`) are left out, links to folders are not followed. Without `output` a result lies beside its source
+    as `NAME.colorized.EXT`. With a folder as `output` the tree is mirrored into it under the same names, counted from
+    the lowest folder that holds all inputs. Where a new format makes two names equal, the second keeps its old
+    extension too: `x.png.jpg`.
 
     Args:
         inputs: files, folders or patterns (`*`, `?`, `[...]`, `**` for any depth).
@@ -209,9 +206,8 @@ def find_photos(
     photos, seen, searched = FolderNames[PhotoFolder](), NameSets[Path](), list[Path]()
     homes: dict[Path, PhotoFolder] = {}
     for name, pattern in inputs:
-        if "\0" in name:
-            what = "is no name of a file: it holds a NUL byte"
-            plan.problems.append(InputError(what, path=name, remedy="-0 takes a list that NUL bytes separate"))
+        if (problem := unlikely(name, listed=not pattern)) is not None:
+            plan.problems.append(problem)
             continue
         before, found = len(plan.problems), False
         path = Path(name)
@@ -229,6 +225,7 @@ def find_photos(
             photos.add(folder, new)
         if not found and len(plan.problems) == before:
             plan.empty.append(name)
+    plan.libraries -= set(map(str, searched))  # those that are named too
     return photos, searched
 
 
@@ -245,8 +242,12 @@ def matches(pattern: str, earlier: str, plan: Plan) -> Iterator[tuple[PhotoFolde
     """The photos that a pattern names."""
     parts = Path(pattern).parts
     # The tree of a pattern begins where its fixed part ends.
-    root = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), parts)).resolve()
+    fixed = tuple(itertools.takewhile(lambda part: not glob.has_magic(part), parts))
+    root = Path(*fixed).resolve()
+    named = any(is_system(part) or is_library(part) for part in parts[len(fixed) :])
     for match in sorted(map(Path, glob.iglob(pattern, recursive=True))):  # noqa: PTH207 (Path.glob takes no absolute)
+        if not named and passes_by(match, len(fixed), plan):
+            continue
         if is_dir(match):
             # `**` gives every folder and its files; other patterns mean the folder with all that is in it.
             if "**" not in parts:
@@ -262,7 +263,9 @@ def search(folder: Path, root: Path, earlier: str, plan: Plan) -> Iterator[tuple
         plan.problems.append(InputError(f"cannot be searched ({error.strerror})", path=error.filename))
 
     for path, folders, files in os.walk(folder, onerror=note):
-        folders[:] = sorted(name for name in folders if not is_system(name))
+        libraries = [Path(path, name) for name in folders if is_library(name)]
+        plan.libraries |= {str(library) for library in libraries if holds_photos(library, plan)}
+        folders[:] = sorted(name for name in folders if not is_system(name) and not is_library(name))
         names = sorted(name for name in files if is_input(name, earlier, plan.known))
         if names:
             yield PhotoFolder(Path(path), Path(path).resolve(), root), names
@@ -280,9 +283,21 @@ def is_input(name: str, earlier: str, known: Collection[str]) -> bool:
     return not stem.endswith(earlier) and not name.endswith(OWN_PICTURES)
 
 
-def is_system(folder: str) -> bool:
-    """Whether a folder of this name holds no photos of the user: hidden, or made by a system for itself."""
-    return folder.startswith(".") or folder.lower() in SYSTEM_FOLDERS
+def holds_photos(folder: Path, plan: Plan) -> bool:
+    """Whether there is a photo in a folder or below."""
+    return any(is_input(name, SUFFIX, plan.known) for _, _, files in os.walk(folder) for name in files)
+
+
+def passes_by(match: Path, fixed: int, plan: Plan) -> bool:
+    """Whether what a pattern found lies in a folder that no search goes into, below its first `fixed` parts."""
+    for number, part in enumerate(match.parts[fixed:], fixed + 1):
+        if (is_library(part) or is_system(part)) and is_dir(place := Path(*match.parts[:number])):
+            if is_library(part) and (
+                holds_photos(place, plan) if place == match else is_input(match.name, SUFFIX, plan.known)
+            ):
+                plan.libraries.add(str(place))
+            return True
+    return False
 
 
 def is_dir(path: Path) -> bool:
@@ -303,21 +318,3 @@ def is_folder(output: str, known: Collection[str] = PHOTO_SUFFIXES) -> bool:
 def shown(source: Path | bytes) -> str:
     """A source as it is named in messages."""
     return "standard input" if isinstance(source, bytes) else str(source)
-
-
-def split_list(file: BinaryIO, *, nul: bool) -> Iterator[str]:
-    """The file names in a list: one a line, or separated by NUL bytes; empty ones are left out."""
-    end = b"\0" if nul else b"\n"
-    rest = file.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)  # which Windows puts first
-    while chunk := file.read(CHUNK):
-        *whole, rest = (rest + chunk).split(end)
-        yield from list_names(whole, nul=nul)
-    yield from list_names([rest], nul=nul)
-
-
-def list_names(lines: Iterable[bytes], *, nul: bool) -> Iterator[str]:
-    """The names that the lines of a list hold."""
-    for line in lines:
-        name = line if nul else line.removesuffix(b"\r")
-        if name:
-            yield os.fsdecode(name)

@@ -24,7 +24,7 @@ from colorizegan.batch.sheets import sheet_path, write_sheet
 from colorizegan.colorize_file import FileOptions, colorize_file
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, OutputError
-from colorizegan.files import is_disk_full, remove_leftovers
+from colorizegan.files import is_disk_full, remove_leftovers, results_folder
 from colorizegan.machine import MemoryBudget, cpu_threads, keep_freed_memory
 from colorizegan.model.batching import BatchingNetwork
 from colorizegan.photo.reader import Reader
@@ -56,6 +56,8 @@ def run_plan(
         like: a photo whose colours all others take over.
         overwrite: write results anew that exist.
         workers: photos under way at once; None = by the CPUs.
+
+    Raises OutputError, before any photo is read, where no results can be written to the folder of the run.
     """
     jobs, ledger = plan.jobs, None if plan.output_root is None else Ledger(plan.output_root, shard)
     workers, threads = workers_for(len(jobs), workers)
@@ -64,10 +66,12 @@ def run_plan(
     if like is None and not overwrite and done:
         yield run_jobs(jobs, None, options, ledger=ledger)
         return
-    with opened(model, device, options, like, workers, threads) as (colorizer, reader, options):
+    with ExitStack() as ends:
+        if plan.output_root is not None and jobs:
+            ends.enter_context(results_folder(plan.output_root))
+        colorizer, reader, options = ends.enter_context(opened(model, device, options, like, workers, threads))
         results = run_jobs(jobs, colorizer, options, overwrite=overwrite, ledger=ledger, workers=workers, reader=reader)
-        with closing(results):
-            yield results
+        yield ends.enter_context(closing(results))
 
 
 def run_sheets(

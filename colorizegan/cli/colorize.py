@@ -8,21 +8,20 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from colorizegan.batch.plan import shown
 from colorizegan.cli import options as shared
-from colorizegan.cli.console import Reporter, show_results, to_stderr, to_stdout, words_of_left_out
+from colorizegan.cli.console import Reporter, show_results, to_stderr, to_stdout, words_of_left_out, words_of_libraries
 from colorizegan.cli.options import FAILED, NOTHING, PHOTOS, machine, photos, results, steering
 from colorizegan.errors import InputError, UsageError
+from colorizegan.photo.formats import WRITABLE, written_format
 
 if TYPE_CHECKING:
     from colorizegan.batch.job import Result
     from colorizegan.batch.plan import Plan
-
-Format = Literal["jpeg", "jpg", "png", "tiff", "tif", "webp", "avif", "bmp", "pnm"]
 
 
 def colorize(
@@ -39,7 +38,12 @@ def colorize(
         str | None, results(help="Before the extension. [default: .colorized beside the photo, none in OUT]")
     ] = None,
     format: Annotated[
-        Format | None, results(help="Format to write. [default: that of OUT, or the photo's own]")
+        str | None,
+        results(
+            metavar="FORMAT",
+            help=f"Format to write: {', '.join(WRITABLE)}. [default: that of OUT, or the photo's own]",
+            autocompletion=lambda: list(WRITABLE),
+        ),
     ] = None,
     quality: Annotated[int, results(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = 95,
     saturation: shared.Saturation = 1.0,
@@ -110,9 +114,8 @@ def colorize(
     """Colorize photos. Originals are never touched; results that exist are left as they are."""
     from colorizegan.batch.jobs import Job
     from colorizegan.batch.plan import Plan, file_target, make_plan, parse_shard
-    from colorizegan.photo.formats import full_name
 
-    written = None if format is None else full_name(format)
+    written = None if format is None else written_format(format)
     reporter = Reporter(as_json, quiet, debug)
     names = inputs or []
     has_list = nul or from_file is not None
@@ -147,6 +150,8 @@ def colorize(
     jobs = plan.jobs
     for problem in plan.problems:
         to_stderr(f"error: {problem}")
+    if plan.libraries:
+        reporter.note(words_of_libraries(plan.libraries))
     if not jobs and not plan.problems and not plan.other_shards:
         what = " ".join([*plan.empty, *([from_file] if from_file else [])])[:300] or None
         to_stderr(f"error: {InputError('no photos found', path=what)}")
@@ -237,7 +242,7 @@ def show_sheets(results: Iterable[Result], count: int, reporter: Reporter) -> in
 
 def read_list(path: str, *, nul: bool) -> Iterator[str]:
     """The names in a list file, or on standard input, read while they are asked for."""
-    from colorizegan.batch.plan import split_list
+    from colorizegan.data.name_list import split_list
 
     if path.endswith(".parquet"):
         from colorizegan.scale.sources import read_parquet
@@ -247,6 +252,9 @@ def read_list(path: str, *, nul: bool) -> Iterator[str]:
     try:
         with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
             yield from split_list(file, nul=nul)
+    except UnicodeDecodeError as error:
+        what = f"is no list of names that can be read: it is not in {error.encoding.upper()}, as its first bytes say"
+        raise InputError(what, path=path, remedy="save it as UTF-8") from None
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path) from None
 

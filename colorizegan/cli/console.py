@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -92,7 +92,10 @@ def show_results(
                 told = 0 if result.reason == EARLIER else TOLD if bar else total
                 show_result(result, reporter, brief=bar, told=skipped[result.reason] <= told)
                 tick(summary.total(), summary["skipped"])
-    except (KeyboardInterrupt, SystemExit, ColorizeGANError):
+    except ColorizeGANError:  # whose line says what to do
+        reporter.note(f"stopped: {counts(summary)}")
+        raise
+    except (KeyboardInterrupt, SystemExit):
         reporter.note(f"stopped: {counts(summary)}; the same command goes on from here")
         raise
     seconds = time.perf_counter() - start
@@ -114,6 +117,12 @@ def words_of_left_out(left_out: Mapping[str, int]) -> str:
     """How many files of which endings were not looked at."""
     count, endings = sum(left_out.values()), ", ".join(f"{n} {ending}" for ending, n in sorted(left_out.items()))
     return f"{counted(count, 'file')} left out, as the format is not read: {endings}"
+
+
+def words_of_libraries(libraries: Collection[str]) -> str:
+    """Which folders were not searched, as other programs keep their libraries there, and what to do about it."""
+    some = ", ".join(sorted(libraries)[:TOLD]) + (", ..." if len(libraries) > TOLD else "")
+    return f"{counted(len(libraries), 'library')} of other programs left out: {some}; name a folder itself to search it"
 
 
 def show_result(result: Result, reporter: Reporter, *, brief: bool, told: bool = True) -> None:
@@ -150,8 +159,10 @@ def describe(result: Result) -> dict[str, str | float | int | list[str] | None]:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things: "1 file", "2 files"."""
-    return f"{count} {noun}" + ("" if count == 1 else "s")
+    """A number of things: "1 file", "2 files", "2 libraries"."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} " + (f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s")
 
 
 def new_summary() -> Counter[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +27,8 @@ Size = Annotated[int | None, Option(metavar="PX", help="Of an ONNX file: shorter
 Multiple = Annotated[int | None, Option(metavar="PX", help="Of an ONNX file: its sides are multiples of this.")]
 Fit = Annotated[str | None, Option(help="Of an ONNX file: squash (made square) or pad (aspect kept).")]
 Yes = Annotated[bool, Option("--yes", "-y", help="Agree to the licence without being asked.")]
+
+SOURCES = 3  # of its training photos that are shown of a model
 
 models = typer.Typer(help="List models; add, fetch and remove others.", invoke_without_command=True)
 
@@ -198,11 +201,18 @@ def bundle_facts(name: str, bundle: Bundle, entry: Entry | None) -> tuple[dict[s
     if entry is not None:
         facts |= {"source": entry.source, "added": entry.added}
         lines.append(f"  from {entry.source or 'these files'}, added on {entry.added}")
-    sources = ", ".join(f"{source.get('name')} ({source.get('count')})" for source in card.data)
-    lines.append(f"  trained on {sources or 'nothing that the card names'}")
+    lines.append(f"  trained on {sources_in_words(card.data)}")
     scores = [f"{key} {value:g}" for key, value in card.metrics.items() if isinstance(value, int | float)]
     lines.append(f"  scores: {', '.join(scores[:8]) or 'none'}")
     return facts, [*lines, f"  sha256 {bundle.digest}"]
+
+
+def sources_in_words(data: Sequence[Mapping[str, Any]]) -> str:
+    """What a model was trained on; of many sources the first."""
+    some = ", ".join(f"{source.get('name')} ({source.get('count')})" for source in data[:SOURCES])
+    if len(data) <= SOURCES:
+        return some or "nothing that the card names"
+    return f"{len(data)} sources: {some}, ...; --json names all"
 
 
 def foreign_facts(entry: Entry) -> tuple[dict[str, Any], list[str]]:

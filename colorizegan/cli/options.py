@@ -10,12 +10,12 @@ FAILED = 1  # the status of a command of which some part failed
 NOTHING = 3  # and of one that found nothing to do its work on
 
 PHOTOS = "Photos"
-# An option of one of the groups of the help: typer.Option in all else.
-results = partial(Option, rich_help_panel="Results")
-colours = partial(Option, rich_help_panel="Colours")
-steering = partial(Option, rich_help_panel="Hints and other colourings")
-photos = partial(Option, rich_help_panel=PHOTOS)
-machine = partial(Option, rich_help_panel="The machine")
+# An option of one of the groups of the help: typer.Option in all else, but that capitals are understood in words.
+results = partial(Option, rich_help_panel="Results", case_sensitive=False)
+colours = partial(Option, rich_help_panel="Colours", case_sensitive=False)
+steering = partial(Option, rich_help_panel="Hints and other colourings", case_sensitive=False)
+photos = partial(Option, rich_help_panel=PHOTOS, case_sensitive=False)
+machine = partial(Option, rich_help_panel="The machine", case_sensitive=False)
 
 Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.")]
 Json = Annotated[bool, Option("--json", help="Write JSON lines to standard output.")]

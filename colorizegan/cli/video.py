@@ -15,7 +15,7 @@ import typer
 from typer import Argument, Option
 
 from colorizegan.cli import options as shared
-from colorizegan.cli.console import Reporter, counted, counts, new_summary, to_stderr, to_stdout
+from colorizegan.cli.console import Reporter, counted, counts, new_summary, to_stderr, to_stdout, words_of_libraries
 from colorizegan.cli.options import FAILED, NOTHING
 from colorizegan.errors import InputError, OutputError, UsageError, as_our_error
 from colorizegan.progress import progress_bar
@@ -43,7 +43,9 @@ def video(
     output: Annotated[
         str | None, Option("--output", "-o", metavar="OUT", help="A folder; for one film also a file, or out/%05d.png.")
     ] = None,
-    codec: Annotated[Codec | None, Option(help="Of the picture. [default: h264, in WebM vp9 or av1]")] = None,
+    codec: Annotated[
+        Codec | None, Option(case_sensitive=False, help="Of the picture. [default: h264, in WebM vp9 or av1]")
+    ] = None,
     quality: Annotated[int, Option(min=1, max=100, help="Of the picture; 100 loses nothing.")] = 80,
     saturation: shared.Saturation = 1.0,
     size: shared.Size = None,
@@ -82,6 +84,8 @@ def video(
     plan = plan_films(inputs, output, preview=preview)
     for problem in plan.problems:
         to_stderr(f"error: {problem}")
+    if plan.libraries:
+        reporter.note(words_of_libraries(plan.libraries))
     if not plan.jobs and not plan.problems:
         to_stderr(f"error: {InputError('no films found', path=' '.join(plan.empty)[:300] or None)}")
         raise typer.Exit(NOTHING)

@@ -1,5 +1,7 @@
 """Collections of photos to learn from or to test on; no torch.
 
+folders     of systems and of other programs' libraries, which are not searched
+name_list   names of files in a list, in the encodings of all systems
 layouts     ImageNet, Places365, COCO, folders, lists, shards -> one list of photos
 photoset    a folder or tar of test photos
 decode      an encoded photo -> upright pixels

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from colorizegan.data.folders import is_library, is_system
+from colorizegan.data.name_list import split_list
 from colorizegan.data.remote import fetch_shard, is_remote
 from colorizegan.errors import DataError
 
@@ -89,10 +91,11 @@ def _guess(path: Path) -> str:
 
 
 def _tree(folder: Path) -> list[PhotoFile]:
-    """Every photo under a folder, at any depth."""
+    """Every photo under a folder, at any depth, but not what systems and other programs keep in folders of theirs."""
     if not folder.is_dir():
         raise DataError("no such folder", path=folder, remedy="check --data")
     files = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = (file for file in files if not any(is_system(f) or is_library(f) for f in file.relative_to(folder).parts))
     photos = (PhotoFile(file.relative_to(folder).as_posix(), str(file), 0, file.stat().st_size) for file in files)
     return sorted(photos, key=lambda photo: photo.path)
 
@@ -202,9 +205,14 @@ def _not_laid_out(root: Path, wanted: str) -> DataError:
 def _listed(path: Path, folder: Path) -> list[PhotoFile]:
     """The photos that a list names; a class number behind the name is ignored, missing files get size 0."""
     try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"is no readable list of photos ({error})", path=path) from None
+        with path.open("rb") as file:
+            lines = list(split_list(file, nul=False))
+        "".join(lines).encode()  # which takes text alone
+    except OSError as error:
+        raise DataError(f"is no readable list of photos ({error.strerror})", path=path) from None
+    except UnicodeError:
+        what = "is no readable list of photos: it is not in UTF-8"
+        raise DataError(what, path=path, remedy="save it as UTF-8") from None
     photos: list[PhotoFile] = []
     for line in lines:
         name = re.sub(r"\s+\d+$", "", line.strip())  # Places365: "/a/airfield/00000001.jpg 0"

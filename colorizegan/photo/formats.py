@@ -2,7 +2,7 @@
 
 import re
 
-from colorizegan.errors import DecodeError
+from colorizegan.errors import DecodeError, UsageError
 
 SUFFIXES = {
     "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -15,8 +15,6 @@ SUFFIXES = {
 }
 """Formats that are written, and the endings that mean them; the first is the one that results get."""
 WRITABLE = tuple(SUFFIXES)
-SHORT_NAMES = {"jpg": "jpeg", "tif": "tiff"}
-"""Names of formats that people type, too."""
 NEAREST = {"heic": "jpeg", "gif": "png"}
 """What is read but not written -> what is written instead."""
 RESULT_SUFFIXES = {".gif": ".png", ".heic": ".jpg", ".heif": ".jpg", ".hif": ".jpg", ".pbm": ".ppm", ".pgm": ".ppm"}
@@ -35,14 +33,17 @@ UNREAD_SUFFIXES = {
 """Endings of pictures, documents and raw files that are not read: a run over a folder says how many it left out."""
 
 
-def full_name(format: str) -> str:
-    """The name of a format by which it goes here: jpeg for jpg too."""
-    return SHORT_NAMES.get(format, format)
-
-
 def format_of_name(suffix: str) -> str | None:
     """The format that an ending (".JPG") means, one of WRITABLE, or None."""
     return next((name for name, suffixes in SUFFIXES.items() if suffix.lower() in suffixes), None)
+
+
+def written_format(name: str) -> str:
+    """The format, one of WRITABLE, that people call by a name or an ending of it: jpeg, JPG, .jpg. Else UsageError."""
+    found = format_of_name(f".{name.strip().removeprefix('.')}")
+    if found is None:
+        raise UsageError(f"format {name[:40]!r} is not written", remedy=f"use one of {', '.join(WRITABLE)}")
+    return found
 
 
 FORMATS = ("avif", "bmp", "gif", "heic", "jpeg", "png", "pnm", "tiff", "webp")

@@ -14,7 +14,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,13 +26,13 @@ from colorizegan.batch.plan import Plan
 from colorizegan.batch.run import opened
 from colorizegan.colorize_file import FileOptions
 from colorizegan.errors import ColorizeGANError, InputError, OutputError, UsageError
-from colorizegan.files import remove_leftovers
+from colorizegan.files import remove_leftovers, results_folder
 from colorizegan.machine import POLL_SECONDS, cpu_threads
-from colorizegan.photo.formats import SUFFIXES, full_name
+from colorizegan.photo.formats import written_format
 from colorizegan.scale.cluster import LOCAL, check_machines, connected, silent
 from colorizegan.scale.run_ledger import RunLedger
 from colorizegan.scale.sources import Places, plan_anywhere
-from colorizegan.scale.worker import FOLDER, Answer, PhotoWorker, Setup, remove_abandoned
+from colorizegan.scale.worker import Answer, PhotoWorker, Setup, remove_abandoned, spool_prefix
 from colorizegan.steer.look import Look
 
 log = logging.getLogger(__name__)
@@ -62,12 +62,13 @@ def run_on_ray(
     if plan.output_root is None:
         raise UsageError("many machines need a folder for the results", remedy="give one as output (-o)")
     remove_abandoned()
-    with opened(model, "cpu", options, like, 1, cpu_threads()) as (colorizer, _, options):
-        digest = colorizer.network.digest
-    setup = Setup(
-        secrets.token_hex(4), model, digest, __version__, device, options, overwrite, plan.output_root, places
-    )  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix=f"{FOLDER}{os.getpid()}-") as spool, ExitStack() as ends:
+    root = nullcontext() if places.results else results_folder(plan.output_root)
+    with root, tempfile.TemporaryDirectory(prefix=spool_prefix(f"{os.getpid()}-")) as spool, ExitStack() as ends:
+        with opened(model, "cpu", options, like, 1, cpu_threads()) as (colorizer, _, options):
+            digest = colorizer.network.digest
+        setup = Setup(
+            secrets.token_hex(4), model, digest, __version__, device, options, overwrite, plan.output_root, places
+        )  # fmt: skip
         ray = ends.enter_context(connected(address))
         check_machines(ray)
         try:
@@ -123,9 +124,7 @@ def colorize_dataset(
         OutputError: the disk is full, or the ledger cannot be written. What is done stays.
         MissingExtraError: Ray is not installed.
     """
-    format = None if format is None else full_name(format)
-    if format is not None and format not in SUFFIXES:
-        raise UsageError(f"format {format!r} is not written", remedy=f"use one of {', '.join(SUFFIXES)}")
+    format = None if format is None else written_format(format)
     if not 1 <= quality <= 100 or (workers is not None and workers < 1):
         raise UsageError(f"quality {quality} or workers {workers} is out of range", remedy="use 1 .. 100; 1 or more")
     inputs, listed = names_of(sources)

@@ -10,7 +10,8 @@ from typing import Any
 
 from colorizegan.batch.jobs import FolderNames, NameSets
 from colorizegan.batch.plan import SUFFIX as EARLIER
-from colorizegan.batch.plan import PhotoFolder, Plan, is_input, is_system, make_plan, name_results
+from colorizegan.batch.plan import PhotoFolder, Plan, is_input, make_plan, name_results
+from colorizegan.data.folders import is_library, is_system
 from colorizegan.errors import InputError, MissingExtraError, UsageError
 from colorizegan.photo.formats import PHOTO_SUFFIXES, RESULT_SUFFIXES
 from colorizegan.scale.storage import Storage, is_url, local, open_url, reason, storage_of
@@ -123,7 +124,7 @@ class Finder:
             elif not self.sources.is_dir(place):
                 raise InputError("is not there", path=name, remedy="name a photo or a folder")
             else:
-                for folder, found in search(self.sources, place, earlier):
+                for folder, found in search(self.sources, place, earlier, plan):
                     add(folder, found)
             if len(photos) == before:
                 plan.empty.append(self.sources.named(place))
@@ -136,7 +137,7 @@ class Finder:
         return photos
 
 
-def search(storage: Storage, root: Path, earlier: str) -> Iterator[tuple[PhotoFolder, list[str]]]:
+def search(storage: Storage, root: Path, earlier: str, plan: Plan) -> Iterator[tuple[PhotoFolder, list[str]]]:
     """The photos in a folder and below, a folder at a time."""
     waiting = [root]
     while waiting:
@@ -145,7 +146,8 @@ def search(storage: Storage, root: Path, earlier: str) -> Iterator[tuple[PhotoFo
         names = [name for name in files if is_input(name, earlier, PHOTO_SUFFIXES)]
         if names:
             yield PhotoFolder(place, place, root), names
-        waiting += [place / name for name in reversed(folders) if not is_system(name)]
+        plan.libraries |= {storage.named(place / name) for name in folders if is_library(name)}
+        waiting += [place / name for name in reversed(folders) if not is_system(name) and not is_library(name)]
 
 
 def read_parquet(name: str, column: str | None = None) -> Iterator[str]:

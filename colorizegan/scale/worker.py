@@ -24,6 +24,7 @@ from colorizegan.batch.run import settled
 from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, InputError, ModelError, OutputError, as_our_error
+from colorizegan.files import name_tag
 from colorizegan.machine import MemoryBudget, cpu_threads, keep_freed_memory
 from colorizegan.photo.metadata.xmp import ENDINGS as SIDECARS
 from colorizegan.photo.reader import Reader
@@ -32,7 +33,7 @@ from colorizegan.scale.sources import Places
 from colorizegan.scale.storage import reason
 from colorizegan.steer.hints import ENDING as HINTS
 
-FOLDER = "colorizegan-ray-"  # of this machine, for photos or a ledger from elsewhere, and the process
+FOLDER = "colorizegan-ray-"  # for photos or a ledger from elsewhere; then the machine, and the process
 WRITING = {"done": "writing"}
 AT_ONCE = 2  # photos: while one waits for its bytes to reach the disk, the other keeps the core busy
 
@@ -174,7 +175,7 @@ class PhotoWorker:
         sources, results = self.setup.places.sources, self.setup.places.results
         assert sources is not None
         assert results is not None
-        with tempfile.TemporaryDirectory(prefix=f"{FOLDER}{os.getpid()}-") as folder:
+        with tempfile.TemporaryDirectory(prefix=spool_prefix(f"{os.getpid()}-")) as folder:
             here = Path(folder).resolve()
             out = here / "out"
             near = [Job(here / "in" / inside(j.source), out / j.target.relative_to(self.setup.root)) for j in jobs]
@@ -244,12 +245,21 @@ class PhotoWorker:
         return None
 
 
+def spool_prefix(process: str) -> str:
+    """How a folder begins that a process of this machine has for photos or a ledger from elsewhere."""
+    return f"{FOLDER}{name_tag(platform.node())}-{process}"
+
+
 def remove_abandoned() -> None:
-    """Remove folders that killed processes left on this machine, where /proc tells which processes there are."""
+    """Remove folders that killed processes left on this machine, where /proc tells which processes there are.
+
+    Those of other machines stay: the folder for temporary files may lie on a disk that they share.
+    """
     if not Path("/proc/self").exists():
         return
-    for path in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
-        process = path.name.removeprefix(FOLDER).partition("-")[0]
+    of_this_machine = spool_prefix("")
+    for path in Path(tempfile.gettempdir()).glob(f"{of_this_machine}*"):
+        process = path.name.removeprefix(of_this_machine).partition("-")[0]
         with suppress(OSError):
             if path.stat().st_uid == os.getuid() and not Path(f"/proc/{process}").exists():
                 shutil.rmtree(path)

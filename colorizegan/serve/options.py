@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from colorizegan.colorize_file import FileOptions, ProposalChoice
 from colorizegan.errors import UsageError
-from colorizegan.photo.formats import MEDIA_TYPES, WRITABLE, full_name
+from colorizegan.photo.formats import MEDIA_TYPES, WRITABLE, format_of_name
 from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.problems import NotAcceptableError
 from colorizegan.steer.film import Emulsion
@@ -34,6 +34,12 @@ class Wishes(BaseModel):
     emulsion: Emulsion = Field("auto", description="The film stock.")
     tone_down_unsure: bool = Field(False, description="Less colour where the network is unsure.")
     force: bool = Field(False, description="Colorize also what is in colour already.")
+
+    @field_validator("emulsion", "format", "codec", mode="before", check_fields=False)
+    @classmethod
+    def in_small_letters(cls, value: Any) -> Any:
+        """Capitals and the dot of an ending are understood too."""
+        return value.lower().removeprefix(".") if isinstance(value, str) else value
 
     def asked(self) -> dict[str, Any]:
         """Those of them that are fields of `Look`."""
@@ -81,8 +87,8 @@ class Options(Wishes):
     @field_validator("format", mode="before")
     @classmethod
     def in_full(cls, value: Any) -> Any:
-        """jpg and tif are understood too."""
-        return full_name(value) if isinstance(value, str) else value
+        """Endings are understood too, in capitals, and with a dot: jpg, TIF, .png."""
+        return (format_of_name(f".{value.removeprefix('.')}") or value) if isinstance(value, str) else value
 
     @field_validator("hints", mode="before")
     @classmethod

@@ -5,14 +5,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
 from colorizegan.color.lab import rgb_to_lab
-from colorizegan.errors import InputError, UsageError
+from colorizegan.errors import InputError, OutputError, UsageError
 from colorizegan.files import write_atomic
 
 ENDING = ".hints.json"
@@ -24,30 +24,34 @@ EXAMPLE = {"x": 120, "y": 80, "color": "#3a6ea5"}
 RADIUS = 1  # px at the network's size; it was trained on squares of 1 to 7 px
 
 
-@dataclass(frozen=True)
-class Hint:
-    """The colour of one point. Its brightness stays that of the photo; hue and strength are those of `color`.
+Color: TypeAlias = "str | Sequence[int]"
+"""sRGB: "#rrggbb", "#rgb", a name of CSS, or red, green and blue, 0 .. 255."""
 
-    UsageError for text that is no colour, or a place that is no whole pixel.
-    """
+
+@dataclass(frozen=True, init=False)
+class Hint:
+    """The colour of one point. Its brightness stays that of the photo; hue and strength are those of `color`."""
 
     x: int
     """Pixels from the left of the upright photo."""
     y: int
     """Pixels from its top."""
     color: str
-    """sRGB: "#rrggbb", "#rgb" or a name of CSS; kept as "#rrggbb"."""
+    """sRGB, as "#rrggbb"."""
 
-    def __post_init__(self) -> None:
-        try:
-            red, green, blue = ImageColor.getrgb(self.color)[:3]
-        except (ValueError, AttributeError, TypeError):
-            what = f"the hint's colour {str(self.color)[:40]!r} is none"
-            raise UsageError(what, remedy="write it as #rrggbb, #rgb or a name of CSS") from None
-        object.__setattr__(self, "color", f"#{red:02x}{green:02x}{blue:02x}")
-        for value in (self.x, self.y):
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    def __init__(self, x: int, y: int, color: Color) -> None:
+        """A hint at a whole pixel; its colour in any of the ways of `Color`. UsageError for what is neither."""
+        for name, value in (("x", x), ("y", y)):
+            whole = as_whole(value)
+            if whole is None or whole < 0:
                 raise UsageError(f"the hint's place {value!r} is none", remedy="give whole pixels from the top left")
+            object.__setattr__(self, name, whole)
+        rgb = rgb_of(color)
+        if rgb is None:
+            ways = "#rrggbb, #rgb or a name of CSS"
+            ways = ways if isinstance(color, str) else f"(red, green, blue), whole numbers 0 to 255, or {ways}"
+            raise UsageError(f"the hint's colour {str(color)[:40]!r} is none", remedy=f"write it as {ways}")
+        object.__setattr__(self, "color", "#" + "".join(f"{value:02x}" for value in rgb))
 
     @property
     def ab(self) -> tuple[float, float]:
@@ -58,6 +62,30 @@ class Hint:
 
     def __str__(self) -> str:
         return f"{self.x},{self.y},{self.color}"
+
+
+def as_hint(given: Any) -> Hint:
+    """A hint, or its three parts; UsageError for anything else."""
+    if isinstance(given, Hint):
+        return given
+    if isinstance(given, tuple | list) and len(given) == 3:
+        return Hint(*given)
+    raise UsageError(f"{str(given)[:40]!r} is no hint", remedy='write hints=[(120, 80, "#3a6ea5")]: x, y and colour')
+
+
+def as_whole(value: object) -> int | None:
+    """A whole number of Python or NumPy as Python's; None for anything else."""
+    return int(value) if isinstance(value, int | np.integer) and not isinstance(value, bool) else None
+
+
+def rgb_of(color: Any) -> tuple[int, ...] | None:
+    """Red, green and blue, 0 .. 255, of a colour in any of the ways of `Color`; None where it is none."""
+    try:
+        rgb = ImageColor.getrgb(color)[:3] if isinstance(color, str) else tuple(map(as_whole, color))
+    except (ValueError, TypeError):
+        return None
+    found = tuple(value for value in rgb if value is not None and 0 <= value <= 255)
+    return found if len(found) == len(rgb) == 3 else None
 
 
 class Point(NamedTuple):
@@ -90,6 +118,8 @@ def write_hints(path: Path, hints: Sequence[Hint]) -> None:
 
 def write_entries(path: Path, entries: Iterable[Mapping[str, Any]]) -> None:
     """As `write_hints`; entries of photos or films."""
+    if path.is_symlink():
+        raise OutputError("is a link, which is not replaced", path=path, remedy="remove the link")
     write_atomic(path, (json.dumps({"schema": SCHEMA, "hints": list(entries)}, indent=1) + "\n").encode())
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from colorizegan.errors import UsageError
 from colorizegan.model.card import Card
 from colorizegan.steer.film import EMULSIONS, Emulsion
-from colorizegan.steer.hints import Hint
+from colorizegan.steer.hints import Color, Hint, as_hint
 from colorizegan.steer.palette import Palette
 
 SIZES = (16, 4096)  # px, of the shorter side of the network's input
@@ -26,7 +26,7 @@ class Look:
     that are possible, dull (Zhang et al. 2016, eq. 5); None = that of the model's card, which is the tuned one."""
     emulsion: Emulsion = "auto"
     """The film that the photo was taken on; "auto" leaves it to the network."""
-    hints: Sequence[Hint | tuple[int, int, str]] = ()
+    hints: Sequence[Hint | tuple[int, int, Color]] = ()
     """Points of the upright photo whose colour is known, in pixels; it spreads over what it is on. Kept as Hints."""
     tone_down_unsure: bool = False
     """Less chroma where the network is unsure."""
@@ -46,7 +46,7 @@ class Look:
             raise UsageError(f"warmth is {self.warmth}", remedy="use -1 (cool) to 1 (warm)")
         if self.emulsion not in EMULSIONS:
             raise UsageError(f"no emulsion {self.emulsion!r}", remedy=f"use one of {', '.join(EMULSIONS)}")
-        object.__setattr__(self, "hints", tuple(h if isinstance(h, Hint) else Hint(*h) for h in self.hints))
+        object.__setattr__(self, "hints", tuple(map(as_hint, self.hints)))
 
     @property
     def points(self) -> tuple[Hint, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colorizegan.batch.plan import make_plan, split_list
+from colorizegan.batch.plan import make_plan
 from colorizegan.errors import UsageError
 
 
@@ -206,12 +205,6 @@ class TestInputs:
             "other: cannot be searched (Permission denied) [E_INPUT]"
         ]
         assert plan.empty == []
-
-
-def test_lists() -> None:
-    assert list(split_list(io.BytesIO(b"a b.jpg\r\n\nc\xff.jpg"), nul=False)) == ["a b.jpg", "c\udcff.jpg"]
-    assert list(split_list(io.BytesIO(b"\xef\xbb\xbfa.jpg\r\nb.jpg"), nul=False)) == ["a.jpg", "b.jpg"]  # of Windows
-    assert list(split_list(io.BytesIO(b"a\nb.jpg\0c.jpg\0"), nul=True)) == ["a\nb.jpg", "c.jpg"]
 
 
 def searches(name: str) -> bool:

@@ -125,6 +125,60 @@ def test_patterns_lists_and_formats(folder: Path) -> None:
     assert sorted(digests(Path("four"))) == ["c.jpg"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_lists_of_windows(folder: Path, encoding: str) -> None:
+    """As PowerShell's > and Notepad write them; names as the file system has them."""
+    put("scans/Fähre 1.png")
+    put("scans/b.png")
+    Path("list.txt").write_bytes("scans/Fähre 1.png\r\nscans/b.png\r\n".encode(encoding))
+    done = cli("colorize", "--from-file", "list.txt", "-o", "out")
+    assert done.status == 0, done.err
+    assert sorted(digests(Path("out"))) == ["Fähre 1.png", "b.png"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (
+            "b.png\nFähre.png\n".encode("latin-1"),
+            "F?hre.png: is not there, and its name in the list is not UTF-8; save",
+        ),
+        ("b.png\nFähre.png\n".encode("cp437"), "is not there, and its name in the list is not UTF-8; save the list as"),
+        (
+            b"b.png\nc.png\rd.png\r",
+            "ends with a carriage return alone, as on old Macs; save the list with the line ends",
+        ),
+        (
+            "b.png\nб.png\n".encode() + "d.png".encode("utf-16-le"),
+            "it holds a NUL byte; save the list as UTF-8, or say -0",
+        ),
+    ],
+)
+def test_lists_that_are_written_otherwise_are_told_with_what_to_do(folder: Path, raw: bytes, said: str) -> None:
+    put("b.png")
+    put("Fähre.png")
+    Path("list.txt").write_bytes(raw)
+    done = cli("colorize", "--from-file", "list.txt", "-o", "out")
+    assert done.status == 1
+    assert any(said in line and line.startswith("error: ") for line in done.lines), done.err
+    assert Path("out/b.png").exists()  # the others are done
+
+
+def test_a_torn_list_of_windows_is_one_line(folder: Path) -> None:
+    Path("list.txt").write_bytes("scans/a.png\r\n".encode("utf-16") + b"x")
+    done = cli("colorize", "--from-file", "list.txt", "-o", "out")
+    assert done.status == 1
+    assert done.err.startswith("error: list.txt: is no list of names that can be read: it is not in UTF-16")
+    assert done.err.endswith("; save it as UTF-8 [E_INPUT]\n")
+
+
+def test_a_name_that_is_no_text_is_found_by_a_list(folder: Path) -> None:
+    put("photo.png")
+    name = b"photo\xff.png"
+    Path("photo.png").rename(os.fsdecode(name))
+    assert cli("colorize", "--from-file", "-", "-o", "out", stdin=name + b"\n").status == 0
+
+
 def test_names_that_are_no_text(folder: Path) -> None:
     put("photo.png")
     Path("photo.png").rename(os.fsdecode(b"photo\xff.png"))
@@ -242,6 +296,73 @@ def test_another_inputs_original_is_never_the_target(folder: Path) -> None:
     assert before.items() <= digests(folder).items()
 
 
+@pytest.mark.parametrize("args", [["photo.png"], ["album", "-o", "out"], ["photo.png", "-o", "link.png"], ["*.png"]])
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+def test_a_link_that_leads_nowhere_is_never_replaced(folder: Path, args: list[str], overwrite: list[str]) -> None:
+    """What it leads to may be on a drive that is not there at the moment."""
+    put("photo.png")
+    put("album/photo.png")
+    links = [Path("photo.colorized.png"), Path("out/photo.png"), Path("link.png")]
+    links[1].parent.mkdir()
+    for link in links[:2] if args == ["*.png"] else links:
+        link.symlink_to("/mnt/not there/photo.png")
+    done = cli("colorize", *args, *overwrite)
+    assert done.status == 1
+    (line,) = [line for line in done.lines if line.startswith("error: ")]
+    assert "is a link that leads nowhere, which is not replaced; remove the link, or name another output" in line
+    for link in links[:2]:
+        assert link.is_symlink()
+    for link in links:  # the remedy
+        link.unlink(missing_ok=True)
+    assert cli("colorize", *args, *overwrite).status == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "ending"),
+    [
+        (["--proposals", "2"], ".proposals.png"),
+        (["--confidence"], ".confidence.png"),
+        (["--confidence"], ".unsure.png"),
+    ],
+)
+def test_nor_where_another_picture_goes(folder: Path, more: list[str], ending: str) -> None:
+    put("photo.png")
+    link = Path(f"photo.colorized.png{ending}")
+    link.symlink_to("/mnt/not there/x.png")
+    for overwrite in ([], ["--overwrite"]):
+        cli("colorize", "photo.png", *more, *overwrite)
+        assert link.is_symlink()
+
+
+LEDGER_PLACES = {
+    "link to a file": lambda path: path.symlink_to("../precious"),
+    "dangling link": lambda path: path.symlink_to("/mnt/not there/ledger"),
+    "pipe": os.mkfifo,
+    "folder": lambda path: path.mkdir(),
+    "second name": lambda path: os.link("precious", path),
+}
+
+
+@pytest.mark.parametrize("kind", LEDGER_PLACES)
+def test_what_stands_in_the_ledgers_place_is_told_with_a_remedy_that_works(folder: Path, kind: str) -> None:
+    Path("precious").write_text("as it was")
+    put("album/a.png")
+    put("album/b.png")
+    Path("out").mkdir()
+    ledger = Path("out/colorizegan.jsonl")
+    LEDGER_PLACES[kind](ledger)
+    done = cli("colorize", "album", "-o", "out")
+    assert done.status == 1
+    assert done.err.count("error: ") == 1
+    assert "; move it away, or name another folder for the results [E_OUTPUT]" in done.lines[-1]
+    assert "goes on" not in done.err  # the same command would say the same
+    assert cli("colorize", "album", "-o", "another").status == 0
+    ledger.rename("moved")
+    assert cli("colorize", "album", "-o", "out").status == 0
+    assert sorted(digests(Path("out"))) == ["a.png", "b.png"]
+    assert Path("precious").read_text() == "as it was"
+
+
 def test_target_that_is_no_file(folder: Path) -> None:
     put("photo.png")
     os.mkfifo("pipe.png")
@@ -317,6 +438,47 @@ def test_nothing_matched(folder: Path, args: list[str]) -> None:
     assert args[-1] in done.err
 
 
+def library(root: Path, kind: str) -> Path:
+    """As Photos, iPhoto and Lightroom have them: photos under names of their own, and small copies."""
+    place = root / f"My {kind}"
+    put(place / "originals/0/0A1B.png")
+    put(place / "resources/derivatives/0/0A1B_1.png")
+    return place
+
+
+@pytest.mark.parametrize("kind", ["Photos.photoslibrary", "iPhoto.photolibrary", "Library.LRLIBRARY", "A.aplibrary"])
+def test_libraries_of_other_programs_are_searched_where_they_are_named(folder: Path, kind: str) -> None:
+    put("album/a.png")
+    put("album/@eaDir/a.png/SYNOPHOTO_THUMB_M.png")
+    place = library(Path("album/deep"), kind)
+    (Path("album/empty.lrdata") / "previews").mkdir(parents=True)  # no photos, no word
+    told = f"1 library of other programs left out: {place}; name a folder itself to search it"
+    for names in (["album"], ["album/"], ["album/**/*.png"], ["album/*"], ["."]):
+        done = cli("colorize", *names, "-o", "out", "--dry-run")
+        assert (done.status, done.out.count(b"->")) == (0, 1), done.out
+        assert told in done.err
+        assert done.err.count("left out") == 1
+    done = cli("colorize", "album", place, "-o", "out", "--dry-run")
+    assert (done.out.count(b"->"), done.err) == (3, "")
+    for names in ([place], [f"{place}/**/*.png"], [f"album/*/*{Path(kind).suffix}/**/*.png"]):
+        done = cli("colorize", *names, "-o", "out", "--dry-run")
+        assert (done.status, done.out.count(b"->"), done.err) == (0, 2, ""), done
+    alone = cli("colorize", "album/deep")
+    assert alone.status == 3
+    assert told in alone.err
+    assert cli("colorize", "album", "-q", "-n").err == ""
+
+
+def test_system_folders_are_left_out_of_patterns_too(folder: Path) -> None:
+    put("album/a.png")
+    for system in ("@eaDir/a.png", "__MACOSX", "$RECYCLE.BIN", "lost+found"):
+        put(Path("album", system, "x.png"))
+    for pattern in ("album/**/*.png", "album/*", "*/*/*.png", "**"):
+        done = cli("colorize", pattern, "-o", "out", "--dry-run")
+        assert done.out.count(b"->") == (0 if pattern == "*/*/*.png" else 1), (pattern, done.out)
+    assert cli("colorize", "album/@eaDir/**/*.png", "-o", "out", "--dry-run").out.count(b"->") == 1
+
+
 def test_unwritable_target(folder: Path) -> None:
     put("photo.jpg")
     Path("file").touch()
@@ -355,6 +517,8 @@ def test_corrupt_model_is_one_line_for_all_photos(folder: Path, tiny_bundle: Pat
         ["colorize", "x.jpg", "--quality", "0"],
         ["colorize", "x.jpg", "--size", "1"],
         ["colorize", "x.jpg", "--format", "pdf"],
+        ["colorize", "x.jpg", "--format", ""],
+        ["colorize", "x.jpg", "--format", "heic"],
         ["colorize", "x.jpg", "-o", "y.png", "--format", "jpeg"],
         ["colorize", "x.jpg", "--suffix", "a/b"],
         ["colorize", "-", "x.jpg"],
@@ -485,6 +649,20 @@ def test_models(folder: Path) -> None:
     assert entry["bundle"] == "default"
     assert entry["card"]["working_size"] == 64
     assert len(entry["digest"]) == 64
+
+
+def test_a_model_of_many_sources_names_the_first(folder: Path, shipped: Path) -> None:
+    card = shipped / "default/card.json"
+    facts = json.loads(card.read_bytes())
+    facts["data"] = [{"name": f"source-{n}", "count": n + 1, "licence": "CC0-1.0"} for n in range(130)]
+    card.write_text(json.dumps(facts))
+    done = cli("models")
+    said = "  trained on 130 sources: source-0 (1), source-1 (2), source-2 (3), ...; --json names all"
+    assert said in done.out.decode().splitlines()
+    assert len(json.loads(cli("models", "--json").out)["card"]["data"]) == 130
+    facts["data"] = facts["data"][:3]
+    card.write_text(json.dumps(facts))
+    assert "  trained on source-0 (1), source-1 (2), source-2 (3)" in cli("models").out.decode().splitlines()
 
 
 def test_models_where_one_is_damaged(folder: Path, shipped: Path) -> None:

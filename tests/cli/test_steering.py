@@ -357,11 +357,24 @@ def test_a_proposal_is_picked_from_the_sheet_that_was_shown(tiny_bundle: Path, p
     assert "is replaced" in call(tiny_bundle, photo, "--pick", 1).stderr
 
 
-@pytest.mark.parametrize(("name", "ending"), [("jpg", ".jpg"), ("jpeg", ".jpg"), ("tif", ".tif"), ("tiff", ".tif")])
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [
+        ("jpg", ".jpg"), ("jpeg", ".jpg"), ("tif", ".tif"), ("tiff", ".tif"), ("JPEG", ".jpg"), (".jpg", ".jpg"),
+        (".TIF", ".tif"), ("Jfif", ".jpg"),
+    ],
+)  # fmt: skip
 def test_formats_go_by_their_short_names_too(tiny_bundle: Path, photo: Path, name: str, ending: str) -> None:
     assert call(tiny_bundle, photo, "--format", name).exit_code == 0
     with Image.open(photo.with_name(f"a.colorized{ending}")) as image:
         assert image.format == {".jpg": "JPEG", ".tif": "TIFF"}[ending]
+
+
+def test_words_in_capitals_are_understood(tiny_bundle: Path, photo: Path) -> None:
+    plain, capitals = photo.with_name("plain.png"), photo.with_name("capitals.png")
+    assert call(tiny_bundle, photo, "--emulsion", "blue", "--device", "cpu", "-o", plain).exit_code == 0
+    assert call(tiny_bundle, photo, "--emulsion", "BLUE", "--device", "CPU", "-o", capitals).exit_code == 0
+    assert capitals.read_bytes() == plain.read_bytes()
 
 
 def test_device_and_jobs(tiny_bundle: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,3 +189,27 @@ def test_photos_are_turned_upright(tmp_path: Path) -> None:
     assert rgb is not None
     assert rgb.shape == (90, 60, 3)
     assert rgb[10, 30, 0] > 200 > 100 > rgb[80, 30, 0]  # red is on top
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig", "utf-8"])
+def test_lists_of_windows(tmp_path: Path, encoding: str) -> None:
+    put(tmp_path / "Fähre 1.jpg")
+    put(tmp_path / "b.jpg", seed=1)
+    names = tmp_path / "list.txt"
+    names.write_bytes("b.jpg\r\nFähre 1.jpg\r\n".encode(encoding))
+    assert [(photo.key, photo.size > 0) for photo in list_photos((f"list:{names}",))] == [
+        ("Fähre 1.jpg", True), ("b.jpg", True),
+    ]  # fmt: skip
+    names.write_bytes("b.jpg\nFähre 1.jpg\n".encode("latin-1"))
+    with pytest.raises(DataError, match="it is not in UTF-8; save it as UTF-8"):
+        list_photos((f"list:{names}",))
+
+
+def test_folders_of_systems_and_other_programs_hold_no_training_photos(tmp_path: Path) -> None:
+    """They hold small copies of photos, which would be learnt from and tested on at once."""
+    put(tmp_path / "a.jpg")
+    for seed, name in enumerate(("@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg", ".thumbnails/1.jpg", "__MACOSX/._a.jpg"), 1):
+        put(tmp_path / name, seed=seed)
+    put(tmp_path / "My.photoslibrary/resources/derivatives/1.jpg", seed=9)
+    assert keys(str(tmp_path)) == ["a.jpg"]
+    assert keys(str(tmp_path / "My.photoslibrary")) == ["resources/derivatives/1.jpg"]

@@ -37,7 +37,7 @@ from colorizegan.scale.ray_data import colorize_dataset
 from colorizegan.scale.run_ledger import RunLedger
 from colorizegan.scale.sources import Places, plan_anywhere, read_parquet
 from colorizegan.scale.storage import open_url
-from colorizegan.scale.worker import FOLDER, Answer, PhotoWorker, Setup, remove_abandoned
+from colorizegan.scale.worker import FOLDER, Answer, PhotoWorker, Setup, remove_abandoned, spool_prefix
 
 DOWN = "scheme=http&endpoint_override=127.0.0.1%3A1&region=here"  # of the S3 kind, where nothing answers
 
@@ -572,16 +572,35 @@ def test_a_plan_without_a_folder_for_results_is_refused(tiny_bundle: Path) -> No
         pass
 
 
+@pytest.mark.parametrize("place", ["file/out", "file", "/proc/out", "/sys"])
+def test_an_output_that_cannot_be_made_is_told_before_ray_begins(
+    album: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """And before the model is opened; so without Ray, in one line for all photos."""
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    monkeypatch.setattr("colorizegan.scale.ray_data.connected", lambda _: pytest.fail("Ray was asked for"))
+    arguments = ["colorize", album, "-o", place + "/" * (place == "file")]
+    for more in ([], ["--ray", "local"]):
+        done = call(*arguments, *more, "--model", tiny_bundle)
+        assert done.exit_code == 1, done.stderr
+        assert done.stderr.count("\n") == 1
+        assert re.search(
+            r"(cannot be made|is no folder that can be written to) \(.*\); name another folder", done.stderr
+        )
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc tells which processes there are")
 def test_only_folders_of_processes_that_ended_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    mine, left, other = (tmp_path / name for name in (f"{FOLDER}{os.getpid()}-a", f"{FOLDER}{ended.pid}-b", "c"))
-    for folder in (mine, left, other):
+    mine, left = tmp_path / spool_prefix(f"{os.getpid()}-a"), tmp_path / spool_prefix(f"{ended.pid}-b")
+    others = tmp_path / "c", tmp_path / f"{FOLDER}0123456789ab-{ended.pid}-d", tmp_path / f"{FOLDER}{ended.pid}-e"
+    for folder in (mine, left, *others):  # of another machine that shares the disk, and of an earlier version
         (folder / "in").mkdir(parents=True)
     remove_abandoned()
-    assert sorted(tmp_path.iterdir()) == sorted((mine, other))
+    assert sorted(tmp_path.iterdir()) == sorted((mine, *others))
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc tells which processes there are")
@@ -595,7 +614,7 @@ def test_the_folder_of_a_killed_driver_is_removed_by_the_next_run(
     monkeypatch.setattr("tempfile.tempdir", str(spools))
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    left = spools / f"{FOLDER}{ended.pid}-a"
+    left = spools / spool_prefix(f"{ended.pid}-a")
     left.mkdir()
     seen: list[str] = []
 
@@ -611,4 +630,4 @@ def test_the_folder_of_a_killed_driver_is_removed_by_the_next_run(
     ):
         pass
     (mine,) = seen
-    assert mine.startswith(f"{FOLDER}{os.getpid()}-")
+    assert mine.startswith(spool_prefix(f"{os.getpid()}-"))

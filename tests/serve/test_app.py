@@ -168,8 +168,12 @@ def test_names_that_people_type_are_understood(client: Client):
     wrong = client.colorize(raw, "?hints=" + quote('[{"x": 40, "y": 30, "color": "reddish"}]'))
     assert wrong.status == 400
     assert b"the hint's colour 'reddish' is none" in wrong.body
-    for name, kind in (("jpg", "jpeg"), ("jpeg", "jpeg"), ("tif", "tiff"), ("tiff", "tiff")):
+    for name, kind in (
+        ("jpg", "jpeg"), ("jpeg", "jpeg"), ("tif", "tiff"), ("tiff", "tiff"), ("JPEG", "jpeg"), (".jpg", "jpeg"),
+        (".TIF", "tiff"), ("PNG", "png"),
+    ):  # fmt: skip
         assert client.colorize(raw, f"?format={name}").headers["content-type"] == f"image/{kind}"
+    assert client.colorize(raw, "?emulsion=BLUE").body == client.colorize(raw, "?emulsion=blue").body
 
 
 def test_hints_and_proposals(client: Client, tiny_bundle: Path):
@@ -362,7 +366,8 @@ def test_head_is_get_without_a_body(client: Client):
         ("?pick=0&proposals=2", "option 'pick' is wrong; use a whole number, 1 or more"),
         ("?size=5000", "size is 5000"),
         ("?size=abc", "size"),
-        ("?format=gif", "format"),
+        ("?format=gif", "option 'format' is wrong; use one of jpeg, png, tiff"),
+        ("?format=.HEIC", "option 'format' is wrong; use one of jpeg, png, tiff"),
         ("?hints=red", "option 'hints': 'red' is no hint; write it as x,y,#rrggbb"),
         ("?url=http://example.com/x.jpg", "no option 'url'"),
         ("?path=/etc/passwd", "no option 'path'"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colorizegan import Hint, InputError, Look, UsageError
+from colorizegan import Hint, InputError, Look, OutputError, UsageError
 from colorizegan.color.lab import lab_to_rgb
 from colorizegan.steer.hints import hint_planes, hints_path, parse_hint, points_of, read_hints, write_hints
 
@@ -45,6 +46,39 @@ def test_the_color_is_lab_chroma() -> None:
 def test_colors_may_be_short_or_have_names(color: str, kept: str) -> None:
     assert Hint(1, 2, color).color == kept
     assert parse_hint(f"1,2,{color}") == Hint(1, 2, kept) == Look(hints=[(1, 2, color)]).hints[0]
+
+
+@pytest.mark.parametrize(
+    "color", [(58, 110, 165), [58, 110, 165], np.array([58, 110, 165], np.uint8), tuple(np.array([58, 110, 165]))]
+)
+def test_colors_may_be_three_numbers(color: Any) -> None:
+    """As a pixel of an array has them; places of NumPy's are taken too."""
+    x, y = np.argwhere(np.eye(3))[1]
+    for hint in (Hint(1, 1, color), Hint(x, y, color), *Look(hints=[(x, y, color)]).points):
+        assert hint == Hint(1, 1, "#3a6ea5")
+        assert json.loads(json.dumps(vars(hint))) == {"x": 1, "y": 1, "color": "#3a6ea5"}
+
+
+@pytest.mark.parametrize(
+    "color", [(1, 2), (1, 2, 3, 4), (1, 2, 256), (0, -1, 0), (0.2, 0.4, 0.6), (True, 0, 0), None, 7, ("1", "2", "3")]
+)
+def test_numbers_that_are_no_color_are_refused(color: Any) -> None:
+    with pytest.raises(UsageError, match=r"is none; write it as \(red, green, blue\), whole numbers 0 to 255"):
+        Hint(1, 2, color)
+
+
+@pytest.mark.parametrize("hints", [(120, 80, "#fff"), "120,80,#fff", [(1, 2)], [(1, 2, "red", 3)], [None]])
+def test_what_is_no_list_of_hints_is_told_with_the_form_that_is_meant(hints: Any) -> None:
+    with pytest.raises(UsageError, match=r"is no hint; write hints=\[\(120, 80, \"#3a6ea5\"\)\]"):
+        Look(hints=hints)
+
+
+def test_a_link_in_the_place_of_hints_is_not_replaced(tmp_path: Path) -> None:
+    path = hints_path(tmp_path / "a.jpg")
+    path.symlink_to(tmp_path / "hints of another photo")
+    with pytest.raises(OutputError, match="is a link, which is not replaced"):
+        write_hints(path, [Hint(1, 2, "red")])
+    assert path.is_symlink()
 
 
 @pytest.mark.parametrize("text", ["1,2,#fffffg", "1,2,no such colour", "1,2,#ff"])

@@ -1,0 +1,65 @@
+"""Lists of names, as shells and editors of all systems write them."""
+
+import io
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from colorizegan.data import name_list
+from colorizegan.data.name_list import is_utf8, split_list
+
+NAMES = ["a b.jpg", "scans/Ünïcödé.tif", "Фото/Москва 1950.jpg", "C:\\写真\\猫.png"]
+
+
+def names(raw: bytes, *, nul: bool = False) -> list[str]:
+    return list(split_list(io.BytesIO(raw), nul=nul))
+
+
+def test_lines_and_nul_bytes() -> None:
+    assert names(b"a b.jpg\r\n\nc\xff.jpg") == ["a b.jpg", "c\udcff.jpg"]
+    assert names(b"a\nb.jpg\0c.jpg\0", nul=True) == ["a\nb.jpg", "c.jpg"]
+    assert names(b"") == names(b"\xff\xfe") == names(b"\xef\xbb\xbf\r\n") == []
+
+
+# Windows PowerShell's > and Notepad's "Unicode" are UTF-16 with a mark; newer ones UTF-8, with or without.
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_encodings_of_all_systems(encoding: str, ending: str) -> None:
+    raw = "".join(name + ending for name in NAMES).encode(encoding)
+    assert names(raw) == NAMES
+    mark = next((mark for mark, named in name_list.MARKS.items() if named == encoding), b"")
+    assert names(mark + raw) == NAMES
+
+
+def test_nul_bytes_between_names_of_utf_16() -> None:
+    assert names("a\nb.jpg\0ü.jpg\0".encode("utf-16"), nul=True) == ["a\nb.jpg", "ü.jpg"]
+
+
+def test_what_is_not_what_its_mark_says() -> None:
+    with pytest.raises(UnicodeError):
+        names("a.jpg".encode("utf-16") + b"x")
+
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=9)
+
+
+@given(st.lists(TEXT, max_size=9), st.integers(1, 40), st.sampled_from(["utf-8-sig", "utf-16", "utf-32"]))
+def test_any_names_however_they_arrive(wanted: list[str], chunk: int, encoding: str) -> None:
+    before = name_list.CHUNK
+    name_list.CHUNK = chunk
+    try:
+        assert names("\n".join(wanted).encode(encoding)) == wanted
+    finally:
+        name_list.CHUNK = before
+
+
+@given(st.binary(max_size=40))
+def test_what_utf_8_is(raw: bytes) -> None:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        assert not is_utf8(os.fsdecode(raw))
+    else:
+        assert is_utf8(os.fsdecode(raw))
