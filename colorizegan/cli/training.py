@@ -60,7 +60,6 @@ def train(
     if output is None and not dry_run:
         raise UsageError("no folder for the run", remedy="give one with -o")
     from colorizegan.training.configure import load_config
-    from colorizegan.training.loop import train as train_network
 
     settings = load_config(preset, config, changes or [])
     if data:
@@ -70,6 +69,8 @@ def train(
     if dry_run or output is None:
         foretell(settings)
         return
+    from colorizegan.training.loop import train as train_network
+
     with log_lines():
         train_network(settings, output, resume=resume, cache=cache)
 
@@ -153,10 +154,10 @@ def finetune(
 
 def foretell(config: Config) -> None:
     """What `train --dry-run` says."""
-    from colorizegan.training.estimate import STEPS, estimate
-
     with listed(list(config.data.sources)) as photos:
         to_stdout(f"{len(photos):,} photos, {sum(photo.size for photo in photos) / 2**20:,.1f} MiB encoded")
+    from colorizegan.training.estimate import STEPS, estimate  # which takes seconds: the first line is there before
+
     with progress_bar("timing the steps of each stage", STEPS * len(config.stages)) as tick:
         found = estimate(config, progress=tick)
     for line in found.lines():

@@ -17,7 +17,7 @@ from colorizegan.training.precision import autocast, best_precision
 from colorizegan.training.step import Objective, judged_heads, train_step
 
 FEW = 2  # crops of the step that is counted
-STEPS = 5  # of a stage: one counted, one that sets up, one timed, two of larger batches
+STEPS = 4  # of a stage: one counted, which sets up what later ones have, one timed, two of larger batches
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Estimate:
         return [head, *rows, f"all stages {sum(stage.hours for stage in self.stages):.2f} h, uncompiled"]
 
 
-def estimate(config: Config, seconds: float = 30.0, progress: Callable[[int], None] = lambda done: None) -> Estimate:
+def estimate(config: Config, seconds: float = 20.0, progress: Callable[[int], None] = lambda done: None) -> Estimate:
     """Run a few steps of each stage, to count and to time them; nothing is written, no photo is read.
 
     seconds: about how long it may take. Where whole steps would take longer, it is told from smaller batches. progress:
@@ -128,12 +128,10 @@ def _stage(
     with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
         step(few := min(stage.batch, FEW))
     tick(1)
-    step(few)  # what a first step sets up is there now
-    tick(2)
     begun = time.perf_counter()
     step(few)
     seconds = small = time.perf_counter() - begun
-    tick(3)
+    tick(2)
     # On a GPU a step takes as long with few crops as with some more, so the whole batch is timed if there is time.
     left = room - (time.perf_counter() - started)
     crops = max(few, min(stage.batch, int(few * left / (2.5 * small))))
@@ -143,7 +141,7 @@ def _stage(
         if device.type == "cuda":
             torch.cuda.synchronize()
         seconds = time.perf_counter() - begun
-        tick(4 + number)
+        tick(3 + number)
         if begun + 2 * seconds - started > room:  # another would take too long
             break
     tick(STEPS)
