@@ -42,7 +42,7 @@ setTimeout(() => { window.requestAnimationFrame = asked; done(busy); }, 250);
 # From a change of the hints to colours that heed them.
 HINT = """
 const [done, [x, y, color]] = [arguments[1], arguments[0]];
-import('/album.js').then(({album, keyOf}) => {
+import('/album/album.js').then(({album, keyOf}) => {
   const photo = album.current;
   const start = performance.now();
   album.wish(photo, {hints: [...photo.look.hints, {x, y, color}]});

@@ -37,8 +37,8 @@ def test_imports_run_in_few_levels_and_in_no_circle(rooms: dict[str, set[str]]) 
 
 
 def test_no_folder_is_crowded(repository: Path) -> None:
-    for folder in {path.parent for path in (repository / "colorizegan").rglob("*.py")}:
-        files = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
+    for folder in {path.parent for path in (repository / "colorizegan").rglob("*")}:
+        files = {path.name for path in folder.iterdir() if path.is_file() and path.suffix != ".pyc"} - {"__init__.py"}
         assert len(files) <= FILES, folder
 
 
@@ -49,9 +49,31 @@ def test_no_file_is_long_without_a_reason_at_its_top(repository: Path) -> None:
         assert reason or len(lines) <= LINES, f"{path}: {len(lines)} lines"
 
 
-def test_the_map_of_nouns_leads_to_files(repository: Path) -> None:
+def test_the_map_of_nouns_leads_to_files_that_hold_them(repository: Path) -> None:
+    """Each file has the symbols named behind it; where none is, a word of its row that most files do not have."""
+    package = [path.read_text(encoding="utf-8").lower() for path in (repository / "colorizegan").rglob("*.py")]
     text = (repository / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([^|`]+) \| `([^`]+)` \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]*`[^|]+) \|$", text, re.MULTILINE)
     assert len(rows) >= 30
     assert len({noun for noun, _ in rows}) == len(rows)
-    assert [file for _, file in rows if not (repository / file).is_file()] == []
+    for noun, cell in rows:
+        about = f"{noun} {re.sub('`[^`]+`', '', cell)}".lower()
+        words = {word.removesuffix("s") for word in re.findall(r"[a-z0-9]{3,}", about)}
+        words = {word for word in words if sum(word in one for one in package) < len(package) / 2}
+        folder = repository
+        for name, behind in re.findall(r"`([\w./]+)`(?: \((`[^)]+)\))?", cell):
+            path = (repository if "/" in name else folder) / name
+            folder, content = path.parent, path.read_text(encoding="utf-8")
+            symbols = re.findall(r"`(?:\w+\.)*(\w+)`", behind)
+            assert [one for one in symbols if not re.search(rf"\b{one}\b", content)] == [], path
+            assert symbols or any(word in content.lower() for word in words), f"{path}: {noun}"
+
+
+@pytest.mark.parametrize("folder", ["scripts", "benchmarks", "colorizegan/serve/page"])
+def test_a_folder_of_loose_files_says_what_each_is(repository: Path, folder: str) -> None:
+    home = repository / folder
+    text = (home / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\[([\w./]+)\]\(\1\)", text)) - {"examples"}
+    inside = home.rglob("*") if folder.endswith("page") else home.iterdir()
+    files = {path.relative_to(home).as_posix() for path in inside if path.is_file() and path.suffix != ".pyc"}
+    assert named == {name for name in files if not name.startswith("examples/")} - {"README.md"}

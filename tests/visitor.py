@@ -167,7 +167,7 @@ class Visitor:
         """From the middle of the stage to a place of the photo (shares of it), px."""
         return tuple(
             self.js_later(
-                "const {rectangle} = await import('/stage.js'); const box = rectangle();"
+                "const {rectangle} = await import('/canvas/stage.js'); const box = rectangle();"
                 "const stage = document.querySelector('#stage');"
                 "return [box.x + given[0] * box.width - stage.clientWidth / 2,"
                 "        box.y + given[1] * box.height - stage.clientHeight / 2].map(Math.round)",
@@ -189,7 +189,7 @@ class Visitor:
         self.click(f"#wheel .swatches button[aria-label={swatch}]")
 
     def hints(self) -> list[dict[str, Any]]:
-        return self.js_later("return (await import('/album.js')).album.current.look.hints")
+        return self.js_later("return (await import('/album/album.js')).album.current.look.hints")
 
     # --- what goes over the wire, and comes out ---
 

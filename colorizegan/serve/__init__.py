@@ -12,5 +12,5 @@ queue       a bounded queue, a few photos under way, decoders apart
 problems    errors as problem+json
 metrics     counts and times for Prometheus
 limits      every limit of the service
-static      the files of the page, in page/: plain HTML, CSS and JavaScript, a client of /v1
+static      the files of the page, in page/, whose README says what each is: a client of /v1
 """

@@ -29,7 +29,7 @@ def read_files() -> dict[str, tuple[bytes, str]]:
     paths = {f"/{file.relative_to(FOLDER).as_posix()}": file for file in FOLDER.rglob("*")}
     paths |= {f"/examples/{file.name}": file for folder in EXAMPLES for file in folder.glob("*.jpg")}
     files = {path: (file.read_bytes(), TYPES[file.suffix]) for path, file in paths.items() if file.suffix in TYPES}
-    return files | {"/": files.pop("/index.html"), "/docs": files.pop("/docs.html")}
+    return files | {"/": files.pop("/index.html"), "/docs": files.pop("/docs/docs.html")}
 
 
 def add_file(app: FastAPI, path: str, content: bytes, kind: str) -> None:

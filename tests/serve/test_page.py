@@ -248,7 +248,7 @@ def test_the_colour_follows_without_waiting(visitor: Visitor):
     visitor.pixels()
     visitor.click("#brush")
     visitor.hint(0.5, 0.5, "Sky")
-    known = "const {album} = await import('/album.js'); return album.current.key && album.current.known.size"
+    known = "const {album} = await import('/album/album.js'); return album.current.key && album.current.known.size"
     visitor.until(lambda: (visitor.js_later(known) or 0) > 2)  # what the hint counts is known now
     visitor.shown()
     visitor.requests()
@@ -317,7 +317,7 @@ def test_the_colours_of_another_photo_and_for_all(visitor: Visitor, client: Clie
     assert visitor.js("const list = document.querySelector('#like'); return list.selectedOptions[0].text") == "one.png"
     assert np.abs(visitor.pixels() - before).max() > 3
     like = visitor.js_later(
-        "const {album} = await import('/album.js');"
+        "const {album} = await import('/album/album.js');"
         "return [...new Uint8Array(await album.current.look.like.blob.arrayBuffer())]"
     )
     content = visitor.download("#download").read_bytes()
@@ -466,7 +466,7 @@ def test_without_a_graphics_card_the_same_is_painted(browser: Any, visitor: Visi
 
 
 def test_a_guess_is_marked_as_the_library_marks_it():
-    script = (Path(colorizegan.serve.__file__).parent / "page" / "paint.js").read_text()
+    script = (Path(colorizegan.serve.__file__).parent / "page/canvas/paint.js").read_text()
     assert f"[MARK, STRONGEST, SURE] = [{[int(code) for code in MARK]}, {STRONGEST}, {SURE}];" in script
 
 
@@ -491,7 +491,7 @@ def test_a_model_of_colours_alone_is_asked_for_nothing_else(browser: Any, tmp_pa
 def test_every_word_is_used_and_every_use_has_words(repository: Path):
     page = repository / "colorizegan/serve/page"
     words = set(json.loads((page / "words/en.json").read_text()))
-    text = "".join(path.read_text() for path in page.iterdir() if path.suffix in (".js", ".html"))
+    text = "".join(path.read_text() for path in page.rglob("*") if path.suffix in (".js", ".html"))
     used = set(re.findall(r'data-t(?:-label)?="(\w+)"', text))
     used |= set(re.findall(r'\b(?:t|showProgress)\("(\w+)"', text)) | {"ideas_none", "ideas_lead"}
     by_code = {word for word in words if re.match(r"E_|FILM_|swatch_|CANCELLED$|waiting$|working$|done$|failed$", word)}

@@ -1,17 +1,17 @@
 // The page: photos come in, by dropping, pasting or choosing, and everything begins.
 
-import { album } from "./album.js";
-import { closeWheel, prepareWheel, wheelIsOpen } from "./wheel.js";
-import { useBrush } from "./hints.js";
+import { album } from "./album/album.js";
+import { closeWheel, prepareWheel, wheelIsOpen } from "./hints/wheel.js";
+import { useBrush } from "./hints/hints.js";
 import { takeColors } from "./panel.js";
 import { say } from "./say.js";
-import { fit, view, zoomBy } from "./stage.js";
-import { allPhotos } from "./store.js";
+import { fit, view, zoomBy } from "./canvas/stage.js";
+import { allPhotos } from "./album/store.js";
 import { changeTheme } from "./theme.js";
 import { retry } from "./work.js";
-import { fill, isCut, loadWords, t, wordsOf } from "./words.js";
-import "./save.js";
-import { removePhoto } from "./strip.js";
+import { fill, isCut, loadWords, t, wordsOf } from "./words/words.js";
+import "./download/save.js";
+import { removePhoto } from "./album/strip.js";
 
 const PICTURE = /\.(jpe?g|jpe|png|tiff?|webp|avif|hei[cf]|gif|bmp|p[gpn]m)$/i;
 const FILM = /\.(mp4|m4v|mov|mkv|webm|avi|ts|m2ts|mts|mpe?g|vob|flv|ogv|wmv|mxf|dv|3gp)$/i;
@@ -26,7 +26,7 @@ let films = null;
 
 async function loadFilms() {
   const first = !films;
-  films = await import("./film.js");
+  films = await import("./film/film.js");
   if (first) films.films.addEventListener("view", showFrame);
   return films;
 }

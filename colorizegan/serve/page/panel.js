@@ -1,12 +1,12 @@
 // The panel: what is asked of the colours of the photo that is shown, other colourings, and saving.
 
-import { PLAIN, album, keyOf } from "./album.js";
-import { paintLarge, paintSmall, staysAsItIs } from "./picture.js";
+import { PLAIN, album, keyOf } from "./album/album.js";
+import { paintLarge, paintSmall, staysAsItIs } from "./canvas/picture.js";
 import { say } from "./say.js";
 import { percent, setSlider, signed } from "./slider.js";
-import { setGuess } from "./stage.js";
+import { setGuess } from "./canvas/stage.js";
 import { ask, cancelled } from "./work.js";
-import { t, wordsOf } from "./words.js";
+import { t, wordsOf } from "./words/words.js";
 
 const REFERENCE = 1024; // px of a photo whose colours others take over
 const PROPOSALS = 5;

@@ -1,9 +1,9 @@
 // The work behind the album: asks the server for colours, several photos at a time, and again where it is busy.
 
-import { album, keyOf } from "./album.js";
+import { album, keyOf } from "./album/album.js";
 import { Problem, predict } from "./api.js";
 import { say } from "./say.js";
-import { t } from "./words.js";
+import { t } from "./words/words.js";
 
 const AT_ONCE = 3;
 const PREVIEW = 1600; // px of the longer side: what is painted, and sent back when only the wishes have changed

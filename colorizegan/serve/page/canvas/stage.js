@@ -1,10 +1,10 @@
 // The photo, large: before and after with a divider, zoom and pan with mouse, fingers and keys.
 
-import { album } from "./album.js";
+import { album } from "../album/album.js";
 import { glPainter } from "./gl.js";
 import { bitmapOf, linesOf, softPainter, staysAsItIs } from "./picture.js";
-import { cancelled, detailOf } from "./work.js";
-import { t } from "./words.js";
+import { cancelled, detailOf } from "../work.js";
+import { t } from "../words/words.js";
 
 const CLOSEST = 16; // px of the screen for one of the photo
 const DOUBLE_TAP = 300; // ms

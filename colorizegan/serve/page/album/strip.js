@@ -1,10 +1,10 @@
 // The album as a strip of thumbnails, each with its state.
 
 import { album } from "./album.js";
-import { paintAsItCame, paintSmall } from "./picture.js";
-import { say } from "./say.js";
-import { cancelAll, retry } from "./work.js";
-import { t, wordsOf } from "./words.js";
+import { paintAsItCame, paintSmall } from "../canvas/picture.js";
+import { say } from "../say.js";
+import { cancelAll, retry } from "../work.js";
+import { t, wordsOf } from "../words/words.js";
 
 const list = document.querySelector("#strip");
 const state = document.querySelector("#state");

@@ -1,7 +1,7 @@
 // The colour wheel beside a hint: a disc of all colours at the light of the place, swatches, recent colours.
 
-import { disc, hexToLab, labToHex } from "./paint.js";
-import { fill, t } from "./words.js";
+import { disc, hexToLab, labToHex } from "../canvas/paint.js";
+import { fill, t } from "../words/words.js";
 
 const REACH = 75; // Lab units from the middle of the disc to its edge
 const LIGHT = [45, 75]; // L of the disc, however dark or bright the place is: colours must be told apart

@@ -1,12 +1,12 @@
 // Hints: dots on the photo whose colour somebody knows; placed, moved, coloured, removed.
 
-import { album, keyOf } from "./album.js";
-import { hexToLab, labToHex } from "./paint.js";
-import { colorAt } from "./picture.js";
-import { placeOf, rectangle, setHinting, view } from "./stage.js";
+import { album, keyOf } from "../album/album.js";
+import { hexToLab, labToHex } from "../canvas/paint.js";
+import { colorAt } from "../canvas/picture.js";
+import { placeOf, rectangle, setHinting, view } from "../canvas/stage.js";
 import { choose, closeWheel, openWheel, wheelIsOpen } from "./wheel.js";
-import { ask, remember } from "./work.js";
-import { t } from "./words.js";
+import { ask, remember } from "../work.js";
+import { t } from "../words/words.js";
 
 const MOST = 500; // of a request
 const STILL = 5; // px that a press may move without moving the dot

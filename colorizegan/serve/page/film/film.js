@@ -1,11 +1,11 @@
 // A film of the visitor's: sent to the server, previewed by its shots, made in colour, taken home. One at a time.
 // This part of the page is loaded when there is a film.
 
-import { Problem, askFilm, sendFilm, takesFilms } from "./api.js";
-import { say } from "./say.js";
-import { percent, setSlider, signed } from "./slider.js";
-import { cancelled } from "./work.js";
-import { t, wordsOf } from "./words.js";
+import { Problem, askFilm, sendFilm, takesFilms } from "../api.js";
+import { say } from "../say.js";
+import { percent, setSlider, signed } from "../slider.js";
+import { cancelled } from "../work.js";
+import { t, wordsOf } from "../words/words.js";
 
 const FIRST = 250; // ms to the first look at what is being done
 const SOON = 1000; // and between two
@@ -232,6 +232,6 @@ find("#film_back").addEventListener("click", () => showFilm(false));
 find("#film_divider").addEventListener("input", ({ target }) => (find("#film_gray").style.width = `${target.value}%`));
 video.addEventListener("error", () => video.hasAttribute("src") && say(t("film_not_played"), true));
 
-const sheet = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/film.css" });
+const sheet = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/film/film.css" });
 document.head.append(sheet);
 await new Promise((resolve) => (sheet.onload = sheet.onerror = resolve));

@@ -1,11 +1,11 @@
 // Results to take home: one photo, or all of them as a ZIP.
 
-import { album } from "./album.js";
-import { colorize } from "./api.js";
-import { say } from "./say.js";
-import { setSlider } from "./slider.js";
-import { cancelled, optionsOf, patiently } from "./work.js";
-import { t, wordsOf } from "./words.js";
+import { album } from "../album/album.js";
+import { colorize } from "../api.js";
+import { say } from "../say.js";
+import { setSlider } from "../slider.js";
+import { cancelled, optionsOf, patiently } from "../work.js";
+import { t, wordsOf } from "../words/words.js";
 
 const LONGEST_NAME = 200; // bytes of a name before what is added to it
 const AHEAD = 2; // photos that are made while one is written

@@ -1,7 +1,7 @@
 // The eyedropper: a colour out of any photo of the album.
 
-import { paintLarge, paintSmall } from "./picture.js";
-import { t } from "./words.js";
+import { paintLarge, paintSmall } from "../canvas/picture.js";
+import { t } from "../words/words.js";
 
 const LONGEST = 1000; // px
 
