@@ -145,7 +145,8 @@ def test_what_is_painted_is_what_the_server_makes(browser: Any, tmp_path: Path, 
             by_card = visitor.pixels()[14:-14, 14:-14, :3]
             # And without.
             url = visitor.js_later(
-                "const [{album}, {paintLarge}] = await Promise.all([import('/album/album.js'), import('/canvas/picture.js')]);"
+                "const {album} = await import('/album/album.js');"
+                "const {paintLarge} = await import('/canvas/picture.js');"
                 "return (await paintLarge(album.current, 4096)).toDataURL('image/png')"
             )
             with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as image:
