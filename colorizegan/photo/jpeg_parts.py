@@ -18,18 +18,19 @@ LONGEST_SIDE = 65500  # px, of libjpeg
 FRAME, SCAN, INTERVAL, RESTART, END = 0xC0, 0xDA, 0xDD, 0xD0, b"\xff\xd9"
 
 
-def save_jpeg(image: Any, threads: int, **settings: Any) -> tuple[bytes, list[bytes | memoryview]]:
+def save_jpeg(image: Any, threads: int, *, part: int = PART, **settings: Any) -> tuple[bytes, list[bytes | memoryview]]:
     """The header of a JPEG, and the pieces that follow it.
 
     Args:
         image: of libvips.
         threads: the bytes do not depend on it.
+        part: pixels of a part, about.
         settings: of `jpegsave_buffer`, of a baseline JPEG.
 
     Raises pyvips.Error where the picture is too large for JPEG.
     """
     width, height = image.width, image.height
-    rows = max(BLOCK, PART // width // BLOCK * BLOCK)
+    rows = max(BLOCK, part // width // BLOCK * BLOCK)
     if height <= rows or height > LONGEST_SIDE:  # which libvips refuses itself
         raw = image.jpegsave_buffer(**settings)
         start = dict(_segments(raw))[SCAN]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from colorizegan.errors import DataError
 from colorizegan.files import kept_if_used, write_atomic
@@ -32,7 +33,14 @@ logger = logging.getLogger("colorizegan.training")
 FEW = 4  # steps after which it is said how long a run takes
 
 
-def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None = None) -> Path:
+def train(
+    config: Config,
+    out: Path,
+    *,
+    resume: bool = False,
+    cache: Path | None = None,
+    networks: tuple[nn.Module, nn.Module] | None = None,
+) -> Path:
     """Train a colorizer; under torchrun, together with the other processes that it started.
 
     Args:
@@ -40,6 +48,8 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
         out: the run's folder: config.json, log.jsonl, checkpoints/, samples/, curves.png. All processes must see it.
         resume: go on from the newest whole checkpoint in `out`; a fresh run refuses a folder that has one.
         cache: where decoded photos are kept; default `out`/cache. Runs on the same photos may share it.
+        networks: generator and discriminator of your own, called as `ColorUNet` and `PatchDiscriminator` are; they can
+            be trained and resumed, not exported. Default those of `config.network`.
 
     Returns:
         The folder of the checkpoints; the last one holds the finished networks.
@@ -51,7 +61,7 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
     check(config)
     cache = cache or out / "cache"
     with kept_if_used(out), kept_if_used(cache):
-        run = setup(config, out, cache, resume)
+        run = setup(config, out, cache, resume, networks)
     writer = sole_writer(out) if run.first else nullcontext()
     with run.stop, writer, RunLog(out, run.state.step, config.tensorboard) if run.first else nullcontext() as run.log:
         if run.first:
@@ -62,7 +72,9 @@ def train(config: Config, out: Path, *, resume: bool = False, cache: Path | None
     return run.checkpoints
 
 
-def setup(config: Config, out: Path, cache: Path, resume: bool) -> Run:
+def setup(
+    config: Config, out: Path, cache: Path, resume: bool, chosen: tuple[nn.Module, nn.Module] | None = None
+) -> Run:
     """Machine, photos, networks, and the place to start from."""
     # --- machine: the first process writes, logs and validates; the others only train ---
     fabric = start_fabric(config)
@@ -79,7 +91,7 @@ def setup(config: Config, out: Path, cache: Path, resume: bool) -> Run:
     tell("%d photos to train on, %d held out; skipped: %s", *counts, photos.skipped)
 
     # --- networks ---
-    networks = Networks(build_generator(config), build_discriminator(config), device)
+    networks = Networks(*(chosen or (build_generator(config), build_discriminator(config))), device)
     rebalance = torch.from_numpy(rebalancing_weights(bins, config.losses.rebalance))
     objective = build_objective(config, device, rebalance)
     learning = (count_parameters(networks.generator) / 1e6, count_parameters(networks.discriminator) / 1e6)

@@ -10,10 +10,11 @@ import pyvips
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from pictures import pixels
 from PIL import Image
 
 from colorizegan.errors import OutputError
-from colorizegan.photo import jpeg_parts
+from colorizegan.photo.jpeg_parts import save_jpeg
 from colorizegan.photo.metadata.metadata import Metadata
 from colorizegan.photo.photo import Photo
 from colorizegan.photo.read import read_photo
@@ -27,11 +28,6 @@ def picture(height: int, width: int) -> NDArray[np.uint8]:
     return (slope + dice.integers(0, 70, (height, width, 3))).astype(np.uint8)
 
 
-def pixels(jpeg: bytes) -> NDArray[np.uint8]:
-    with Image.open(io.BytesIO(jpeg)) as image:
-        return np.asarray(image)
-
-
 @given(
     st.integers(1, 150),
     st.integers(1, 70),
@@ -41,9 +37,7 @@ def pixels(jpeg: bytes) -> NDArray[np.uint8]:
 def test_parts_decode_to_the_pixels_of_the_whole(height: int, width: int, quality: int, part: int) -> None:
     image = pyvips.Image.new_from_array(picture(height, width), interpretation="srgb")
     settings = {"Q": quality, "subsample_mode": "auto", "keep": "none"}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jpeg_parts, "PART", part)
-        head, pieces = jpeg_parts.save_jpeg(image, 2, **settings)
+    head, pieces = save_jpeg(image, 2, part=part, **settings)
     raw = b"".join((head, *pieces))
     whole = image.jpegsave_buffer(**settings)
     assert np.array_equal(pixels(raw), pixels(whole))

@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-import pytest
 import torch
 from tiny_run import assert_equal, newest, overrides
 from torch import Tensor, nn
 
-from colorizegan.training import loop
 from colorizegan.training.checkpoint import Checkpoint, list_checkpoints
-from colorizegan.training.config import Config
 from colorizegan.training.configure import load_config
+from colorizegan.training.loop import train
 from colorizegan.training.networks.discriminator import Verdict
 from colorizegan.training.networks.units import ColorOutput
 
@@ -42,27 +40,17 @@ class Judge(nn.Module):
         return Verdict([self.layers(torch.cat((L, ab), dim=1) / 100)], [])
 
 
-def trained(
-    between: nn.Module, photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch, *changes: str, resume: bool = False
-) -> Checkpoint:
+def trained(between: nn.Module, photos: Path, out: Path, *changes: str, resume: bool = False) -> Checkpoint:
     """The end of such a run."""
-
-    def build_generator(config: Config) -> nn.Module:
-        return Plain(between)
-
-    def build_discriminator(config: Config) -> nn.Module:
-        return Judge()
-
-    monkeypatch.setattr(loop, "build_generator", build_generator)
-    monkeypatch.setattr(loop, "build_discriminator", build_discriminator)
     config = load_config("tiny", None, overrides(photos, STAGES, "stopping.every=0", "data.holdout=0", *changes))
-    loop.train(config, out, resume=resume)
+    torch.manual_seed(0)
+    train(config, out, resume=resume, networks=(Plain(between), Judge()))
     return newest(out)
 
 
-def test_a_batch_in_parts_gives_the_same_step(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_in_parts_gives_the_same_step(photos: Path, tmp_path: Path) -> None:
     runs = {parts: tmp_path / str(parts) for parts in (1, 4)}
-    one, four = (trained(nn.Identity(), photos, out, monkeypatch, f"accumulate={parts}") for parts, out in runs.items())
+    one, four = (trained(nn.Identity(), photos, out, f"accumulate={parts}") for parts, out in runs.items())
     for net in ("generator", "average", "discriminator"):
         for name, tensor in one.part(net).items():
             torch.testing.assert_close(four.part(net)[name], tensor, rtol=1e-3, atol=1e-5)
@@ -71,25 +59,23 @@ def test_a_batch_in_parts_gives_the_same_step(photos: Path, tmp_path: Path, monk
             torch.testing.assert_close(four.tensors[name], tensor, rtol=1e-3, atol=1e-5)
 
 
-def test_a_batch_in_parts_counts_once_in_the_norms(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_in_parts_counts_once_in_the_norms(photos: Path, tmp_path: Path) -> None:
     norm = nn.BatchNorm2d(8)
     moved: list[bool] = []  # whether running statistics moved, at each pass
     norm.register_forward_pre_hook(lambda m, _: moved.append(bool(m.momentum == 0.1)))
-    trained(norm, photos, tmp_path, monkeypatch, "accumulate=2")
+    trained(norm, photos, tmp_path, "accumulate=2")
     # Two steps of the first stage and three adversarial ones, of two parts each: one pass serves both networks.
     assert moved == [True] * 10
     assert norm.momentum == 0.1
 
 
-def test_chance_inside_the_network_is_resumed(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = trained(nn.Dropout(0.5), photos, tmp_path / "whole", monkeypatch)
-    plain = trained(nn.Identity(), photos, tmp_path / "plain", monkeypatch)
+def test_chance_inside_the_network_is_resumed(photos: Path, tmp_path: Path) -> None:
+    whole = trained(nn.Dropout(0.5), photos, tmp_path / "whole")
+    plain = trained(nn.Identity(), photos, tmp_path / "plain")
     assert not torch.equal(whole.part("generator")["layers.0.weight"], plain.part("generator")["layers.0.weight"])
     out = tmp_path / "run"
-    trained(nn.Dropout(0.5), photos, out, monkeypatch, "checkpoint_minutes=0")
+    trained(nn.Dropout(0.5), photos, out, "checkpoint_minutes=0")
     list_checkpoints(out / "checkpoints")[-1].unlink()
     torch.rand(7)
-    again = trained(nn.Dropout(0.5), photos, out, monkeypatch, resume=True)
+    again = trained(nn.Dropout(0.5), photos, out, resume=True)
     assert_equal(whole, again)
