@@ -27,7 +27,13 @@ from colorizegan.serve.metrics import Metrics
 from colorizegan.serve.middleware import Middleware, Site
 from colorizegan.serve.options import Options, best_format, preference, read_options, schema_of_request
 from colorizegan.serve.predict import describe_upload
-from colorizegan.serve.problems import PROBLEMS, NotAcceptableError, answer_error, answer_http_error, answer_nobody
+from colorizegan.serve.problems import (
+    PROBLEMS,
+    NotAcceptableError,
+    answer_client_gone,
+    answer_error,
+    answer_http_error,
+)
 from colorizegan.serve.queue import PhotoQueue, QueuedPhoto
 from colorizegan.serve.static import add_page
 from colorizegan.serve.upload import Upload, receive_upload
@@ -59,7 +65,7 @@ def create_app(queue: PhotoQueue, site: Site, films: Films | None = None) -> Mid
             ColorizeGANError: answer_error,
             HTTPException: answer_http_error,
             RequestValidationError: answer_http_error,
-            Cancelled: answer_nobody,
+            Cancelled: answer_client_gone,
         },
     )
     metrics = Metrics(queue)
@@ -138,7 +144,7 @@ def add_colorize(app: FastAPI, queue: PhotoQueue, metrics: Metrics) -> None:
 
         file, format, remarks = await queue.run(work, lambda: client_gone(request), upload.close)
         metrics.photos.inc()
-        return Photo(file, format, remarks)
+        return PhotoResponse(file, format, remarks)
 
 
 def add_predict(app: FastAPI, queue: PhotoQueue) -> None:
@@ -206,7 +212,7 @@ def colorize_upload(
         raise
 
 
-class Photo(Response):
+class PhotoResponse(Response):
     """A photo as the answer, sent piece by piece from an open file, which is closed in any case."""
 
     def __init__(self, file: BinaryIO, format: str, remarks: Sequence[str]) -> None:

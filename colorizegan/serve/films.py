@@ -26,9 +26,9 @@ from colorizegan.serve.problems import BusyError, NoSuchFilmError, as_fields
 log = logging.getLogger(__name__)
 
 State = Literal["new", "waiting", "working", "done", "failed"]
-SWEEP = 5.0  # seconds from one look for forgotten films to the next
+SWEEP_SECONDS = 5.0  # seconds from one look for forgotten films to the next
 RESULT = re.compile(r"result\.\w{2,4}")
-GROWS = 4  # a result may be so many times as large as what came in may be
+RESULT_GROWTH = 4  # a result may be so many times as large as what came in may be
 
 
 @dataclass(eq=False)
@@ -179,7 +179,7 @@ class Films:
                 elif film.process is not None and now - film.heard > self.limits.silence:
                     film.process.kill()
             with self.changed:
-                self.changed.wait(min(SWEEP, self.limits.forgotten / 2, self.limits.silence / 2))
+                self.changed.wait(min(SWEEP_SECONDS, self.limits.forgotten / 2, self.limits.silence / 2))
 
     def work(self) -> None:
         """One film after the other."""
@@ -193,11 +193,11 @@ class Films:
                 film.stopped = False
                 film.state, film.started, film.heard = "working", time.monotonic(), time.monotonic()
                 try:
-                    film.process = start_process()
+                    film.process = self.start_process()
                 except OSError:
-                    film.state, film.problem = "failed", problem(UsageError("the service cannot start a process"))
+                    film.state, film.problem = "failed", as_problem(UsageError("the service cannot start a process"))
                     continue
-                process, task = film.process, self.whole(film)
+                process, task = film.process, self.task_of(film)
             try:
                 self.follow(film, process, task)
             finally:
@@ -210,10 +210,21 @@ class Films:
                     film.process = None
                     self.changed.notify_all()
 
-    def whole(self, film: StoredFilm) -> str:
+    def start_process(self) -> subprocess.Popen[str]:
+        """A process that waits for a task."""
+        return subprocess.Popen(  # noqa: S603 (nothing here comes from a film)
+            child_command("colorizegan.video.process"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def task_of(self, film: StoredFilm) -> str:
         """The task of a film as its process takes it."""
         limits, model = self.limits, None if self.model is None else str(self.model)
-        ours = {"film": str(film.path), "folder": str(film.folder), "model": model, "bytes": GROWS * limits.bytes}
+        ours = {"film": str(film.path), "folder": str(film.folder), "model": model, "bytes": RESULT_GROWTH * limits.bytes}
         return json.dumps({**ours, "pixels": limits.pixels, "frames": limits.frames, **film.task})
 
     def follow(self, film: StoredFilm, process: subprocess.Popen[str], task: str) -> None:
@@ -235,7 +246,7 @@ class Films:
                     return
                 film.state = "failed"
                 what = "it takes too long" if late else "the work on it has ended too early"
-                film.problem = problem(DecodeError(what, remedy="the film may be damaged"))
+                film.problem = as_problem(DecodeError(what, remedy="the film may be damaged"))
 
     def note(self, film: StoredFilm, words: dict[str, Any]) -> bool:
         """Note a line of the process; whether it was the last."""
@@ -257,17 +268,5 @@ class Films:
             return "error" in words or "done" in words
 
 
-def start_process() -> subprocess.Popen[str]:
-    """A process that waits for a task."""
-    return subprocess.Popen(  # noqa: S603 (nothing here comes from a film)
-        child_command("colorizegan.video.process"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        encoding="utf-8",
-    )
-
-
-def problem(error: DecodeError | UsageError) -> dict[str, Any]:
+def as_problem(error: DecodeError | UsageError) -> dict[str, Any]:
     return {"code": error.code, "detail": f"{error.reason}; {error.remedy}"}

@@ -130,6 +130,6 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
     return JSONResponse(found, status, headers, media_type="application/problem+json")
 
 
-async def answer_nobody(request: Request, error: Exception) -> Response:
+async def answer_client_gone(request: Request, error: Exception) -> Response:
     """The client is gone; this is for the log and the counts."""
     return Response(status_code=GONE)

@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-KNOWN = 4  # photos of which it is remembered what the network says: 6 MB each
-FEW_SECONDS = (1, 60)  # bounds of what Retry-After says
+PREDICTIONS = 4  # photos of which it is remembered what the network says: 6 MB each
+RETRY_SECONDS = (1, 60)  # bounds of what Retry-After says
 REMEMBERED = 50  # photos whose time tells how fast the queue moves
 
 
@@ -52,13 +52,13 @@ class PhotoQueue:
         self.budget = MemoryBudget(self.limits.pixels)
         self.pool = ThreadPoolExecutor(self.limits.batch, thread_name_prefix="photo")
         self.lock = threading.Lock()
-        self.known: dict[bytes, Prediction] = {}
+        self.predictions: dict[bytes, Prediction] = {}
         self.waiting = 0
         self.working = 0
         self.spooled = 0  # bytes of uploads on the disk
         self.closing = False  # nothing new is begun
         self.closed = False
-        self.lately: deque[float] = deque([1.0], REMEMBERED)  # seconds that photos took
+        self.seconds_taken: deque[float] = deque([1.0], REMEMBERED)  # by photos
 
     @property
     def path(self) -> Path:
@@ -71,8 +71,8 @@ class PhotoQueue:
             raise BusyError("the service is about to end", remedy="try again in a moment")
         if self.waiting >= self.limits.queue:
             error = BusyError("the queue is full", remedy="try again in a moment")
-            seconds = self.waiting * sum(self.lately) / len(self.lately) / self.limits.batch
-            error.seconds = round(min(max(seconds, FEW_SECONDS[0]), FEW_SECONDS[1]))
+            seconds = self.waiting * sum(self.seconds_taken) / len(self.seconds_taken) / self.limits.batch
+            error.seconds = round(min(max(seconds, RETRY_SECONDS[0]), RETRY_SECONDS[1]))
             raise error
 
     async def run(
@@ -137,7 +137,7 @@ class PhotoQueue:
                 self.working -= 1
                 idle = not self.working and not self.waiting
                 if not queued.stop.is_set():
-                    self.lately.append(time.perf_counter() - start)
+                    self.seconds_taken.append(time.perf_counter() - start)
             if idle:
                 give_back_memory()
 
@@ -170,7 +170,7 @@ class AskedNetwork(Network):
     def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
         """As `Network.predict_batch`, and what `check` raises."""
         self.check()
-        network, known, lock = self.queue.network, self.queue.known, self.queue.lock
+        network, known, lock = self.queue.network, self.queue.predictions, self.queue.lock
         if len(inputs) != 1 or inputs[0].hint_mask is not None:
             return network.predict_batch(inputs)
         L = inputs[0].L
@@ -181,7 +181,7 @@ class AskedNetwork(Network):
             found = network.predict_batch(inputs)[0]
             with lock:
                 known[key] = found
-                while len(known) > KNOWN:
+                while len(known) > PREDICTIONS:
                     del known[next(iter(known))]
         return [found]
 

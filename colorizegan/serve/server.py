@@ -22,11 +22,11 @@ from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.middleware import EVERYWHERE, Site
 from colorizegan.serve.queue import PhotoQueue
 
-HEADER_BYTES = 65_536  # of a request before its body
-HEADERS = 100
+MAX_HEADER_BYTES = 65_536  # of a request before its body
+MAX_HEADERS = 100
 SEND_BUFFER = 1 << 17  # bytes of an answer that the system holds; Linux takes twice as many
-GRACE = 4  # seconds that requests under way get when the service is to end
-SWITCH = 0.0005  # seconds between two turns of Python's threads
+GRACE_SECONDS = 4  # seconds that requests under way get when the service is to end
+SWITCH_SECONDS = 0.0005  # seconds between two turns of Python's threads
 
 
 def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
@@ -75,16 +75,16 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
             self.surplus += len(data)
             super().data_received(data)
             # Endless headers, trailers, or chunks of a byte each, would take memory and time without ever being much.
-            if self.surplus > HEADER_BYTES + self.received // 2 and not self.transport.is_closing():
+            if self.surplus > MAX_HEADER_BYTES + self.received // 2 and not self.transport.is_closing():
                 self.transport.abort()
 
         def on_message_begin(self) -> None:
             super().on_message_begin()
-            self.surplus, self.received, self.count = min(self.surplus, HEADER_BYTES), 0, 0
+            self.surplus, self.received, self.count = min(self.surplus, MAX_HEADER_BYTES), 0, 0
 
         def on_header(self, name: bytes, value: bytes) -> None:
             self.count += 1
-            if self.count <= HEADERS:
+            if self.count <= MAX_HEADERS:
                 super().on_header(name, value)
             elif not self.transport.is_closing():
                 self.transport.abort()
@@ -145,7 +145,7 @@ def make_server(
     config = uvicorn.Config(
         create_app(queue, site, films), host=site.host, port=site.port, http=connection_class(queue.limits), ws="none",
         lifespan="on", log_config=None, access_log=False, server_header=False, proxy_headers=False,
-        timeout_keep_alive=5, timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=5, timeout_graceful_shutdown=GRACE_SECONDS,
     )  # fmt: skip
     return Server(config, listening, queue)
 
@@ -180,7 +180,7 @@ def serve(
     # Requests are answered while photos are worked on. A thread that computes lets that of the requests in after this
     # time, not after 5 ms; and the garbage collector does not go through all that was loaded, for 120 ms, again and
     # again.
-    sys.setswitchinterval(SWITCH)
+    sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
     gc.freeze()
     try:

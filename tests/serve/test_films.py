@@ -1,7 +1,8 @@
 """Films over HTTP: sent, previewed by their shots, made, fetched, deleted; their limits, and what others may see."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -184,36 +185,36 @@ def test_who_goes_away_or_is_silent_leaves_nothing(tight: Client):
     assert waits(lambda: is_empty(tight))
 
 
-def test_a_process_that_dies_or_stalls_costs_that_film_alone(
-    tight: Client, film: Path, monkeypatch: pytest.MonkeyPatch
-):
-    def instead(code: str, ends_first: bool) -> Callable[[], subprocess.Popen[str]]:
-        def start() -> subprocess.Popen[str]:
-            process = subprocess.Popen(
-                ["python3", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
-            if ends_first:  # before its task comes
-                process.wait()
-            return process
+class Faulty(Films):
+    """Films on which another program is set to work."""
 
-        return start
+    code, ends_first = "", False
 
-    monkeypatch.setattr(tight.films, "limits", FilmLimits(silence=1, films=2))
-    for code, ends_first, said in (
-        ("import time; time.sleep(60)", False, "too long"),
-        ("raise SystemExit(1)", False, "too early"),
-        ("raise SystemExit(1)", True, "too early"),
-        ("print('[]' * 9)", False, "too early"),
-        ("print('[]')", False, "too early"),
-    ):
-        monkeypatch.setattr("colorizegan.serve.films.start_process", instead(code, ends_first))
-        id = post(tight, "/v1/films", film.read_bytes()).json["id"]
-        post(tight, f"/v1/films/{id}/preview")
-        found = ended(tight, id)
-        assert (found["state"], found["problem"]["code"]) == ("failed", "E_DECODE")
-        assert said in found["problem"]["detail"]
-        tight.send("DELETE", f"/v1/films/{id}")
-    assert is_empty(tight)
+    def start_process(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", self.code]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if self.ends_first:  # before its task comes
+            process.wait()
+        return process
+
+
+def test_a_process_that_dies_or_stalls_costs_that_film_alone(tiny_bundle: Path, film: Path):
+    films = Faulty(tiny_bundle, FilmLimits(silence=1, films=2))
+    with running(tiny_bundle, films=films) as client:
+        for films.code, films.ends_first, said in (
+            ("import time; time.sleep(60)", False, "too long"),
+            ("raise SystemExit(1)", False, "too early"),
+            ("raise SystemExit(1)", True, "too early"),
+            ("print('[]' * 9)", False, "too early"),
+            ("print('[]')", False, "too early"),
+        ):
+            id = post(client, "/v1/films", film.read_bytes()).json["id"]
+            post(client, f"/v1/films/{id}/preview")
+            found = ended(client, id)
+            assert (found["state"], found["problem"]["code"]) == ("failed", "E_DECODE")
+            assert said in found["problem"]["detail"]
+            client.send("DELETE", f"/v1/films/{id}")
+        assert is_empty(client)
 
 
 def test_nobody_sees_the_film_of_another(client: Client, film: Path, caplog: pytest.LogCaptureFixture):
