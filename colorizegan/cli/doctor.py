@@ -2,7 +2,7 @@
 
 import dataclasses
 import platform
-from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -86,8 +86,8 @@ def synthetic_picture() -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 def extras() -> dict[str, str]:
     """Each extra of the package: installed, or what is missing and the command that installs it."""
-    facts = metadata("colorizegan")
-    needed = [Requirement(text) for text in requires("colorizegan") or []]
+    facts = metadata.metadata("colorizegan")
+    needed = [Requirement(text) for text in metadata.requires("colorizegan") or []]
     found: dict[str, str] = {}
     for extra in sorted(facts.get_all("Provides-Extra") or []):
         wanted = [one.name for one in needed if one.marker is not None and one.marker.evaluate({"extra": extra})]
@@ -108,6 +108,6 @@ def others() -> dict[str, str]:
 
 def installed(package: str) -> str:
     try:
-        return version(package)
-    except PackageNotFoundError:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
         return ABSENT

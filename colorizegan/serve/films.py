@@ -224,8 +224,9 @@ class Films:
     def task_of(self, film: StoredFilm) -> str:
         """The task of a film as its process takes it."""
         limits, model = self.limits, None if self.model is None else str(self.model)
-        ours = {"film": str(film.path), "folder": str(film.folder), "model": model, "bytes": RESULT_GROWTH * limits.bytes}
-        return json.dumps({**ours, "pixels": limits.pixels, "frames": limits.frames, **film.task})
+        own = {"film": str(film.path), "folder": str(film.folder), "model": model}
+        most = {"bytes": RESULT_GROWTH * limits.bytes, "pixels": limits.pixels, "frames": limits.frames}
+        return json.dumps(own | most | film.task)
 
     def follow(self, film: StoredFilm, process: subprocess.Popen[str], task: str) -> None:
         """Hand the task over, and note what comes back."""

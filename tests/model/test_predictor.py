@@ -145,7 +145,7 @@ def test_wrong_settings(bundle: Bundle) -> None:
 
 
 def test_a_device_that_does_not_work(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("colorizegan.model.predictor.available_devices", lambda: ["cpu", "dml"])
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["DmlExecutionProvider"])
     with pytest.raises(UsageError, match=r"'dml' does not work here; use cpu; it needs Windows"):
         Predictor(bundle, device="dml")
 
