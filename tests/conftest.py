@@ -76,6 +76,12 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
+def examples(repository: Path) -> list[Path]:
+    """The gray example photos."""
+    return sorted((repository / "examples/photos/gray").iterdir())
+
+
+@pytest.fixture(scope="session")
 def shared_data(repository: Path) -> Path:
     """The folder of training and test photos: env COLORIZEGAN_DATA, else ../shared/data beside the repository."""
     folder = Path(os.environ.get("COLORIZEGAN_DATA") or repository.parent / "shared" / "data")

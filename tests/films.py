@@ -26,11 +26,11 @@ class FFmpeg:
             *arguments[arguments.index("--") + 1 if "--" in arguments else 0 :],
         )  # fmt: skip
 
-    def two_shots(self, path: Path) -> Path:
-        """Write a gray film of two shots of a second each, with sound."""
+    def two_shots(self, path: Path, first: int = 1) -> Path:
+        """Write a gray film of two shots, of `first` seconds and of one, with two seconds of sound."""
         return self.make(
-            path, "-f", "lavfi", "-i", "testsrc2=s=128x96:r=12:d=1", "-f", "lavfi", "-i", "mandelbrot=s=128x96:r=12",
-            "-f", "lavfi", "-i", "sine=f=440:d=2", "-filter_complex",
+            path, "-f", "lavfi", "-i", f"testsrc2=s=128x96:r=12:d={first}",
+            "-f", "lavfi", "-i", "mandelbrot=s=128x96:r=12", "-f", "lavfi", "-i", "sine=f=440:d=2", "-filter_complex",
             "[1:v]trim=duration=1[m];[0:v][m]concat=n=2,format=gray,format=yuv420p[v]", "-map", "[v]", "-map", "2",
             "-c:v", "libx264", "-preset", "veryfast", "-c:a", "aac",
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Pictures that tests draw: gray waves, a field of colours, soft blots; as files, and read again."""
+"""Pictures that tests draw: gray waves, a field of colours, soft blots; as files, and read again, perhaps smaller."""
 
 import io
 from pathlib import Path
@@ -47,6 +47,14 @@ def put(path: str | Path, picture: Array | Image.Image | None = None, **options:
     path.parent.mkdir(parents=True, exist_ok=True)
     image_of(waves(seed=sum(bytes(path)), grain=8) if picture is None else picture).save(path, **options)
     return path
+
+
+def small(path: Path, side: int, mode: str = "L") -> Array:
+    """A photo whose longer side has so many px."""
+    with Image.open(path) as image:
+        image = image.convert(mode)
+    image.thumbnail((side, side))
+    return np.asarray(image)
 
 
 def pixels(source: str | Path | bytes) -> Array:

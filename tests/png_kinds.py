@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-
-Array = np.ndarray[Any, Any]
+from pictures import Array
 
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}  # colour type: bits a sample
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}

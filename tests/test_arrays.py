@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nst
+from pictures import Array
 from PIL import Image
 
 from colorizegan.arrays import array_like, frame_from_array, frame_from_image, frames_of, image_from_rgb
 from colorizegan.errors import DecodeError, UsageError
-
-Array = np.ndarray[Any, Any]
 
 
 @pytest.mark.parametrize(

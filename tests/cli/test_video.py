@@ -1,7 +1,6 @@
 """The command `video` as users meet it: names of results, statuses, what is said where."""
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from films import FFmpeg
 from PIL import Image
 
 from colorizegan.video.frames import Film
-from colorizegan.video.options import FilmOptions
 from colorizegan.video.results import FilmResult
 
 MOVING = ("-f", "lavfi", "-i", "testsrc2=s=96x64:r=12:d=1", "-vf", "format=gray,format=yuv420p", "-c:v", "libx264")
@@ -173,24 +171,23 @@ def test_a_preview_goes_into_a_new_folder(video: Any, ffmpeg: FFmpeg, tmp_path: 
     assert sheet.is_file()
 
 
-@pytest.mark.parametrize(("parts", "said"), [(False, "nothing is kept yet"), (True, "goes on from here")])
+@pytest.mark.parametrize(("number", "said"), [(40, "nothing is kept yet"), (66, "goes on from here")])
 def test_a_stop_says_what_is_kept(
-    video: Any, ffmpeg: FFmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: bool, said: str
+    video: Any, ffmpeg: FFmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str
 ) -> None:
-    if parts:
-        monkeypatch.setattr("colorizegan.video.options.FilmOptions", partial(FilmOptions, part_frames=(48, 4)))
-    source, add = ffmpeg.make(tmp_path / "a.mp4", *MOVING), FilmResult.add
+    """A cut at frame 60 ends the first part."""
+    source, add = ffmpeg.two_shots(tmp_path / "a.mp4", first=5), FilmResult.add
 
     def stop(self: FilmResult, frame: Any, colors: Any) -> None:
         add(self, frame, colors)
-        if colors.number == 8:
+        if colors.number == number:
             raise SystemExit(143)
 
     monkeypatch.setattr(FilmResult, "add", stop)
     out = video(source)
     assert out.status == 143
     assert said in out.err[0]
-    assert bool(list(tmp_path.glob(".colorizegan*"))) == parts
+    assert bool(list(tmp_path.glob(".colorizegan*"))) == (number > 60)
 
 
 def test_nothing_to_do_has_a_status_of_its_own(video: Any, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import onnx
 import pytest
 from foreign_models import ddcolor, deoldify, write_colorizer, zhang
 from onnx import TensorProto
+from pictures import Array
 from PIL import Image
 
 from colorizegan import ColorizeGANError, Colorizer, Hint, InputError, Look, ModelError, UsageError
@@ -16,8 +17,6 @@ from colorizegan.color.lab import gray_to_lightness, lightness_to_gray, rgb_to_l
 from colorizegan.model.facts import LAYOUTS
 from colorizegan.model.network_input import working_lightness
 from colorizegan.model.spec import open_network
-
-Array = np.ndarray[Any, Any]
 
 
 def scene(height: int = 96, width: int = 144) -> Array:

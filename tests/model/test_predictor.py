@@ -4,7 +4,6 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -14,6 +13,7 @@ import torch
 from command import python
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import Array
 from tiny_bundle import BINS, MULTIPLE, make_tiny_bundle, write_card
 
 from colorizegan.errors import ModelError, UsageError
@@ -22,8 +22,6 @@ from colorizegan.model.bundle import Bundle, open_bundle
 from colorizegan.model.card import Calibration
 from colorizegan.model.network import Prediction
 from colorizegan.model.predictor import Predictor
-
-Array = np.ndarray[Any, Any]
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pictures import Array
 from PIL import Image
 
 from colorizegan import Colorizer, Hint, UsageError
@@ -20,8 +21,6 @@ from colorizegan.steer.confidence import confidence_map, overlay
 from colorizegan.steer.eye import Eye
 from colorizegan.steer.film import FILMS, Emulsion, as_the_eye_sees
 from colorizegan.steer.look import Look
-
-Array = np.ndarray[Any, Any]
 
 
 class Calm(Predictor):

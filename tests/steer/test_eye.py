@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mounts import MOUNTS, PAGES, faded, mounted, text_page
-from pictures import Array
-from PIL import Image
+from pictures import Array, small
 
 from colorizegan import Colorizer, Hint, Look, UsageError
 from colorizegan.color.lab import rgb_to_lab
@@ -15,10 +14,8 @@ from colorizegan.steer.eye import Eye, see
 
 
 @pytest.fixture(scope="module")
-def photo(repository: Path) -> Array:
-    image = Image.open(next(iter(sorted((repository / "examples/photos/gray").iterdir())))).convert("L")
-    image.thumbnail((360, 360))
-    return np.asarray(image)
+def photo(examples: list[Path]) -> Array:
+    return small(examples[0], 360)
 
 
 def chroma(rgb: Array) -> Array:

@@ -1,11 +1,11 @@
 """Spreading: colours reach what they are on and stop at edges; the sums behind it are right."""
 
 import heapq
-from typing import Any
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import Array
 from PIL import Image
 
 from colorizegan.steer.hints import Point
@@ -20,8 +20,6 @@ from colorizegan.steer.spread import (
     step_lengths,
     upsample2,
 )
-
-Array = np.ndarray[Any, Any]
 
 
 def scene(seed: int, height: int = 6, width: int = 8, bins: int = 5) -> tuple[Array, Array]:

@@ -1,15 +1,12 @@
 """tones: a faded photo gets the tones back that it had; a full one is left as it is."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from mounts import FADED, faded
+from pictures import Array
 
 from colorizegan.color.lab import gray_to_lightness
 from colorizegan.photo.scan.levels import FULL, Tones, faded_tones, unrounded
-
-Array = np.ndarray[Any, Any]
 
 
 def photo() -> Array:

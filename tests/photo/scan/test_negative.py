@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 from command import call
-from pictures import encoded, put
+from pictures import Array, encoded, put
 
 from colorizegan import read_photo
 from colorizegan.photo.scan.negative import is_color_negative
 
-Array = np.ndarray[Any, Any]
 MASKS = {"kodak": (0.95, 0.60, 0.38), "fuji": (0.90, 0.52, 0.30), "old": (0.85, 0.62, 0.45), "dense": (0.6, 0.35, 0.2)}
 
 

@@ -1,25 +1,22 @@
 """Scans of prints as they are read: colours beside the photo do not count, pages of text are told."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from mounts import text_page
-from PIL import Image
+from pictures import Array, encoded, small
 
 from colorizegan import read_photo
 
-Array = np.ndarray[Any, Any]
 SEPIA = (0.8, 1.0, 1.35)
 PATCHES = ((0, 122, 190), (0, 145, 70), (240, 220, 0), (200, 30, 40), (190, 60, 120), (255, 255, 255), (0, 0, 0))
 
 
 @pytest.fixture(scope="module")
 def sepia(repository: Path) -> Array:
-    image = Image.open(repository / "examples/photos/gray/chelsea.jpg").convert("L")
-    image.thumbnail((400, 400))
-    return np.rint((np.asarray(image)[..., None] / 255) ** np.array(SEPIA) * 255).astype(np.uint8)
+    photo = small(repository / "examples/photos/gray/chelsea.jpg", 400)
+    return np.rint((photo[..., None] / 255) ** np.array(SEPIA) * 255).astype(np.uint8)
 
 
 def on(color: tuple[int, int, int], photo: Array, grain: float = 0.0) -> Array:
@@ -51,35 +48,27 @@ MADE = {
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_colours_in_the_border_do_not_count(sepia: Array, tmp_path: Path, name: str) -> None:
+def test_colours_in_the_border_do_not_count(sepia: Array, name: str) -> None:
     format, make = MADE[name]
-    path = tmp_path / f"scan.{format}"
-    Image.fromarray(make(sepia)).save(path, quality=92)
-    photo = read_photo(path)
+    photo = read_photo(encoded(make(sepia), format, quality=92))
     assert not photo.is_color
     assert any("beside the photo" in remark for remark in photo.remarks)
 
 
 @pytest.mark.parametrize("color", [(250, 250, 250), (20, 20, 20), (210, 120, 40)])
-def test_a_photo_in_colour_on_a_mount_is_in_colour(
-    repository: Path, tmp_path: Path, color: tuple[int, int, int]
-) -> None:
-    image = Image.open(repository / "examples/photos/original/coffee.jpg")
-    image.thumbnail((400, 400))
-    Image.fromarray(on(color, np.asarray(image))).save(tmp_path / "scan.png")
-    photo = read_photo(tmp_path / "scan.png")
+def test_a_photo_in_colour_on_a_mount_is_in_colour(repository: Path, color: tuple[int, int, int]) -> None:
+    photo = read_photo(encoded(on(color, small(repository / "examples/photos/original/coffee.jpg", 400, "RGB"))))
     assert photo.is_color
     assert not any("beside the photo" in remark for remark in photo.remarks)
 
 
 @pytest.mark.parametrize("kind", ["printed", "newspaper", "small"])
 @pytest.mark.parametrize("format", ["png", "jpeg"])
-def test_pages_of_text_are_told(tmp_path: Path, kind: str, format: str) -> None:
-    page = Image.fromarray(text_page(kind, np.random.default_rng(5)))
-    page.save(tmp_path / f"page.{format}")
-    assert any("page of text" in remark for remark in read_photo(tmp_path / f"page.{format}").remarks)
+def test_pages_of_text_are_told(kind: str, format: str) -> None:
+    page = encoded(text_page(kind, np.random.default_rng(5)), format)
+    assert any("page of text" in remark for remark in read_photo(page).remarks)
 
 
-def test_photos_have_no_such_remarks(repository: Path) -> None:
-    for path in (repository / "examples/photos/gray").iterdir():
+def test_photos_have_no_such_remarks(examples: list[Path]) -> None:
+    for path in examples:
         assert read_photo(path).remarks == ()

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from mounts import mounted
-from PIL import Image
+from pictures import Array, small
 
 from colorizegan.photo.scan.texture import unlikeness
 from colorizegan.photo.scan.window import find_photo, find_window
-
-Array = np.ndarray[Any, Any]
 
 
 def on_planks(photo: Array, rng: np.random.Generator) -> Array:
@@ -53,12 +50,10 @@ def test_rims_of_unlike_brightness_are_no_planks() -> None:
     assert find_window(picture.clip(0, 255).astype(np.uint8)) is None
 
 
-def test_on_grainy_card_all_are_found(repository: Path) -> None:
+def test_on_grainy_card_all_are_found(examples: list[Path]) -> None:
     rng = np.random.default_rng(3)
-    for path in sorted((repository / "examples/photos/gray").iterdir()):
-        image = Image.open(path).convert("L")
-        image.thumbnail((360, 360))
-        scan, (top, left, height, width) = mounted("grainy card", np.asarray(image), rng)
+    for path in examples:
+        scan, (top, left, height, width) = mounted("grainy card", small(path, 360), rng)
         found = find_photo(scan)
         assert found is not None
         assert np.abs(np.array(found.seen) - (top, top + height, left, left + width)).max() <= 2

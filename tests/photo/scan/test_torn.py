@@ -1,28 +1,20 @@
 """torn: what shows beside torn edges is filled by the photo; nothing of the photo itself changes."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from mounts import mounted
-from PIL import Image
+from pictures import Array, small
 
 from colorizegan.color.lab import gray_to_lightness
 from colorizegan.photo.scan.torn import from_outside, hidden_pixels, mended
 from colorizegan.photo.scan.window import find_photo
 
-Array = np.ndarray[Any, Any]
-
 
 @pytest.fixture(scope="module")
-def photos(repository: Path) -> list[Array]:
-    found: list[Array] = []
-    for path in sorted((repository / "examples/photos/gray").iterdir()):
-        image = Image.open(path).convert("L")
-        image.thumbnail((360, 360))
-        found.append(np.asarray(image))
-    return found
+def photos(examples: list[Path]) -> list[Array]:
+    return [small(path, 360) for path in examples]
 
 
 @pytest.mark.parametrize("kind", ["torn edges", "askew"])

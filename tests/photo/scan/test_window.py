@@ -1,30 +1,22 @@
 """window: the photo is found on made-up mounts and beds, and in photos without any nothing is cut off."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from mounts import MOUNTS, mounted
-from PIL import Image
+from pictures import Array, small
 
 from colorizegan.color.lab import rgb_to_gray
 from colorizegan.photo.scan.window import Window, find_window
 
-Array = np.ndarray[Any, Any]
 FAR = 0.05  # share of the photo's shorter side by which an edge may be missed: prints askew, torn edges
 NOT_ONE_RECTANGLE = {"oval mat", "two on a page"}  # what is known not to be found as such: docs/reliability.md
 
 
 @pytest.fixture(scope="module")
-def photos(repository: Path) -> list[Array]:
-    return [read(path) for path in sorted((repository / "examples/photos/gray").iterdir())]
-
-
-def read(path: Path) -> Array:
-    image = Image.open(path).convert("L")
-    image.thumbnail((640, 640))
-    return np.asarray(image)
+def photos(examples: list[Path]) -> list[Array]:
+    return [small(path, 640) for path in examples]
 
 
 @pytest.mark.parametrize("kind", sorted(set(MOUNTS) - NOT_ONE_RECTANGLE))
