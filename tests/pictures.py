@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from PIL import Image
 
 Array = np.ndarray[Any, Any]
@@ -38,6 +39,13 @@ def encoded(picture: Array | Image.Image, format: str = "PNG", **options: Any) -
     """The file of a picture."""
     file = io.BytesIO()
     image_of(picture).save(file, format, **options)
+    return file.getvalue()
+
+
+def tiff(picture: Array, **options: Any) -> bytes:
+    """The file of a picture of any kind, as tifffile writes it."""
+    file = io.BytesIO()
+    tifffile.imwrite(file, picture, **options)
     return file.getvalue()
 
 

@@ -21,6 +21,12 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+def png_of(width: int, height: int, bits: int = 8, color: int = 0) -> bytes:
+    """A file whose head promises a size, and that holds a hundred zeros."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+
+
 def samples(color: int, depth: int, height: int, width: int) -> Array:
     """A picture (H, W, C) of whole numbers: a ramp with some noise."""
     y, x = np.mgrid[0:height, 0:width]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nst
-from pictures import Array
+from pictures import Array, encoded
 from PIL import Image
 
 from colorizegan.arrays import array_like, frame_from_array, frame_from_image, frames_of, image_from_rgb
@@ -133,9 +133,8 @@ def test_pillow_images_that_are_no_photo() -> None:
 
 
 def test_pillow_image_of_a_truncated_file() -> None:
-    buffer = BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)).save(buffer, "PNG")
-    image = Image.open(BytesIO(buffer.getvalue()[:-2000]))
+    raw = encoded(np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8))
+    image = Image.open(BytesIO(raw[:-2000]))
     with pytest.raises(DecodeError, match="cannot be read"):
         frame_from_image(image)
 

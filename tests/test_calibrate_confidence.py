@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+from calibrate_confidence import Cells, at, calibrate
 from pictures import blots, put
 
 from colorizegan import Colorizer
 from colorizegan.model.network import Prediction
 
 
-@pytest.fixture(scope="module")
-def script(repository: Path) -> ModuleType:
-    name = "calibrate_confidence"
-    spec = importlib.util.spec_from_file_location(name, repository / "scripts" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # its dataclass looks there
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_what_is_said_comes_true(script: ModuleType) -> None:
+def test_what_is_said_comes_true() -> None:
     """Cells whose network says too much: its odds are right only once they are made twice as soft."""
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 1, (16, 12_000)) * rng.uniform(0, 6, 12_000)
@@ -39,12 +26,12 @@ def test_what_is_said_comes_true(script: ModuleType) -> None:
     right = rng.random(12_000) < sure
     bins = np.zeros((16, 2), np.float32)
     said = Prediction(np.zeros((2, 2, 24_000), np.float32), logits[:, None].astype(np.float32), bins)
-    cells = script.Cells(said, np.where(right, 3.0, 40.0), np.repeat(["one", "two", "three"], 4000))
-    calibration, judged = script.calibrate(cells)
+    cells = Cells(said, np.where(right, 3.0, 40.0), np.repeat(["one", "two", "three"], 4000))
+    calibration, judged = calibrate(cells)
     assert list(calibration.right) == sorted(calibration.right)
     for part in np.array_split(np.argsort(judged), 8):
         assert judged[part].mean() == pytest.approx(right[part].mean(), abs=0.04)
-    told = script.at(cells.certainty(calibration.temperature), calibration)
+    told = at(cells.certainty(calibration.temperature), calibration)
     assert np.abs(told - sure).mean() < 0.05
 
 

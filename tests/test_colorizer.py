@@ -1,7 +1,6 @@
 """Colorizer: what goes in comes back in colour, of the same kind, size and dtype, with its lightness kept."""
 
 import io
-import json
 import logging
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import Array, encoded
 from PIL import Image
+from tiny_bundle import write_card
 
 import colorizegan
 from colorizegan import Colorizer, DecodeError, InputError, Look, ModelError, Photo, UsageError, read_photo, write_photo
@@ -249,10 +249,8 @@ def test_detail_softens_what_is_sharp_and_nothing_else(dtype: str) -> None:
 
 def test_the_card_says_how_soft(tiny_bundle: Path, tmp_path: Path) -> None:
     """The entry is heeded by every way in: a picture comes out as it does for the softened lightness."""
-    soft = tmp_path / "soft"
-    shutil.copytree(tiny_bundle, soft)
-    card = json.loads((soft / "card.json").read_text())
-    (soft / "card.json").write_text(json.dumps(card | {"detail": 0.5}))
+    soft = shutil.copytree(tiny_bundle, tmp_path / "soft")
+    write_card(soft, detail=0.5)
     x = picture(200, 300)
     plain, softened = Colorizer(tiny_bundle), Colorizer(soft)
     wanted = plain.network.predict(working_lightness(x, 64, 0.5))

@@ -1,6 +1,5 @@
 """scripts/check stops at the first failure; in CI no test is skipped for want of a program, a package or the data."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -8,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from lowest import lowest
 
 from colorizegan.training.config import Config, to_dict
 from colorizegan.training.configure import load_config
@@ -152,14 +152,9 @@ def test_the_chain_to_the_shipped_network_is_one_that_can_be_run(repository: Pat
     assert len(trained) == 9  # what is done is not done again
 
 
-def test_the_lowest_versions_are_those_of_the_project(repository: Path) -> None:
-    spec = importlib.util.spec_from_file_location("lowest", repository / "scripts" / "lowest.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def test_the_lowest_versions_are_those_of_the_project() -> None:
     project = {
         "dependencies": ["numpy>=1.26", "pyvips[binary]>=3.0", "tomli>=2.0; python_version < '3'"],
         "optional-dependencies": {"serve": ["uvicorn>=0.34"], "other": ["torch>=2"]},
     }
-    assert module.lowest(project, ["serve"]) == ["numpy==1.26", "pyvips[binary]==3.0", "uvicorn==0.34"]
+    assert lowest(project, ["serve"]) == ["numpy==1.26", "pyvips[binary]==3.0", "uvicorn==0.34"]

@@ -1,7 +1,6 @@
 """Somebody with a browser in front of the page: what they do with mouse, fingers and keys, and what they see."""
 
 import base64
-import io
 import json
 import time
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from http_client import Client
-from PIL import Image
+from pictures import pixels
 
 WAIT = 90  # seconds; the machine may be busy
 
@@ -149,8 +148,7 @@ class Visitor:
         """What is painted on the stage, (H, W, 4)."""
         self.shown()
         url = self.js("return document.querySelector('#picture').toDataURL('image/png')")
-        with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as image:
-            return np.asarray(image.convert("RGBA")).astype(int)
+        return pixels(base64.b64decode(url.partition(",")[2])).astype(int)
 
     def set(self, selector: str, value: float | str) -> None:
         """Move a slider, or choose of a list."""

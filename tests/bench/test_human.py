@@ -1,7 +1,6 @@
 """The human test: fair trials, a page that needs nothing else and works in a real browser, the right rates."""
 
 import base64
-import io
 import json
 import re
 from collections import Counter
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pictures import pixels
 from PIL import Image
 
 from colorizegan.bench.human import CHECK, Answer, draw_trials, rates, read_answers, table, write_human_test
@@ -89,9 +89,7 @@ def test_the_page_holds_the_real_photo_and_the_entrants(photos: PhotoSet, green:
     assert not re.search(r"""(src|href)=["']?(?!data:)\w+:|@import|url\(""", text)
     assert "A</script>" not in text
     for trial in content(page)["trials"]:
-        real, painted = (
-            np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))) for uri in trial["pictures"]
-        )
+        real, painted = (pixels(base64.b64decode(uri.partition(",")[2])) for uri in trial["pictures"])
         assert np.array_equal(real, np.asarray(photos.read(trial["photo"])))
         assert not np.array_equal(painted, real)
         assert (trial["entrant"] == "A</script>") == bool((painted == (20, 200, 30)).all())

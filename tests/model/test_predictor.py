@@ -1,6 +1,5 @@
 """The predictor: shapes, hints, padding, sameness of results, errors."""
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -109,9 +108,7 @@ def test_confidence_of_known_distributions() -> None:
 
 def test_the_cards_calibration_sharpens_the_distribution(tiny_bundle: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_bundle, tmp_path / "calibrated")
-    card = json.loads((folder / "card.json").read_text())
-    card["confidence"] = {"temperature": 0.25, "right": [0.1, 1.0]}
-    (folder / "card.json").write_text(json.dumps(card))
+    write_card(folder, confidence={"temperature": 0.25, "right": [0.1, 1.0]})
     found = Predictor(open_bundle(folder)).predict(lightness(16, 24))
     odds = torch.from_numpy(found.logits / 0.25).softmax(0)
     entropy = torch.special.entr(odds).sum(0) / np.log(len(BINS))

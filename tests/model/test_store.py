@@ -165,28 +165,20 @@ def wrong_models(folder: Path) -> dict[str, tuple[list[object], str]]:
     """What nobody can use -> (what is given, what the one line says)."""
     plain: dict[str, Any] = {"inputs": 3, "outputs": 2}
     (folder / "weights.pth").write_bytes(b"PK")
-    (folder / "text.onnx").write_text("hello")
     nan = write_colorizer(folder / "nan.onnx", **plain, divide=0.0)
-    three = write_colorizer(folder / "three.onnx", **plain, more_inputs=2)
     other = write_colorizer(folder / "other.onnx", inputs=3, outputs=3, size="s")
     lone = ddcolor(folder, 64, outside=True)
     (folder / "ddcolor.onnx.data").unlink()
     return {
         "another layout": ([other, "--layout", "lab"], "layout lab is (N, 1, H, W) -> (N, 2, h, w), the file has"),
         "no layout": ([other], "or --layout with `models add`"),
-        "unknown layout": ([other, "--layout", "hsv"], "unknown layout 'hsv'"),
         "another size": ([write_colorizer(folder / "a.onnx", **plain), "--size", 128], "is not the size"),
-        "three inputs": ([three, "--layout", "rgb-ab"], "fits no layout"),
         "NaN": ([nan], "not finite"),
         "pickled": ([folder / "weights.pth"], "colorizegan convert weights.pth"),
-        "no model": ([folder / "text.onnx", "--layout", "lab"], "not an ONNX model"),
         "missing": ([folder / "none.onnx"], "no such file"),
         "without its weights": ([lone], "keeps weights in ddcolor.onnx.data, which is missing"),
         "two": ([other, nan], "2 ONNX files among 2"),
-        "facts of a bundle": (
-            [make_tiny_bundle(folder / "b"), "--layout", "lab"],
-            "layout of a bundle cannot be given",
-        ),
+        "facts of a bundle": ([make_tiny_bundle(folder / "b"), "--size", "99"], "size of a bundle cannot be given"),
     }
 
 

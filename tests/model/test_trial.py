@@ -1,6 +1,5 @@
 """Graphs that crash, hang or fill the machine end a process of their own, and are told in one line."""
 
-import json
 import os
 import shutil
 import sys
@@ -12,7 +11,7 @@ import onnx
 import pytest
 from foreign_models import write_colorizer
 from onnx import NodeProto, TensorProto, helper
-from tiny_bundle import sha256
+from tiny_bundle import write_card
 
 from colorizegan import Colorizer, ModelError
 from colorizegan.model.trial import mark_of, resource, try_graph
@@ -80,9 +79,7 @@ def poisoned(bundle: Path, target: Path, poison: Poison) -> Path:
                 one.output[i] = "clean"
     model.graph.node.extend([*poison(model.graph), node("Add", ["clean", "poison"], ["ab"])])
     path.write_bytes(model.SerializeToString())
-    card = json.loads((target / "card.json").read_text())
-    card["files"]["model.onnx"] = sha256(path)
-    (target / "card.json").write_text(json.dumps(card))
+    write_card(target)
     return target
 
 

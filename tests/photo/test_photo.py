@@ -4,10 +4,8 @@ import contextlib
 import io
 import json
 import os
-import struct
 import subprocess
 import tarfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pictures import encoded
 from PIL import Image, ImageCms, ImageOps
+from png_kinds import png_of
 
 from colorizegan.color.lab import rgb_to_gray
 from colorizegan.errors import ColorizeGANError, DecodeError, InputError, OutputError, TooLargeError
@@ -145,17 +144,9 @@ def test_several_pages_give_the_first_with_a_warning(caplog: pytest.LogCaptureFi
 # --- refusing --------------------------------------------------------------------------------------------------------
 
 
-def png_of_size(width: int, height: int) -> bytes:
-    """A PNG header that promises a size, and nothing behind it."""
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    chunk = struct.pack(">I", 13) + b"IHDR" + head + struct.pack(">I", zlib.crc32(b"IHDR" + head))
-    empty = struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
-    return b"\x89PNG\r\n\x1a\n" + chunk + empty
-
-
 def test_bombs_are_refused_by_their_header() -> None:
     with pytest.raises(TooLargeError, match="60000 x 60000 px, over the limit of 300 Mpx"):
-        read_photo(png_of_size(60000, 60000))
+        read_photo(png_of(60000, 60000))
     with pytest.raises(TooLargeError, match="over the limit of 10"):
         read_photo(encoded(Image.fromarray(ramp()), "PNG"), limits=Limits(bytes=10))
     frames = [Image.fromarray(np.full((8, 8), v, np.uint8)) for v in range(5)]

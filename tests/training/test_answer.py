@@ -8,7 +8,7 @@ from command import json_lines
 from safetensors.torch import save_file
 from tiny_run import overrides
 
-from colorizegan.errors import ConfigError, DataError, InputError
+from colorizegan.errors import DataError, InputError
 from colorizegan.training.batches.augment import make_batch
 from colorizegan.training.build import open_features
 from colorizegan.training.config import AugmentConfig, Stage
@@ -132,20 +132,3 @@ def test_what_holds_no_feature_network_is_refused(tmp_path: Path, colour_weights
     torn.write_bytes(colour_weights.read_bytes()[:1000])
     with pytest.raises(DataError, match="not a readable safetensors file"):
         open_features(torn)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        (["stages.0.judged_temperature=-1"], "judged_temperature must be 0 or more"),
-        (["stages.0.judged_correction=1.5"], "judged_correction in 0..1"),
-    ],
-)
-def test_impossible_answers_are_refused(changes: list[str], words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
-        load_config("default", None, changes)
-
-
-def test_networks_with_one_head_have_no_answer_of_two() -> None:
-    with pytest.raises(ConfigError, match="is for two heads; set it to 0 with pix2pix"):
-        load_config("pix2pix", None, ["stages.0.judged_temperature=0.3"])

@@ -56,6 +56,9 @@ def test_toml_then_overrides(tmp_path: Path) -> None:
         (["network.generator=zhang16", "stages.2.size=64"], "96 px or more, for zhang16"),
         (["network.generator=pix2pix"], "256"),
         (["stages=[]"], "no stages"),
+        (["stages.0.judged_temperature=-1"], "judged_temperature must be 0 or more"),
+        (["stages.0.judged_correction=1.5"], "judged_correction in 0..1"),
+        (["network.generator=zhang16", "stages.0.judged_temperature=0.3"], "for two heads; set it to 0 with zhang16"),
         (["seed"], "key=value"),
     ],
 )

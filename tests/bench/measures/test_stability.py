@@ -1,10 +1,10 @@
 """Stability: known turns of the hue come out as what they are, and the inputs are changed as the metrics say."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import encoded, pixels
 from PIL import Image
 
 from colorizegan.bench.entrants import Colorization, colour_with
@@ -80,9 +80,7 @@ def test_inputs_are_changed_as_stated():
     assert clean.shape == (256, 384)
     assert small[0].shape == (192, 288)
     assert large[0].shape == (384, 576)
-    data = io.BytesIO()
-    Image.fromarray(clean).save(data, "JPEG", quality=30)
-    assert np.array_equal(jpeg[0], np.asarray(Image.open(data)))
+    assert np.array_equal(jpeg[0], pixels(encoded(clean, "JPEG", quality=30)))
     noise = grain[0].astype(float) - clean
     assert noise.std() == pytest.approx(GRAIN, rel=0.05)
     assert abs(noise.mean()) < 0.2

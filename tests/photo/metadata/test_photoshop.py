@@ -1,14 +1,10 @@
 """Photoshop resources: descriptions come along; small pictures, settings and places in the pixels do not."""
 
-import io
 import struct
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
-from PIL import Image
+from pictures import encoded, tiff
 
 from colorizegan.photo.read import read_photo
 from colorizegan.photo.write import encode_photo
@@ -36,22 +32,18 @@ RESOURCES = b"".join(
 
 
 def jpeg() -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(GRAY).save(file, "JPEG")
-    raw, block = file.getvalue(), b"Photoshop 3.0\0" + RESOURCES
+    raw, block = encoded(GRAY, "JPEG"), b"Photoshop 3.0\0" + RESOURCES
     return raw[:20] + struct.pack(">HH", 0xFFED, len(block) + 2) + block + raw[20:]
 
 
-def tiff() -> bytes:
-    file = io.BytesIO()
-    tifffile.imwrite(file, GRAY, extratags=[(34377, 7, len(RESOURCES), RESOURCES, True)])
-    return file.getvalue()
+def with_resources(raw: bytes) -> bytes:
+    return tiff(GRAY, extratags=[(34377, 7, len(raw), raw, True)])
 
 
-@pytest.mark.parametrize("make", [jpeg, tiff])
+@pytest.mark.parametrize("raw", [jpeg(), with_resources(RESOURCES)], ids=["jpeg", "tiff"])
 @pytest.mark.parametrize("format", ["jpeg", "tiff"])
-def test_descriptions_come_along_and_nothing_else(make: Callable[[], bytes], format: str) -> None:
-    photo = read_photo(make())
+def test_descriptions_come_along_and_nothing_else(raw: bytes, format: str) -> None:
+    photo = read_photo(raw)
     assert photo.metadata.iptc == IPTC
     result = encode_photo(RGB, photo, format=format)
     assert b"GONE" not in result
@@ -62,10 +54,8 @@ def test_descriptions_come_along_and_nothing_else(make: Callable[[], bytes], for
 
 
 @pytest.mark.parametrize("cut", [1, 11, 40, 200])
-def test_resources_that_are_cut_are_left_out(cut: int, tmp_path: Path) -> None:
-    file = io.BytesIO()
-    tifffile.imwrite(file, GRAY, extratags=[(34377, 7, len(RESOURCES) - cut, RESOURCES[:-cut], True)])
-    photo = read_photo(file.getvalue())
+def test_resources_that_are_cut_are_left_out(cut: int) -> None:
+    photo = read_photo(with_resources(RESOURCES[:-cut]))
     assert np.array_equal(photo.gray, GRAY)
     assert RESOURCES.startswith(photo.metadata.photoshop[:4])
     assert len(encode_photo(RGB, photo))

@@ -12,7 +12,7 @@ import pytest
 import pyvips
 import tifffile
 from numpy.typing import NDArray
-from pictures import encoded
+from pictures import encoded, tiff
 
 from colorizegan.color.lab import rgb_to_lab
 from colorizegan.errors import DecodeError
@@ -26,12 +26,6 @@ def scene(dtype: Any = np.uint8, height: int = HEIGHT, width: int = WIDTH) -> ND
     y, x = np.mgrid[:height, :width]
     light = 0.5 + 0.25 * np.sin(x / 9) * np.cos(y / 7) + 0.2 * (x / width - 0.5)
     return np.rint(light * np.iinfo(dtype).max).astype(dtype)
-
-
-def tiff(pixels: NDArray[Any], **options: Any) -> bytes:
-    file = io.BytesIO()
-    tifffile.imwrite(file, pixels, **options)
-    return file.getvalue()
 
 
 def patched(raw: bytes, tag: int, value: int) -> bytes:

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from pictures import encoded, tiff
 from PIL import Image
 
 from colorizegan.errors import DecodeError
 from colorizegan.photo.read import read_photo
-from tests.photo.tiff.test_tiff_kinds import patched, scene, tiff
+from tests.photo.tiff.test_tiff_kinds import patched, scene
 
 
 def second_page_unread() -> bytes:
@@ -34,9 +35,7 @@ def tiled_planes() -> bytes:
 
 def colours_as_ycbcr(**options: Any) -> bytes:
     """As Pillow writes such a picture: Cb and Cr at full size."""
-    file = io.BytesIO()
-    Image.fromarray(scene()).convert("RGB").convert("YCbCr").save(file, "TIFF", **options)
-    return file.getvalue()
+    return encoded(Image.fromarray(scene()).convert("RGB").convert("YCbCr"), "TIFF", **options)
 
 
 CASES = {

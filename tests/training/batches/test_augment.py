@@ -1,10 +1,9 @@
 """Batches: torch's Lab equals numpy's, the colours to learn stay exact, hints tell the truth, chance is seeded."""
 
-import io
-
 import numpy as np
 import pytest
 import torch
+from pictures import encoded, pixels
 from PIL import Image
 
 from colorizegan.color.lab import lab_to_rgb as numpy_lab_to_rgb
@@ -67,9 +66,7 @@ def test_jpeg_is_that_of_an_encoder(quality: int) -> None:
         Image.fromarray(rng.integers(0, 256, (5, 7), np.uint8)).resize((40, 32), Image.Resampling.BICUBIC)
     )
     codes = (codes + rng.normal(0, 10, codes.shape)).clip(0, 255).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(codes).save(file, "JPEG", quality=quality)
-    expected = np.asarray(Image.open(file), np.float32)
+    expected = pixels(encoded(codes, "JPEG", quality=quality)).astype(np.float32)
     L = torch.from_numpy(codes.astype(np.float32))[None, None] / 2.55
     got = jpeg_blocks(L, torch.tensor([float(quality)]))[0, 0].numpy() * 2.55
     error = np.abs(got - expected)
