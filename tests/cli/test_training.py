@@ -192,12 +192,20 @@ def test_a_run_is_not_overwritten_and_must_match(run: Path, photos: Path, tmp_pa
     assert sorted((p, p.stat().st_mtime_ns) for p in run.rglob("*")) == before
 
 
+@pytest.fixture(scope="module")
+def often_saved(run: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run with a checkpoint after every step."""
+    out = tmp_path_factory.mktemp("often")
+    train(load_config("tiny", None, overrides(photos, "checkpoint_minutes=0")), out, cache=run / "cache")
+    return out
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", ["torn", "one bit", "a line of text"])
-def test_a_damaged_checkpoint_is_passed_over_in_one_line(damage: str, run: Path, photos: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    config = load_config("tiny", None, overrides(photos, "checkpoint_minutes=0"))
-    train(config, out, cache=run / "cache")
+def test_a_damaged_checkpoint_is_passed_over_in_one_line(
+    damage: str, often_saved: Path, run: Path, photos: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(often_saved, tmp_path / "run")
     last = list_checkpoints(out / "checkpoints")[-1]
     content = last.read_bytes()
     middle = len(content) // 2
