@@ -698,7 +698,8 @@ def test_doctor_tells_extras_and_what_cuda_needs(folder: Path, monkeypatch: pyte
     assert {"bench", "notebook", "video"} <= facts["extras"].keys()
     assert "onnxruntime-gpu in place of onnxruntime" in facts["machine"]["cuda"]
     assert "onnxruntime-directml in place of onnxruntime" in facts["machine"]["dml"]
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
     assert json.loads(cli("doctor", "--json").out)["machine"]["cuda"] == "available"
 
 
