@@ -166,6 +166,7 @@ def test_what_the_page_weighs_and_may_load(client: Client, visitor: Visitor):
         policy = reply.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert not re.search(r"unsafe|http|\*", policy)
+    client.get("/README.md").problem(404, "E_USAGE")  # what is beside the files that browsers load
     # A script that is not ours is not run.
     visitor.js(
         "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.evil = 1'}))"
