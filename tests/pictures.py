@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import tifffile
 from PIL import Image
 
@@ -46,6 +47,15 @@ def tiff(picture: Array, **options: Any) -> bytes:
     """The file of a picture of any kind, as tifffile writes it."""
     file = io.BytesIO()
     tifffile.imwrite(file, picture, **options)
+    return file.getvalue()
+
+
+def heic(*pictures: Array | Image.Image, **options: Any) -> bytes:
+    """A HEIC file; of several pictures the first is the main one, unless `primary_index` says another."""
+    file, images = io.BytesIO(), pillow_heif.HeifFile()
+    for picture in pictures:
+        images.add_from_pillow(image_of(picture))
+    images.save(file, **options)
     return file.getvalue()
 
 

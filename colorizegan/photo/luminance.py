@@ -23,6 +23,10 @@ Pixels = NDArray[Any]
 STRIP = 1 << 18  # pixels a strip
 BLOCK = 16  # px; tiles have sides of multiples of it
 SAMPLE = 90_000  # pixels, about, of the sample
+# What libvips calls them -> in words.
+NUMBERS = {"char": "signed whole numbers of 8 bits", "short": "signed whole numbers of 16 bits"}
+NUMBERS |= {"uint": "whole numbers of 32 bits", "int": "signed whole numbers of 32 bits"}
+NUMBERS |= {"float": "decimal fractions (floating point)"}
 INTENT: Any = {"intent": "relative", "black_point_compensation": True}
 
 
@@ -53,7 +57,8 @@ def read_luminance(
         lenient: tiles that cannot be decoded are black.
     """
     if image.format not in ("uchar", "ushort"):
-        raise DecodeError(f"its samples are {image.format} numbers", remedy="convert it to 8 or 16 bit")
+        kind = NUMBERS.get(image.format, "numbers of an unknown kind")
+        raise DecodeError(f"its brightness is stored as {kind}, which is not read", remedy="save it with 8 or 16 bits")
     dtype = np.dtype(np.uint8 if image.format == "uchar" else np.uint16)
     colors, alpha, table, converted, useless = _to_gray_or_rgb(image, opacity)
     joined = colors if alpha is None else colors.bandjoin(alpha)

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from traceback import clear_frames
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -27,11 +28,13 @@ from colorizegan.photo.luminance import Light, read_luminance
 from colorizegan.photo.metadata.containers import count_frames
 from colorizegan.photo.metadata.metadata import read_metadata
 from colorizegan.photo.photo import Limits, Photo
+from colorizegan.photo.scan.blank import blank_tone
 from colorizegan.photo.scan.negative import is_color_negative
 from colorizegan.photo.scan.text_page import is_text_page
 from colorizegan.photo.scan.tone import Tone, judge_tone
 from colorizegan.photo.scan.window import find_window, glance
 from colorizegan.photo.size import Size, check_size
+from colorizegan.photo.tiff.checksums import damage_by_checksum
 from colorizegan.photo.tiff.lab import as_plain_channels, lab_to_srgb
 from colorizegan.photo.tiff.pages import find_pages
 from colorizegan.photo.tiff.unread import refuse_unread, unread_kind
@@ -81,10 +84,9 @@ def read_photo(
         error.path = error.path or (None if path is None else str(path))
         raise
     except Exception as error:  # decoders raise whatever they please: OSError, ValueError, SyntaxError, struct.error
-        remedy = "copy it anew from its source" if allow_truncated else REMEDY
-        raise DecodeError(f"cannot be decoded ({words_of(error)})", path=path, remedy=remedy) from error
+        raise DecodeError(_reason(error), path=path, remedy=NOT_READ) from error
     if page is None and photo.pages > 1:
-        what = "pages" if photo.format == "tiff" else "frames"
+        what = {"tiff": "pages", "heic": "pictures"}.get(photo.format, "frames")
         which = "main one" if photo.format == "heic" else "first"
         log.warning("the photo has %d %s: the %s is read", photo.pages, what, which)
     for remark in photo.remarks:
@@ -92,7 +94,8 @@ def read_photo(
     return photo
 
 
-REMEDY = "the file may be damaged; --allow-truncated takes what can be read"
+PARTLY_READ = "the file may be damaged; --allow-truncated takes what can be read"
+NOT_READ = "nothing can be read of it: copy it anew from its source"
 CODES_OF_ANY_LENGTH = {2, 3, 4, 32771, 50001}  # CCITT and WebP in TIFF: a plain picture of any size in a few bytes
 UNREAD = re.compile("not (configured|implemented|supported)|[Uu]nknown compression(?! method)")  # of libtiff, libvips
 
@@ -150,7 +153,7 @@ def _read(
         if admit is not None:
             admit(claimed.pixels)
 
-    def decode(fail_on: str, colors_too: bool = colors_too) -> tuple[pyvips.Image, Light, list[str]]:
+    def decode(fail_on: str, colors_too: bool = colors_too) -> tuple[pyvips.Image, Light]:
         pixels.seek(0)
         with complaints() if format == "tiff" else nullcontext() as heard:
             image = open_image(pixels, format, check, fail_on, this)
@@ -161,35 +164,51 @@ def _read(
             opacity, lenient = 0 if this is None else this.opacity, fail_on == "none" and format == "tiff"
             light = read_luminance(image, colors_too=colors_too, opacity=opacity, lenient=lenient)
             found = [] if heard is None else heard.about_pixels
-        if found and fail_on != "none":
-            raise pyvips.Error("", found[-1])
-        return image, light, found
+        if fail_on != "none":
+            if not found and pages is not None and this is not None:
+                found = damage_by_checksum(stream, pages, this)
+            if found:
+                raise pyvips.Error("", found[-1])
+        return image, light
 
     remarks: list[str] = []
     # In JPEG libvips counts missing and wrong pixels as warnings; in other formats those are about metadata.
     fail_on = "warning" if format == "jpeg" else "error"
     try:
-        image, light, _ = decode(fail_on)
+        image, light = decode(fail_on)
     except (TooLargeError, MemoryError):
         raise
     except Exception as error:
+        # Its frames hold the picture. Left to Python's search for garbage, that may be closed while libvips speaks to
+        # the log, and then speaks once more, which ends the process.
+        clear_frames(error.__traceback__)
         if pages is not None and UNREAD.search(str(error)):
             raise unread_kind(pages, page, words_of(error)) from None
         if format == "jpeg" and isinstance(error, pyvips.Error) and is_harmless(error):
             fail_on = "error"
-            image, light, _ = decode(fail_on)
-        elif allow_truncated:
-            fail_on = "none"
-            image, light, _ = decode(fail_on)
-            why = error.reason if isinstance(error, ColorizeGANError) else words_of(error)
-            if light.gray.min() == light.gray.max():
-                raise DecodeError(f"is damaged so that nothing can be read of it ({why})") from None
-            remarks.append(f"damaged ({why}): what can be read is taken")
-        else:
+            image, light = decode(fail_on)
+        elif isinstance(error, DecodeError) and error.remedy:
             raise
+        else:
+            reason, fail_on = _reason(error), "none"
+            try:
+                image, light = decode(fail_on)
+            except (TooLargeError, MemoryError):
+                raise
+            except Exception as second:
+                clear_frames(second.__traceback__)
+                raise DecodeError(reason, remedy=NOT_READ) from error
+            if light.gray.min() == light.gray.max():
+                raise DecodeError(reason, remedy=NOT_READ) from error
+            if not allow_truncated:
+                raise DecodeError(reason, remedy=PARTLY_READ) from error
+            why = error.reason if isinstance(error, ColorizeGANError) else words_of(error)
+            remarks.append(f"damaged ({why}): what can be read is taken")
 
     metadata, orientation = read_metadata(image, stream, format, pages, page)
     small = glance(light.gray)
+    if blank := blank_tone(small):
+        remarks.append(f"is {blank} all over: there is nothing to colour, and the scan may have failed")
     window = find_window(light.gray, small)
     tone = Tone(False, 0.0) if light.sample is None else judge_tone(light.sample)
     if tone.is_color and light.sample is not None and window is not None:
@@ -223,6 +242,11 @@ def _read(
         rgb=None if light.rgb is None else _turned(light.rgb, orientation),
         remarks=tuple(remarks),
     )
+
+
+def _reason(error: Exception) -> str:
+    """What a decoder raised, in words."""
+    return error.reason if isinstance(error, ColorizeGANError) else f"cannot be decoded ({words_of(error)})"
 
 
 def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # (deflate 1,032 : 1 and LZW 2,730 : 1 of 8 pixels a byte; runs of 255; arithmetic coding in JPEG). WebP, AVIF, HEIC and
 # the codes of fax hold a plain picture of any size in a few bytes.
 DENSEST = {"bmp": 128, "gif": 2_800, "jpeg": 25_000, "png": 8_300, "tiff": 22_000}
+WITH_A_MAIN_ONE = {"avif", "heic"}  # that one alone is decoded, however many lie beside it
 SMALL = 1_000_000  # pixels that may be claimed by any file
 LEAST_SHARE = 1 / 100  # of a picture that is not compressed that must be in its file
 PIXEL_BYTES = 8  # that a picture as large as the limit may take, decoded: four channels of 16 bits
@@ -62,7 +63,7 @@ def check_size(size: Size, limits: Limits, format: str, file_bytes: int) -> None
         over = f"over the limit of {limits.pixels * PIXEL_BYTES / 1e9:.1f} GB"
         raise TooLargeError(f"takes {decoded / 1e9:.1f} GB decoded ({what}, {size.channels} channels), {over}")
     most, kind = (limits.pages, "pages") if format == "tiff" else (limits.frames, "frames")
-    if size.pages > most:
+    if size.pages > most and format not in WITH_A_MAIN_ONE:
         raise TooLargeError(f"has {size.pages:,} {kind}, over the limit of {most:,}", remedy="split it first")
     if size.packed:
         held = file_bytes * DENSEST[format] if format in DENSEST else size.pixels

@@ -98,7 +98,7 @@ class PageWriter:
             what = f"{width} x {height} px cannot be written as {self.format} ({words_of(error)})"
             raise OutputError(what, remedy="use --format png or tiff") from None
         if photo.pages > 1 and not photo.format == self.format == "tiff":
-            what = "pages" if photo.format == "tiff" else "frames"
+            what = {"tiff": "pages", "heic": "pictures"}.get(photo.format, "frames")
             which = "the main one" if photo.format == "heic" else "the first"
             self.lost.append(f"it has {photo.pages} {what}, of which {self.format} gets {which}")
 

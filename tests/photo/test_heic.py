@@ -7,7 +7,9 @@ import zlib
 import numpy as np
 import pillow_heif
 import pytest
+from pictures import heic, waves
 
+from colorizegan.photo.photo import Limits
 from colorizegan.photo.read import read_photo
 
 # Two pictures of 64 x 48 px, a ramp and its negative, to be turned by a quarter (box irot) as EXIF says too
@@ -38,7 +40,17 @@ def test_a_turn_that_stands_in_box_and_exif_is_made_once() -> None:
 
 def test_further_pictures_are_told(caplog: pytest.LogCaptureFixture) -> None:
     assert read_photo(FILE).pages == 2
-    assert "2 frames: the main one is read" in caplog.text
+    assert "2 pictures: the main one is read" in caplog.text
+
+
+@pytest.mark.parametrize("count", [2, 5])
+@pytest.mark.parametrize("main", [0, 1])
+def test_pictures_beside_the_main_one_count_for_no_limit(count: int, main: int) -> None:
+    """They are not decoded: what takes one photo takes a telephone's photo with its burst, too."""
+    raw = heic(*(waves(48 + 16 * n, 64, n) for n in range(count)), primary_index=main)
+    photo = read_photo(raw, limits=Limits(frames=1, pages=1))
+    assert photo.gray.shape == (48 + 16 * main, 64)
+    assert photo.pages == count
 
 
 def test_the_decoder_is_none_with_known_holes() -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
+import tifffile
 from command import json_lines, python
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from pictures import encoded
+from pictures import encoded, heic
 from PIL import Image, ImageCms, ImageOps
 from png_kinds import png_of
 
@@ -210,6 +211,32 @@ def test_truncated_photos_are_refused_unless_allowed(format: str, caplog: pytest
     assert photo.gray.shape == (200, 300)
     there = slice(-80, None) if format == "BMP" else slice(80)  # BMP begins at the bottom
     assert np.abs(photo.gray[there].astype(int) - noise[there]).mean() < 20, "the part that is there"
+
+
+@pytest.mark.parametrize("share", [0.05, 0.4, 0.8, 0.99])
+@pytest.mark.parametrize(
+    "format", ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "GIF", "AVIF", "HEIC", "TIFF in strips"]
+)
+def test_what_is_advised_for_a_cut_file_helps(format: str, share: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (160, 200), np.uint8)
+    if format == "TIFF in strips":  # with its directory before them
+        file = io.BytesIO()
+        tifffile.imwrite(file, noise, rowsperstrip=16, compression="zlib")
+        raw = file.getvalue()
+    else:
+        raw = heic(noise) if format == "HEIC" else encoded(Image.fromarray(noise), format)
+    cut = raw[: round(len(raw) * share)]
+    with pytest.raises(DecodeError) as refused:
+        read_photo(cut)
+    if "--allow-truncated" in str(refused.value):
+        photo = read_photo(cut, allow_truncated=True)
+        assert photo.gray.std() > 10
+        assert any("damaged" in remark for remark in photo.remarks)
+    else:
+        assert "nothing can be read of it: copy it anew" in str(refused.value)
+        with pytest.raises(DecodeError) as again:
+            read_photo(cut, allow_truncated=True)
+        assert str(again.value) == str(refused.value)
 
 
 @pytest.mark.slow

@@ -112,3 +112,18 @@ def test_values_beyond_the_maximum_of_a_pnm_are_cut_where_damage_is_put_up_with(
     photo = read_photo(b"P2\n2 2\n255\n0 -1 300 7\n", allow_truncated=True)
     assert photo.gray.tolist() == [[0, 0], [255, 7]]
     assert any("holds the value" in remark for remark in photo.remarks)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "words"),
+    [
+        (np.float32, "decimal fractions"), (np.uint32, "whole numbers of 32 bits"),
+        (np.int32, "signed whole numbers of 32 bits"), (np.int16, "signed whole numbers of 16 bits"),
+        (np.int8, "signed whole numbers of 8 bits"),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_no_brightness_are_told_in_words(dtype: Any, words: str) -> None:
+    file = io.BytesIO()
+    tifffile.imwrite(file, np.ones((20, 30), dtype), photometric="minisblack")
+    with pytest.raises(DecodeError, match=f"stored as {words}.*save it with 8 or 16 bits"):
+        read_photo(file.getvalue())

@@ -19,9 +19,9 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from command import command, start, waits
+from command import call, command, start, waits
 from http_client import Client, running
-from pictures import blots, encoded, pixels, waves
+from pictures import blots, encoded, heic, pixels, waves
 from PIL import Image
 
 pytest.importorskip("fastapi")
@@ -434,7 +434,21 @@ def test_limits_of_a_photo(tight: Client):
     pages = [Image.fromarray(np.full((8, 8), n, np.uint8)) for n in (1, 2)]
     two = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
     assert "pages" in tight.colorize(two).problem(413, "E_TOO_LARGE")
+    frames = encoded(pages[0], "GIF", save_all=True, append_images=pages[1:])
+    assert "2 frames, over the limit of 1; split it first" in tight.colorize(frames).problem(413, "E_TOO_LARGE")
     assert is_at_rest(tight)
+
+
+def test_the_main_picture_of_several_is_taken_as_by_the_command(tight: Client, folder: Path):
+    raw = heic(waves(48, 64, 1), waves(48, 64, 2))
+    reply = tight.colorize(raw)
+    assert reply.status == 200
+    remark = "it has 2 pictures, of which jpeg gets the main one"
+    assert remark in reply.headers["x-colorizegan-remarks"]
+    (folder / "two.heic").write_bytes(raw)
+    done = call("colorize", "two.heic", "-o", "out.jpg")
+    assert remark in done.stderr
+    assert np.array_equal(pixels("out.jpg"), pixels(reply.body))
 
 
 def test_limits_of_a_form(tight: Client):

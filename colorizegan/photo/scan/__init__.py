@@ -8,4 +8,5 @@ torn       edges that are torn or askew, filled for the network
 levels     what is black and white in a faded photo
 negative   a colour negative under its orange mask
 text_page  a page of text
+blank      nothing: black, white or gray all over
 """

@@ -42,7 +42,7 @@ CASES = {
     "12 bits": (patched(tiff(scene()), 258, 12), "12 bits"),
     "24 bits": (patched(tiff(scene()), 258, 24), "24 bits"),
     "64-bit numbers": (tiff(scene().astype(np.float64) / 255), "64 bits"),
-    "16-bit floats": (tiff((scene() / 255).astype(np.float16)), "float numbers"),
+    "16-bit floats": (tiff((scene() / 255).astype(np.float16)), "decimal fractions"),
     "ITULAB": (patched(tiff(scene()), 262, 10), "ITULAB"),
     "another colour model": (patched(tiff(scene()), 262, 4711), "number 4711"),
     "a second page": (second_page_unread(), r"its page 2 \(LZMA\)"),

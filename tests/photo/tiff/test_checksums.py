@@ -1,0 +1,134 @@
+"""checksums: Deflate data in TIFF whose pixels changed are told by their Adler-32; no whole file is called damaged."""
+
+import contextlib
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import pyvips
+import tifffile
+from pictures import encoded, waves
+
+from colorizegan.errors import DecodeError
+from colorizegan.photo.read import read_photo
+
+Array = np.ndarray[Any, Any]
+GRAY = waves(96, 128)
+
+
+def by_libvips(**options: Any) -> bytes:
+    image = pyvips.Image.new_from_memory(GRAY.tobytes(), 128, 96, 1, "uchar").copy(interpretation="b-w")
+    return image.tiffsave_buffer(compression="deflate", **options)
+
+
+def by_tifffile(pixels: Array = GRAY, pages: int = 1, **options: Any) -> bytes:
+    """Strips of 16 rows."""
+    file = io.BytesIO()
+    with tifffile.TiffWriter(
+        file, bigtiff=options.pop("bigtiff", False), byteorder=options.pop("byteorder", "<")
+    ) as out:
+        for _ in range(pages):
+            how: dict[str, Any] = {"compression": "zlib", "rowsperstrip": 16}
+            out.write(pixels, **(how | options))
+    return file.getvalue()
+
+
+def pieces(raw: bytes, page: int = 0) -> list[tuple[int, int]]:
+    """Place and length of the strips or tiles."""
+    with tifffile.TiffFile(io.BytesIO(raw)) as file:
+        found: Any = file.pages[page]
+        return list(zip(found.dataoffsets, found.databytecounts, strict=True))
+
+
+def changed(raw: bytes, at: int) -> bytes:
+    """With one bit turned round."""
+    return raw[:at] + bytes([raw[at] ^ 0x10]) + raw[at + 1 :]
+
+
+def with_piece(raw: bytes, number: int, piece: bytes, page: int = 0) -> bytes:
+    """With another strip or tile, at the end of the file."""
+    data = bytearray(raw + piece)
+    with tifffile.TiffFile(io.BytesIO(raw)) as file:
+        tags: Any = file.pages[page].tags
+        for codes, value in (((273, 324), len(raw)), ((279, 325), len(piece))):
+            tag = next(tags[code] for code in codes if code in tags)
+            layout = file.byteorder + {3: "H", 4: "I", 16: "Q"}[int(tag.dtype)]
+            struct.pack_into(layout, data, tag.valueoffset + number * struct.calcsize(layout), value)
+    return bytes(data)
+
+
+def spoilt(raw: bytes, number: int, page: int = 0) -> bytes:
+    """A code that stands for one byte more than it did: libtiff has its pixels before the end, and looks no further."""
+    start, length = pieces(raw, page)[number]
+    pixels = bytearray(zlib.decompress(raw[start : start + length]))
+    pixels[len(pixels) // 2] ^= 0x40
+    wrong = zlib.compress(bytes(pixels) + b"\1")
+    return with_piece(raw, number, changed(wrong, len(wrong) - 1), page)
+
+
+KINDS: dict[str, Callable[[], bytes]] = {
+    "strips": by_tifffile,
+    "tiles": lambda: by_tifffile(tile=(32, 32), rowsperstrip=None),
+    "BigTIFF": lambda: by_tifffile(bigtiff=True),
+    "big-endian": lambda: by_tifffile(byteorder=">"),
+    "16 bits": lambda: by_tifffile(waves(96, 128, top=65535)),
+    "colours": lambda: by_tifffile(np.dstack([GRAY, GRAY // 2, GRAY // 3])),
+    "planes": lambda: by_tifffile(np.stack([GRAY] * 3), planarconfig="separate", photometric="rgb"),
+    "another number": lambda: by_tifffile(compression="deflate"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("number", [0, 3])
+def test_pixels_that_changed_are_refused_or_told(kind: str, number: int) -> None:
+    raw = KINDS[kind]()
+    whole, bad = read_photo(raw).gray, spoilt(raw, number)
+    with pytest.raises(DecodeError, match=rf"checksum of its (strip|tile) {number + 1} is wrong.*--allow-truncated"):
+        read_photo(bad)
+    photo = read_photo(bad, allow_truncated=True)
+    assert any("damaged (the checksum" in remark for remark in photo.remarks)
+    assert 0 < (photo.gray != whole).mean() < 0.2, "the others are there"
+
+
+@pytest.mark.parametrize("options", [{}, {"predictor": "none"}, {"tile": True, "tile_width": 64, "tile_height": 32}])
+def test_no_bit_of_packed_data_turns_round_in_silence(options: dict[str, Any]) -> None:
+    raw = by_libvips(**options)
+    whole = read_photo(raw).gray
+    rng = np.random.default_rng(0)
+    for start, length in pieces(raw)[:4]:
+        for at in rng.integers(2, length, 12):  # the first two bytes are no data
+            photo = None
+            with contextlib.suppress(DecodeError):
+                photo = read_photo(changed(raw, start + int(at)))
+            assert photo is None or np.array_equal(photo.gray, whole)
+
+
+def test_a_page_is_judged_by_its_own_data() -> None:
+    bad = spoilt(by_tifffile(pages=2), 2, page=1)
+    assert np.array_equal(read_photo(bad, page=0).gray, GRAY)
+    with pytest.raises(DecodeError, match="strip 3 is wrong"):
+        read_photo(bad, page=1)
+
+
+def repacked(change: bytes | int) -> bytes:
+    """The third strip with so many bytes less, or with bytes behind it."""
+    raw = by_tifffile()
+    start, length = pieces(raw)[2]
+    piece = raw[start : start + length]
+    return with_piece(raw, 2, piece[:change] if isinstance(change, int) else piece + change)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        by_libvips(), by_libvips(predictor="none"), by_libvips(tile=True, tile_width=48, tile_height=32),
+        encoded(GRAY, "TIFF", compression="tiff_adobe_deflate"), repacked(-4), repacked(b"more"),
+    ],
+    ids=["libvips", "no predictor", "tiles over the edge", "Pillow", "no checksum", "bytes behind"],
+)  # fmt: skip
+def test_whole_files_are_read(raw: bytes) -> None:
+    assert np.array_equal(read_photo(raw).gray, GRAY)
