@@ -1,6 +1,6 @@
 """How much damage is noticed: the table of docs/reliability.md.
 
-    python benchmarks/damage.py [--files 100] [--format "TIFF, LZW"]
+    python benchmarks/damage.py [--files 60] [--format "TIFF, LZW"]
 
 Writes the example photos in each format, changes one bit, or 32 bytes in a row, at a random place behind the first
 tenth of the file, and reads them. A file is refused, or read as it was (the place did not matter), or it is read with
@@ -94,22 +94,22 @@ def verdict(raw: bytes, whole: np.ndarray[Any, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="How much damage is noticed.")
-    parser.add_argument("--files", type=int, default=100, help="of each format and each kind of damage")
+    parser.add_argument("--files", type=int, default=60, help="of each format and each kind of damage")
     parser.add_argument("--format", choices=FORMATS, help="this one only")
     args = parser.parse_args()
     logging.disable(logging.CRITICAL)
     photos = [Image.open(path).convert("L") for path in sorted(PHOTOS.iterdir())]
     for photo in photos:
         photo.thumbnail((LONGEST, LONGEST))
-    print("format\tdamage\t" + "\t".join(VERDICTS))
+    print("| format | damage | refused | read as it was | other pixels, not a word |\n|---|---|---|---|---|")
     for name in [args.format] if args.format else FORMATS:
         files = [(raw, read_photo(raw).gray) for raw in map(FORMATS[name], photos)]
         for run in (1, RUN):
             chance = random.Random(f"{name} {run}")
             tried = [files[n % len(files)] for n in range(args.files)]
             found = [verdict(damaged(raw, chance, run), whole) for raw, whole in tried]
-            shares = [f"{found.count(one) / args.files:.0%}" for one in VERDICTS]
-            print(name, "1 bit" if run == 1 else f"{RUN} bytes", *shares, sep="\t", flush=True)
+            shares = [f"{found.count(one) / args.files:.0%}".replace("%", " %") for one in VERDICTS]
+            print(f"| {name} | {'1 bit' if run == 1 else f'{RUN} bytes'} | {' | '.join(shares)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -95,3 +95,10 @@ def test_scale_model(repository: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 2
         assert f"argument {option}: {number} is no " in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF, Deflate", "AVIF"])
+def test_no_damage_passes_where_a_checksum_tells(repository: Path, format: str) -> None:
+    rows = benchmark(repository, "damage.py", "--files", "8", "--format", format)
+    assert [row[:2] for row in rows] == [[format, "1 bit"], [format, "32 bytes"]]
+    assert [row[4] for row in rows] == ["0 %", "0 %"]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import BmpImagePlugin
 
 from colorizegan.errors import DecodeError, TooLargeError
-from colorizegan.photo.metadata.containers import frames_alone
+from colorizegan.photo.metadata.containers import frames_alone, parts_beyond_end
 from colorizegan.photo.pnm import read_pnm
 from colorizegan.photo.size import Check, Size
 from colorizegan.photo.tiff.pages import TiffPage
@@ -55,6 +55,10 @@ def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str, page: 
     if format in ("avif", "heic") and (frames := frames_alone(stream, format)):
         what = f"is a sequence of {frames} frames without a photo that stands for them"
         raise DecodeError(what, remedy="colorizegan video takes it, by a name that ends with .heics or .avifs")
+    if format in ("avif", "heic") and fail_on != "none":
+        lacking, parts = parts_beyond_end(stream)
+        if lacking:
+            raise DecodeError(f"ends too early: {lacking} of its {parts} parts are not there, or not whole")
     if format == "heic":
         return _open_heic(stream, check)
     load: Any = {

@@ -57,7 +57,7 @@ def read_luminance(
         lenient: tiles that cannot be decoded are black.
     """
     if image.format not in ("uchar", "ushort"):
-        kind = NUMBERS.get(image.format, "numbers of an unknown kind")
+        kind = NUMBERS.get(str(image.format), "numbers of an unknown kind")
         raise DecodeError(f"its brightness is stored as {kind}, which is not read", remedy="save it with 8 or 16 bits")
     dtype = np.dtype(np.uint8 if image.format == "uchar" else np.uint16)
     colors, alpha, table, converted, useless = _to_gray_or_rgb(image, opacity)

@@ -215,7 +215,7 @@ def test_truncated_photos_are_refused_unless_allowed(format: str, caplog: pytest
 
 @pytest.mark.parametrize("share", [0.05, 0.4, 0.8, 0.99])
 @pytest.mark.parametrize(
-    "format", ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "GIF", "AVIF", "HEIC", "TIFF in strips"]
+    "format", ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "GIF", "AVIF", "HEIC", "TIFF in strips", "HEIC in tiles"]
 )
 def test_what_is_advised_for_a_cut_file_helps(format: str, share: float) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (160, 200), np.uint8)
@@ -224,7 +224,8 @@ def test_what_is_advised_for_a_cut_file_helps(format: str, share: float) -> None
         tifffile.imwrite(file, noise, rowsperstrip=16, compression="zlib")
         raw = file.getvalue()
     else:
-        raw = heic(noise) if format == "HEIC" else encoded(Image.fromarray(noise), format)
+        tiles = {"tile_size": 64} if format == "HEIC in tiles" else {}
+        raw = heic(noise, **tiles) if "HEIC" in format else encoded(Image.fromarray(noise), format)
     cut = raw[: round(len(raw) * share)]
     with pytest.raises(DecodeError) as refused:
         read_photo(cut)

@@ -2,7 +2,7 @@
 
 libvips could write these blocks too, but takes EXIF apart and puts it together anew, which loses what it does not know.
 And it sees only the first of the pictures in APNG, in sequences of AVIF and HEIC, and in MPO. Sources: PNG (third
-edition), acTL; ISO/IEC 14496-12, boxes trak, hdlr and stsz; CIPA DC-007, Multi-Picture Format.
+edition), acTL; ISO/IEC 14496-12, boxes trak, hdlr, stsz and iloc; CIPA DC-007, Multi-Picture Format.
 """
 
 import struct
@@ -16,6 +16,7 @@ IPTC_RESOURCE = 0x0404
 DESCRIPTIONS = {IPTC_RESOURCE, 0x0425, 0x040A, 0x040B}  # and the digest of the records, the copyright flag, an address
 LONGEST_SEGMENT = 65533  # bytes of payload that the 16-bit length of a JPEG segment leaves
 MOST_BOXES = 10_000  # more are no photo's
+LONGEST_ILOC = 1 << 24  # bytes
 DEEPEST = 6  # moov / trak / mdia / minf / stbl / stsz
 NESTED = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 THUMBNAIL = 0x010000  # MP type, its first byte: a smaller copy of the first picture
@@ -218,6 +219,56 @@ def frames_alone(stream: BinaryIO, format: str) -> int:
         return 0
     frames = 0 if b"meta" in boxes else count_frames(stream, format)
     return frames if frames > 1 else 0
+
+
+def parts_beyond_end(stream: BinaryIO) -> tuple[int, int]:
+    """How many parts of the items of a HEIF file (box iloc) lie behind its end, and how many there are.
+
+    libheif leaves tiles that lack out of a picture, and says nothing.
+    """
+    end = stream.seek(0, 2)
+    try:
+        parts = [place for place in _part_ends(stream, end) if place]
+    except (struct.error, IndexError, OSError):
+        return 0, 0
+    return sum(place > end for place in parts), len(parts)
+
+
+def _part_ends(stream: BinaryIO, end: int) -> Iterator[int]:
+    """Where in the file the parts of its items end; 0 of those that are elsewhere, or go on to the end."""
+    budget = [MOST_BOXES]
+    for name, size in _boxes(stream, 0, end, 1, budget):
+        if name != b"meta":
+            continue
+        start = stream.tell()
+        for inner, length in _boxes(stream, start + 4, start + size, 1, budget):
+            if inner == b"iloc":
+                yield from _iloc_ends(stream.read(min(length, LONGEST_ILOC)))
+
+
+def _iloc_ends(box: bytes) -> Iterator[int]:
+    """ISO/IEC 14496-12, ItemLocationBox."""
+    version, at = box[0], 6
+    sizes = [box[4] >> 4, box[4] & 15, box[5] >> 4, box[5] & 15 if version else 0]
+    offset_size, length_size, base_size, index_size = sizes
+
+    def number(size: int) -> int:
+        nonlocal at
+        at += size
+        if at > len(box):
+            raise IndexError
+        return int.from_bytes(box[at - size : at], "big")
+
+    wide = 4 if version == 2 else 2
+    for _ in range(number(wide)):
+        number(wide)  # of the item
+        inside = number(2) & 15 if version else 0  # another box or item holds it
+        number(2)  # of the file
+        base = number(base_size)
+        for _ in range(number(2)):
+            number(index_size)
+            offset, length = number(offset_size), number(length_size)
+            yield 0 if inside or not length else base + offset + length
 
 
 def _tracks(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
