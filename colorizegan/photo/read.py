@@ -81,9 +81,13 @@ def read_photo(
     except MemoryError:
         raise TooLargeError("does not fit in memory", path=path) from None
     except ColorizeGANError as error:
+        # Its frames hold the picture. Left to Python's search for garbage, that may be closed while libvips speaks to
+        # the log, and then speaks once more, which ends the process.
+        clear_frames(error.__traceback__)
         error.path = error.path or (None if path is None else str(path))
         raise
     except Exception as error:  # decoders raise whatever they please: OSError, ValueError, SyntaxError, struct.error
+        clear_frames(error.__traceback__)
         raise DecodeError(_reason(error), path=path, remedy=NOT_READ) from error
     if page is None and photo.pages > 1:
         what = {"tiff": "pages", "heic": "pictures"}.get(photo.format, "frames")
@@ -179,8 +183,6 @@ def _read(
     except (TooLargeError, MemoryError):
         raise
     except Exception as error:
-        # Its frames hold the picture. Left to Python's search for garbage, that may be closed while libvips speaks to
-        # the log, and then speaks once more, which ends the process.
         clear_frames(error.__traceback__)
         if pages is not None and UNREAD.search(str(error)):
             raise unread_kind(pages, page, words_of(error)) from None

@@ -1,6 +1,7 @@
 """photo: every format in and out, what the photo carries, and one clear refusal for everything that is no photo."""
 
 import contextlib
+import gc
 import io
 import json
 import os
@@ -11,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
-import tifffile
 from command import json_lines, python
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from pictures import encoded, heic
+from pictures import encoded, heic, tiff
 from PIL import Image, ImageCms, ImageOps
 from png_kinds import png_of
 
@@ -220,9 +220,7 @@ def test_truncated_photos_are_refused_unless_allowed(format: str, caplog: pytest
 def test_what_is_advised_for_a_cut_file_helps(format: str, share: float) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (160, 200), np.uint8)
     if format == "TIFF in strips":  # with its directory before them
-        file = io.BytesIO()
-        tifffile.imwrite(file, noise, rowsperstrip=16, compression="zlib")
-        raw = file.getvalue()
+        raw = tiff(noise, rowsperstrip=16, compression="zlib")
     else:
         tiles = {"tile_size": 64} if format == "HEIC in tiles" else {}
         raw = heic(noise, **tiles) if "HEIC" in format else encoded(Image.fromarray(noise), format)
@@ -238,6 +236,20 @@ def test_what_is_advised_for_a_cut_file_helps(format: str, share: float) -> None
         with pytest.raises(DecodeError) as again:
             read_photo(cut, allow_truncated=True)
         assert str(again.value) == str(refused.value)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF"])
+def test_an_error_that_is_kept_holds_no_picture(format: str) -> None:
+    """It would take memory; and a picture that is closed while libvips speaks to the log ends the process."""
+    raw = encoded(Image.fromarray(ramp(shape=(300, 400))), format)
+    errors: list[DecodeError] = []
+    for share in (0.1, 0.5, 0.9):
+        with pytest.raises(DecodeError) as caught:
+            read_photo(raw[: round(len(raw) * share)])
+        errors.append(caught.value)
+    held = [thing for thing in gc.get_objects() if type(thing) in (pyvips.Image, pyvips.Region)]
+    assert len(errors) == 3
+    assert held == []
 
 
 @pytest.mark.slow

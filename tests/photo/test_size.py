@@ -123,7 +123,6 @@ def test_values_beyond_the_maximum_of_a_pnm_are_cut_where_damage_is_put_up_with(
     ],
 )  # fmt: skip
 def test_numbers_that_are_no_brightness_are_told_in_words(dtype: Any, words: str) -> None:
-    file = io.BytesIO()
-    tifffile.imwrite(file, np.ones((20, 30), dtype), photometric="minisblack")
+    raw = tiff(np.ones((20, 30), dtype), photometric="minisblack")
     with pytest.raises(DecodeError, match=f"stored as {words}.*save it with 8 or 16 bits"):
-        read_photo(file.getvalue())
+        read_photo(raw)
