@@ -2,25 +2,24 @@
 
     python benchmarks/ray_cluster.py equal [--photos 1000] [--model MODEL]
     python benchmarks/ray_cluster.py small [--photos 100] [--model MODEL]
+    python benchmarks/ray_cluster.py ended [--photos 100] [--model MODEL]
     python benchmarks/ray_cluster.py elsewhere [--photos 1000] [--model MODEL] [--s3]
     python benchmarks/ray_cluster.py speed [--photos 200] [--model MODEL]
 
 All but `small` start a real cluster of two nodes on this machine: two raylets, with one core each.
 `equal` runs `colorizegan colorize` over small made-up photos, 2 % of them broken, one deadly (the worker that opens it
 is killed), first without a cluster, then on it. One worker is killed on the way, then one node, then the driver; the
-same command goes on to its end on the node that is left. `small` kills one worker of `--ray local`. `elsewhere` does it
-undisturbed with fsspec's file system, or with --s3 a server of the S3 kind (needs moto[server]). Trees are compared
-byte for byte, ledgers but for order and times. `speed`: photos of 1 Mpx a second and core, from first result to last.
+same command goes on to its end on the node that is left. `small` kills one worker of `--ray local`; `ended` kills both
+nodes, and a plain run goes on. `elsewhere` does it undisturbed with fsspec's file system, or with --s3 a server of the
+S3 kind (needs moto[server]). Trees are compared byte for byte, ledgers but for order and times. `speed`: photos of
+1 Mpx a second and core, from first result to last.
 """
 
 import argparse
 import json
-import os
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,9 +28,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from ray_nodes import cluster, executioner, kill_worker
 from s3_server import s3_server
-
-from colorizegan.scale.cluster import START_SECONDS, import_ray
 
 DEADLY = "deadly.png"
 LEDGER = "colorizegan"
@@ -40,7 +38,7 @@ LEDGER = "colorizegan"
 def main() -> int:
     """Print what was seen as a table."""
     parser = argparse.ArgumentParser(description="A cluster of two nodes.")
-    parser.add_argument("what", choices=("equal", "small", "elsewhere", "speed"))
+    parser.add_argument("what", choices=("equal", "small", "ended", "elsewhere", "speed"))
     parser.add_argument("--photos", type=int)
     parser.add_argument("--model", default="default", help="bundle, or a name of the package")
     parser.add_argument("--s3", action="store_true", help="a server of the S3 kind")
@@ -52,6 +50,8 @@ def main() -> int:
             rows = equal(work, count, given.model)
         elif given.what == "small":
             rows = small(work, given.photos or 100, given.model)
+        elif given.what == "ended":
+            rows = ended(work, given.photos or 100, given.model)
         elif given.what == "elsewhere":
             rows = elsewhere(work, count, given.model, s3=given.s3)
         else:
@@ -67,7 +67,7 @@ def equal(work: Path, count: int, model: str) -> dict[str, object]:
     album, plain, out = work / "album", work / "plain", work / "out"
     make_album(album, count, (300, 400), deadly=True)
     finish(command(album, plain, model))
-    with cluster() as (address, kill_node), executioner(DEADLY) as deaths:
+    with cluster() as (address, kill_node, _), executioner(DEADLY) as deaths:
         arguments = command(album, out, model, "--ray", address)
         lost = ""
         with subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as driver:
@@ -93,17 +93,41 @@ def small(work: Path, count: int, model: str) -> dict[str, object]:
     album, plain, out = work / "album", work / "plain", work / "out"
     make_album(album, count, (300, 400), deadly=False)
     finish(command(album, plain, model))
-    arguments = command(album, out, model, "--ray", "local")
-    with subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as driver:
+    arguments, lines = command(album, out, model, "--ray", "local", "--json"), work / "lines"
+    with lines.open("wb") as file, subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=file) as driver:
         wait_for(lambda: done(out) >= 0.1 * count, driver)
         killed = done(out)
         kill_worker()
-        said = driver.communicate()[1].decode()
+        driver.communicate()
+    said = lines.read_text().splitlines()
     return {
         "results when a worker was killed": killed,
         "tree": compare(tree(plain), tree(out)),
         "ledger": compare(ledger(plain), ledger(out)),
-        "last line": said.splitlines()[-1],
+        "lines on standard output, of these no JSON": f"{len(said)}, {len(said) - sum(map(is_json, said))}",
+        "last line": said[-1],
+    }
+
+
+def ended(work: Path, count: int, model: str) -> dict[str, object]:
+    """A run whose cluster ends wholly, and a plain one that goes on."""
+    album, plain, out = work / "album", work / "plain", work / "out"
+    make_album(album, count, (300, 400), deadly=False)
+    finish(command(album, plain, model))
+    with cluster() as (address, _, end):
+        arguments = command(album, out, model, "--ray", address)
+        with subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as driver:
+            wait_for(lambda: done(out) >= 0.1 * count, driver)
+            end()
+            start = time.monotonic()
+            said = driver.communicate()[1].decode()
+            took = round(time.monotonic() - start)
+    return {
+        "seconds from the end of the cluster to that of the run": took,
+        "exit status": driver.returncode,
+        "lines": " / ".join(said.splitlines()),
+        "last line of the plain run": finish(command(album, out, model)).splitlines()[-1],
+        "tree": compare(tree(plain), tree(out)),
     }
 
 
@@ -113,7 +137,7 @@ def elsewhere(work: Path, count: int, model: str, *, s3: bool) -> dict[str, obje
     make_album(album, count, (300, 400), deadly=False)
     finish(command(album, plain, model))
     with (
-        cluster() as (address, _),
+        cluster() as (address, _, _),
         s3_server(album, out) if s3 else fsspec_local(album, out) as (source, target, fetch),
     ):
         arguments = command(source, target, model, "--ray", address)
@@ -133,7 +157,7 @@ def speed(work: Path, count: int, model: str) -> dict[str, object]:
     album = work / "album"
     make_album(album, count, (864, 1152), deadly=False)
     rates: dict[str, list[float]] = {"plain": [], "cluster": []}
-    with cluster() as (address, _):
+    with cluster() as (address, _, _):
         for turn in range(3):
             for name, more in (("plain", ()), ("cluster", ("--ray", address))):
                 rates[name].append(rate(command(album, work / f"{name}{turn}", model, *more)))
@@ -183,76 +207,6 @@ def finish(arguments: list[str]) -> str:
     return done.stderr
 
 
-@contextmanager
-def cluster() -> Iterator[tuple[str, Any]]:
-    """Two nodes of one core: the address, and what kills the second one."""
-    import_ray()
-    from ray.cluster_utils import Cluster
-
-    node: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 100 << 20, "include_dashboard": False}
-    nodes = Cluster()
-    try:
-        first, second = (patiently(lambda: nodes.add_node(**node)) for _ in range(2))
-        assert first is not second
-        yield str(nodes.address), lambda: nodes.remove_node(second, allow_graceful=False)
-    finally:
-        nodes.shutdown()
-
-
-def patiently(start: Any) -> Any:
-    """What starts a node, up to three times: on a machine with other work it may give up."""
-    for _ in range(3):
-        with suppress(Exception):
-            return start()
-    sys.exit(f"no node of Ray has started within three times {START_SECONDS} s")
-
-
-def workers() -> list[int]:
-    """The processes of Ray that hold a worker of ours."""
-    return [process for process, name in processes() if name.startswith("ray::") and "PhotoWorker" in name]
-
-
-def processes() -> Iterator[tuple[int, str]]:
-    """Ids and command lines of this user's processes."""
-    for path in Path("/proc").iterdir():
-        if path.name.isdecimal():
-            with suppress(OSError):
-                yield int(path.name), (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-
-
-def kill_worker() -> None:
-    """Kill one worker of ours."""
-    os.kill(workers()[0], signal.SIGKILL)
-
-
-@contextmanager
-def executioner(name: str) -> Iterator[list[int]]:
-    """While it lasts, each worker of a cluster that opens a file of that name is killed; the list of them."""
-    over, deaths = threading.Event(), list[int]()
-
-    def opens(process: int) -> bool:
-        with suppress(OSError):
-            return any(link.readlink().name == name for link in Path(f"/proc/{process}/fd").iterdir())
-        return False
-
-    def watch() -> None:
-        while not over.wait(0.005):
-            for worker in workers():
-                with suppress(OSError):
-                    children = Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
-                    if worker not in deaths and any(map(opens, [worker, *map(int, children)])):
-                        os.kill(worker, signal.SIGKILL)
-                        deaths.append(worker)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield deaths
-    finally:
-        over.set()
-        thread.join()
-
-
 def done(out: Path) -> int:
     """How many results there are."""
     return sum(1 for path in out.glob("box-*/*.jpg") if not path.name.startswith("."))
@@ -263,6 +217,13 @@ def wait_for(condition: Any, driver: subprocess.Popen[bytes]) -> None:
     while not condition():
         assert driver.poll() is None, driver.stderr and driver.stderr.read().decode()
         time.sleep(0.01)
+
+
+def is_json(line: str) -> bool:
+    """Whether a line is a JSON object."""
+    with suppress(ValueError):
+        return isinstance(json.loads(line), dict)
+    return False
 
 
 def tree(folder: Path) -> dict[str, bytes]:

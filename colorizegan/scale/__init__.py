@@ -7,4 +7,5 @@ parts       ledgers of single blocks, until they are in the run's own
 storage     file systems elsewhere (s3://, gs://, any of fsspec or pyarrow): found, read, written whole
 sources     photos elsewhere -> the plan; names from Parquet
 cluster     Ray itself: found, connected to, or one line that says why not
+watch       a cluster that ends in the middle of a run, noticed before Ray ends the process
 """

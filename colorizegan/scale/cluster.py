@@ -6,11 +6,12 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from colorizegan.errors import MissingExtraError, UsageError
 
@@ -76,10 +77,31 @@ def connected(address: str) -> Iterator[Any]:
             remedy = f"{START}; {IF_LOCKED}"
             raise UsageError(f"no Ray cluster answers at {address!r} ({why})", remedy=remedy) from None
     try:
-        yield ray
+        with redirect_stdout(cast(Any, WithoutRay(sys.stdout))):
+            yield ray
     finally:
         with silent():
             ray.shutdown()
+
+
+class WithoutRay:
+    """Standard output for all but the threads of Ray, which writes there of each worker that was lost.
+
+    What is there is data: JSON lines. What Ray says goes to the log.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        if not threading.current_thread().name.startswith("ray_"):
+            return self.stream.write(text)
+        if text.strip():
+            log.info("Ray says: %s", text.strip())
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
 
 
 def check_machines(ray: Any) -> None:

@@ -29,9 +29,10 @@ from colorizegan.errors import ColorizeGANError, InputError, OutputError, UsageE
 from colorizegan.files import remove_leftovers, results_folder
 from colorizegan.machine import POLL_SECONDS, cpu_threads
 from colorizegan.photo.formats import written_format
-from colorizegan.scale.cluster import LOCAL, check_machines, connected, silent
+from colorizegan.scale.cluster import LOCAL, check_machines, connected, host_and_port, silent
 from colorizegan.scale.run_ledger import RunLedger
 from colorizegan.scale.sources import Places, plan_anywhere
+from colorizegan.scale.watch import watched
 from colorizegan.scale.worker import Answer, PhotoWorker, Setup, remove_abandoned, spool_prefix
 from colorizegan.steer.look import Look
 
@@ -79,7 +80,8 @@ def run_on_ray(
         run = Run(ray, setup, ledger, plan, size)
         results = run.results()
         try:
-            yield results
+            with watched(host_and_port(ray.get_runtime_context().gcs_address)):
+                yield results
         finally:
             with silent():  # Ray would say of each block under way that it is tried again
                 results.close()

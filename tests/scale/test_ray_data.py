@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -42,17 +43,36 @@ from colorizegan.scale.worker import FOLDER, Answer, PhotoWorker, Setup, remove_
 DOWN = "scheme=http&endpoint_override=127.0.0.1%3A1&region=here"  # of the S3 kind, where nothing answers
 
 
+def benchmark(repository: Path, *arguments: object) -> dict[str, str]:
+    """The table that benchmarks/ray_cluster.py prints."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    done = python(repository / "benchmarks/ray_cluster.py", *arguments, timeout=900, env={**os.environ, "PATH": path})
+    lines = [line.strip("|").split("|") for line in done.stdout.splitlines() if line.startswith("|")]
+    return {name.strip(): value.strip() for name, value in lines}
+
+
+@pytest.mark.slow
+def test_a_cluster_that_ends_as_a_whole_ends_the_run_in_one_line(repository: Path, tiny_bundle: Path) -> None:
+    found = benchmark(repository, "ended", "--photos", 150, "--model", tiny_bundle)
+    assert found["exit status"] == "1", found
+    stopped, error = found["lines"].split(" / ")[-2:]
+    assert re.fullmatch(r"stopped: \d+ done, 0 skipped, \d+ failed", stopped), found
+    assert error == "error: the Ray cluster has ended; start it; the same command goes on from here [E_OUTPUT]", found
+    assert "E_" not in found["lines"].removesuffix(error).replace("E_DECODE", ""), found
+    assert found["tree"] == "equal (147)", found
+
+
 @pytest.mark.slow
 def test_a_worker_is_lost(repository: Path, tiny_bundle: Path) -> None:
-    """With a node and the driver lost too, and a photo that kills its worker: benchmarks/ray_cluster.py equal."""
-    script = (repository / "benchmarks/ray_cluster.py", "small", "--photos", 60, "--model", tiny_bundle)
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    done = python(*script, timeout=600, env={**os.environ, "PATH": path})
-    lines = [line.strip("|").split("|") for line in done.stdout.splitlines() if line.startswith("|")]
-    found = {name.strip(): value.strip() for name, value in lines}
-    assert found["tree"] == "equal (59)", done.stdout
-    assert found["ledger"] == "equal (60)", done.stdout
-    assert found["last line"].startswith("59 done, 0 skipped, 1 failed"), done.stdout
+    """With a node and the driver lost too, and a photo that kills its worker: benchmarks/ray_cluster.py equal.
+
+    Standard output holds JSON lines alone: Ray would write of the lost worker there.
+    """
+    found = benchmark(repository, "small", "--photos", 60, "--model", tiny_bundle)
+    assert found["tree"] == "equal (59)", found
+    assert found["ledger"] == "equal (60)", found
+    assert found["lines on standard output, of these no JSON"] == "61, 0", found
+    assert found["last line"].startswith('{"summary": {"done": 59, "skipped": 0, "failed": 1,'), found
 
 
 @pytest.mark.slow
@@ -407,6 +427,67 @@ def test_a_cluster_that_has_ended_is_told_at_once(tmp_path: Path, monkeypatch: p
             checked(address)
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no such signal")
+def test_a_cluster_that_ends_is_told_in_the_middle_of_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And once more, where that was swallowed. One that answers is left in peace, and so are other threads."""
+    from colorizegan.scale import watch
+
+    monkeypatch.setattr(watch, "PAUSE", 0.05)
+    monkeypatch.setenv(watch.RAYS_OWN, "0.4")
+    before = signal.getsignal(signal.SIGUSR1)
+    told = 0
+    with socket.create_server(("127.0.0.1", 0)) as server, watch.watched(server.getsockname()):
+        time.sleep(0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = server.getsockname()
+
+    def wait() -> None:
+        nonlocal told
+        with watch.watched(place):
+            for _ in range(2):
+                try:
+                    time.sleep(180)
+                except OutputError:
+                    told += 1
+            time.sleep(180)
+
+    with pytest.raises(OutputError, match="the Ray cluster has ended; start it; the same command goes on from here"):
+        wait()
+    assert told == 2
+    assert signal.getsignal(signal.SIGUSR1) is before
+    done: list[bool] = []
+
+    def elsewhere() -> None:
+        with watch.watched(place):
+            time.sleep(0.5)
+        done.append(True)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert done
+
+
+def test_what_ray_says_is_not_among_data(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+    """Its threads write to standard output, where JSON lines are."""
+    from colorizegan.scale.cluster import connected
+
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level(logging.INFO, "colorizegan"):
+        patch.setattr("ray.init", lambda **_: None)
+        with connected("local"):
+            thread = threading.Thread(
+                target=lambda: sys.stdout.write("(raylet) A worker died\n"), name="ray_listen_error_messages"
+            )
+            thread.start()
+            thread.join()
+            sys.stdout.write('{"input": "a.jpg"}\n')
+            sys.stdout.flush()
+            sys.stdout.buffer.write(b'{"input": "b.jpg"}\n')
+        sys.stdout.write("after\n")
+    assert sorted(capsys.readouterr().out.splitlines()) == ["after", '{"input": "a.jpg"}', '{"input": "b.jpg"}']
+    assert "Ray says: (raylet) A worker died" in caplog.text
+
+
 def test_a_cluster_that_begins_late_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray gives up after 30 s, by an Exception of no kind of its own."""
     import ray
@@ -473,7 +554,6 @@ def test_rows_of_names_that_are_no_text(tiny_bundle: Path, tmp_path: Path) -> No
     assert [entry.output for entry in Ledger(tmp_path).entries()] == ["latin-\udce9.jpg"]
 
 
-@pytest.mark.slow
 def test_a_store_that_does_not_answer_is_one_line() -> None:
     with pytest.raises(InputError) as caught:
         plan_anywhere([f"s3://me:secret@archive/in?{DOWN}"], f"s3://me:secret@archive/out?{DOWN}")
