@@ -27,7 +27,8 @@ from colorizegan.color.difference import ciede2000
 from colorizegan.color.lab import lab_of, rgb_to_gray
 from colorizegan.data.photoset import PhotoSet
 from colorizegan.model.bundle import open_bundle
-from colorizegan.model.predictor import INPUTS, Predictor
+from colorizegan.model.network import INPUTS
+from colorizegan.model.predictor import Predictor
 from colorizegan.steer.eye import see
 
 Feeds = dict[str, Any]

@@ -37,9 +37,10 @@ from colorizegan.training.export.bundle import write_bundle
 from colorizegan.training.networks.efficientnet import Recognizer, start_recognizer
 from colorizegan.training.networks.unet import RECOGNIZER_SCALE, BothHeads
 from colorizegan.training.networks.units import L_CENTRE, L_SCALE
+from colorizegan.training.optimizers import learning_rate
 from colorizegan.training.precision import autocast
 from colorizegan.training.restore import restore
-from colorizegan.training.step import learning_rate, update_average
+from colorizegan.training.step import update_average
 
 USED = (2, 4, 5)  # stages whose features the colorizer takes
 FEATURES = 0.5  # weight of the features beside the answer

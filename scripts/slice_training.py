@@ -23,10 +23,11 @@ from torch import Tensor, nn
 from colorizegan.errors import ConfigError, DataError
 from colorizegan.training.batches.augment import make_batch
 from colorizegan.training.batches.crops import Crops
-from colorizegan.training.build import Networks, Optimizers, build_discriminator, build_generator, build_objective
+from colorizegan.training.build import Networks, build_discriminator, build_generator, build_objective
 from colorizegan.training.checkpoint import Checkpoint, divided, save_checkpoint
 from colorizegan.training.config import Config, Stage, check, to_dict
 from colorizegan.training.networks.bins import ab_bin_centres
+from colorizegan.training.optimizers import Optimizers
 from colorizegan.training.step import judged_heads, seed_of, train_step, update_average
 
 logger = logging.getLogger("colorizegan.training")

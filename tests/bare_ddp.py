@@ -19,10 +19,11 @@ from colorizegan.data.cache import open_cache
 from colorizegan.data.layouts import list_photos
 from colorizegan.training.batches.augment import Batch, make_batch
 from colorizegan.training.batches.crops import Crops, count_bins, split_holdout
-from colorizegan.training.build import build_discriminator, build_generator, parameter_groups
+from colorizegan.training.build import build_discriminator, build_generator
 from colorizegan.training.configure import from_dict
 from colorizegan.training.networks.bins import SoftLabels, rebalancing_weights
-from colorizegan.training.step import Objective, discriminator_step, generator_step, learning_rate
+from colorizegan.training.optimizers import learning_rate, parameter_groups
+from colorizegan.training.step import Objective, discriminator_step, generator_step
 
 
 def main() -> None:

@@ -15,9 +15,14 @@ LONG = "# Long because "  # how a file that is longer says why, in its first ten
 
 
 @pytest.fixture(scope="module")
-def rooms() -> dict[str, set[str]]:
-    """Room -> the rooms that it imports, inside functions too."""
-    graph = grimp.build_graph("colorizegan", exclude_type_checking_imports=True, cache_dir=None)
+def graph() -> grimp.ImportGraph:
+    """What imports what, inside functions and for types alone too."""
+    return grimp.build_graph("colorizegan", exclude_type_checking_imports=False, cache_dir=None)
+
+
+@pytest.fixture(scope="module")
+def rooms(graph: grimp.ImportGraph) -> dict[str, set[str]]:
+    """Room -> the rooms that it imports."""
     found: dict[str, set[str]] = defaultdict(set)
     for module in graph.modules - {"colorizegan"}:
         room = module.split(".")[1]
@@ -34,6 +39,10 @@ def test_imports_run_in_few_levels_and_in_no_circle(rooms: dict[str, set[str]]) 
     assert level["errors"] == 1
     assert level["color"] < level["colorizer"] < level["batch"] < level["cli"]
     assert max(level.values()) <= LEVELS, sorted(level.items(), key=lambda item: item[1])
+
+
+def test_no_modules_import_each_other_in_a_circle(graph: grimp.ImportGraph) -> None:
+    TopologicalSorter({one: graph.find_modules_directly_imported_by(one) for one in graph.modules}).prepare()
 
 
 def test_no_folder_is_crowded(repository: Path) -> None:

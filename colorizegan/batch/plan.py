@@ -1,7 +1,5 @@
 """From what the user names (files, folders, patterns) to jobs: which photo becomes which file. Opens no photo."""
 
-from __future__ import annotations
-
 import glob
 import hashlib
 import itertools

@@ -1,7 +1,5 @@
 """Pictures to choose by: the sheet of a photo's proposals, and the pictures of how sure the network is."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

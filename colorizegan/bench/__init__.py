@@ -5,6 +5,7 @@ scoring       one photo: everybody's picture of it, measured
 statistics    means, bootstrap intervals, paired differences
 metrics       all figures a report may hold: direction, unit, source
 measures/     how each of them is measured
+stability     do colours stay at other sizes, as JPEG, with grain
 protocols     named protocols: which photos, cut how, turned gray how
 entrants      who takes part: bundles, folders of results, ONNX files, baselines
 report        JSON and Markdown tables

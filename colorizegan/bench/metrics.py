@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from colorizegan.bench.measures.calibration import area, expected_calibration_error, saved
 from colorizegan.bench.measures.habits import NEUTRAL_CHROMA, WARM_CHROMA, WARM_HUE
 from colorizegan.bench.measures.regions import KINDS, Kind
-from colorizegan.bench.measures.stability import CHANGES, Change
+from colorizegan.bench.stability import CHANGES, Change
 
 Means = Mapping[str, NDArray[np.float64]]
 Formula = Callable[[Means], NDArray[np.float64]]

@@ -17,8 +17,8 @@ from colorizegan.bench.measures.calibration import reliability
 from colorizegan.bench.measures.features import Network
 from colorizegan.bench.measures.pixels import AB_BINS, Curve, Truth, ab_bin, bin_weights, tally
 from colorizegan.bench.measures.regions import Labels, find_regions, hits
-from colorizegan.bench.measures.stability import stability
 from colorizegan.bench.protocols import Protocol, gray_of, prepare
+from colorizegan.bench.stability import stability
 from colorizegan.color.lab import lab_of
 from colorizegan.data.photoset import PhotoSet
 

@@ -14,7 +14,7 @@ from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError
 from colorizegan.machine import cpu_threads
 from colorizegan.model.bundle import list_bundles
-from colorizegan.model.predictor import NEEDS, available_devices
+from colorizegan.model.session import NEEDS, available_devices
 from colorizegan.photo.photo import Limits
 from colorizegan.serve.limits import FilmLimits, ServiceLimits
 

@@ -8,8 +8,6 @@ bilinear and 2.20 with the published form. Where a colour leaves sRGB, its chrom
 photo is worked on in small pieces, so that beside the result almost no memory is needed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager

@@ -12,7 +12,8 @@ model_page     a card as README.md
 foreign        another project's ONNX file as a network
 joined         several networks as one: the mean of their colours
 network        what every network takes and gives: Network, NetworkInput, Prediction
-predictor      a bundle in ONNX Runtime: the only file that knows ONNX Runtime
+predictor      the network of a bundle
+session        a graph in ONNX Runtime, and its devices: the only file that knows ONNX Runtime
 cost           what a model takes here: seconds, memory
 batching       a network that many threads may ask: one thread runs it
 network_input  a photo's brightness -> the small lightness that the network sees

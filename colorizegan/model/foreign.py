@@ -14,15 +14,14 @@ from colorizegan.errors import InputError, ModelError, UsageError
 from colorizegan.files import sha256_of_file
 from colorizegan.model.card import AS_IT_SAYS, Architecture, Card, is_plain_name
 from colorizegan.model.facts import LAYOUTS, Layout, facts_of
-from colorizegan.model.network import Network, NetworkInput, Prediction
-from colorizegan.model.predictor import INPUTS, checked_threads, open_run_options, open_session, run_session
+from colorizegan.model.network import INPUTS, Network, NetworkInput, Prediction
+from colorizegan.model.session import FLOAT_TYPES, Session, checked_threads
 from colorizegan.model.trial import try_graph
 from colorizegan.model.verify import external_entries
 
 MAX_FIELDS = 5_000_000  # of the file's protobuf messages; its weights may lie in it
 LARGEST_AB = 500.0  # Lab units; sRGB ends at 134, and more than this is no colour
 LARGEST_RGB = 3.0  # of the way from black to white
-KINDS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
 class ForeignNetwork(Network):
@@ -58,12 +57,11 @@ class ForeignNetwork(Network):
         files = {file.name: sha256_of_file(file) for file in (path, *data_files(path))}
         size = sum(file.stat().st_size for file in (path, *data_files(path)))
         try_graph(path, size, facts.size, digest_of(files), path)
-        self.session = open_session(path, self.threads, device)
-        self.run_options = open_run_options(shrink_arena)
-        inputs, output = self.session.get_inputs(), self.session.get_outputs()[0]
+        self.session = Session(path, self.threads, device, shrink_arena=shrink_arena)
+        inputs, output = self.session.inputs, self.session.outputs[0]
         self.layout = LAYOUTS[facts.layout or guessed_layout(path, inputs, output)]
         check_ports(path, self.layout, inputs, output)
-        self.input, self.output, self.kind = inputs[0].name, output.name, KINDS[inputs[0].type]
+        self.input, self.output, self.kind = inputs[0].name, output.name, FLOAT_TYPES[inputs[0].type]
         self.fixed = [side if isinstance(side, int) else None for side in inputs[0].shape[2:]]
         self.multiple, self.fit = facts.multiple, facts.fit
         size = min((side for side in self.fixed if side is not None), default=facts.size)
@@ -90,15 +88,17 @@ class ForeignNetwork(Network):
             files=files,
         )
 
-    def predict_one(self, photo: NetworkInput) -> Prediction:
-        """As `Network.predict_one`; hints are left to others, who spread them by lightness."""
-        L = np.asarray(photo.L, np.float32)
+    def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
+        """As `Network.predict_batch`, one after the other; hints are left to others, who spread them by lightness."""
+        return [self._colors(np.asarray(photo.L, np.float32)) for photo in inputs]
+
+    def _colors(self, L: NDArray[np.float32]) -> Prediction:
         height, width = L.shape
         shape, inner = self.frame(height, width)
         small = np.clip(resized(L, inner), 0, 100)
         small = np.pad(small, [(0, whole - part) for whole, part in zip(shape, inner, strict=True)], mode="edge")
         feed = self._values(small).astype(self.kind)
-        (out,) = run_session(self.session, [self.output], {self.input: feed}, self.run_options, self.path)
+        (out,) = self.session.run([self.output], {self.input: feed})
         ab = self._ab(out, shape)
         # The photo's own share of what came out, at half the size of what went in.
         rows, columns = (round(n * p / s) for n, p, s in zip(ab.shape[1:], inner, shape, strict=True))
@@ -178,7 +178,7 @@ def fitting_layouts(path: Path, inputs: Sequence[Any], output: Any) -> list[str]
         what = "fits no layout, which all take one picture (N, 1 or 3, H, W) and give ab or RGB: it has"
         what = f"{what} {shown_ports(inputs)} -> {output.name} {output.shape}"
         raise ModelError(what, path=path, remedy="export it again with one picture in and one out, or use another")
-    if inputs[0].type not in KINDS:
+    if inputs[0].type not in FLOAT_TYPES:
         raise ModelError(f"takes {inputs[0].type}, not floats", path=path, remedy="export it with floats")
     return fitting
 

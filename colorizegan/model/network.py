@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from colorizegan.errors import UsageError
 from colorizegan.model.card import AS_IT_SAYS, Calibration, Card
 
+INPUTS = {"L": 1, "hint_ab": 2, "hint_mask": 1}
+"""What the graph of a bundle takes: name -> channels; the fields of `NetworkInput`."""
 RIGHT = 15.0
 """Lab units between (a, b) and the true one up to which a colour counts as right: the same bin or one beside it."""
 
@@ -88,13 +90,9 @@ class Network(Protocol):
     def predict_batch(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
         """Run the network once on photos of one `padded_shape(card.network.multiple)`; each result is as if alone.
 
-        A network gives this or `predict_one`. ModelError where it fails or gives values that are not finite.
+        ModelError where it fails or gives values that are not finite.
         """
-        return [self.predict_one(photo) for photo in inputs]
-
-    def predict_one(self, photo: NetworkInput) -> Prediction:
-        """Run the network on one photo; ModelError as of `predict_batch`."""
-        return self.predict_batch([photo])[0]
+        ...
 
     def predict(
         self,
@@ -104,4 +102,4 @@ class Network(Protocol):
         hint_mask: NDArray[np.floating] | None = None,
     ) -> Prediction:
         """Run the network on one photo; arguments and errors as of `NetworkInput`, and ModelError."""
-        return self.predict_one(NetworkInput(L, hint_ab, hint_mask))
+        return self.predict_batch([NetworkInput(L, hint_ab, hint_mask)])[0]

@@ -96,17 +96,16 @@ def run(graph: str, side: int) -> None:
     """Run a graph once; inputs without a size of their own get (1, C, side, side + 32)."""
     import numpy as np
 
-    from colorizegan.model.predictor import open_run_options, open_session, run_session
+    from colorizegan.model.session import FLOAT_TYPES, Session
 
-    session = open_session(Path(graph), 1, "cpu")  # one thread, as the time of all counts
-    kinds = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+    session = Session(Path(graph), 1)  # one thread, as the time of all counts
     feeds = {}
-    for port in session.get_inputs():
+    for port in session.inputs:
         free = [1, 1, side, side + 32]
         shape = [n if isinstance(n, int) else free[min(i, 3)] for i, n in enumerate(port.shape)]
         if np.prod(shape, dtype=float) > 1e9:
             raise MemoryError
         y = np.linspace(0, 50, shape[-2], dtype=np.float32)[:, None] if len(shape) > 1 else np.float32(0)
         picture = np.broadcast_to(y + np.linspace(0, 50, shape[-1], dtype=np.float32), shape)
-        feeds[port.name] = np.ascontiguousarray(picture, kinds.get(port.type, np.float32))
-    run_session(session, [port.name for port in session.get_outputs()], feeds, open_run_options(False), Path(graph))
+        feeds[port.name] = np.ascontiguousarray(picture, FLOAT_TYPES.get(port.type, np.float32))
+    session.run([port.name for port in session.outputs], feeds)

@@ -4,8 +4,6 @@ libvips reads JPEG, PNG, TIFF, WebP, AVIF and GIF; Pillow BMP; pillow-heif HEIC;
 by its own name, so nothing outside this list can run, whatever a file is called or claims to be.
 """
 
-from __future__ import annotations
-
 import io
 import re
 from typing import Any, BinaryIO
@@ -17,6 +15,7 @@ from PIL import BmpImagePlugin
 
 from colorizegan.errors import DecodeError, TooLargeError
 from colorizegan.photo.metadata.containers import frames_alone, parts_beyond_end
+from colorizegan.photo.metadata.metadata import has_field
 from colorizegan.photo.pnm import read_pnm
 from colorizegan.photo.size import Check, Size
 from colorizegan.photo.tiff.pages import TiffPage
@@ -81,11 +80,6 @@ def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str, page: 
     bits = bits if page is None or packed else page.bits
     check(Size(image.width, image.height, image.bands, bits, pages, packed))
     return image
-
-
-def has_field(image: pyvips.Image, name: str) -> bool:
-    """Whether a libvips image carries a field of metadata."""
-    return image.get_typeof(name) != 0
 
 
 def _open_bmp(stream: BinaryIO, check: Check, pad: bool) -> pyvips.Image:

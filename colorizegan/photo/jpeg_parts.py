@@ -5,8 +5,6 @@ as one, bit for bit, and the file is some bytes longer. How it is divided depend
 alone, so that the bytes do not depend on the number of threads.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

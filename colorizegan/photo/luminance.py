@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from colorizegan.color.lab import rgb_to_gray
 from colorizegan.errors import DecodeError
-from colorizegan.photo.decode import has_field, image_of
+from colorizegan.photo.decode import image_of
+from colorizegan.photo.metadata.metadata import has_field
 
 Pixels = NDArray[Any]
 

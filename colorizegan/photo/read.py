@@ -3,8 +3,6 @@
 What every decoder raises is folded into the errors of `colorizegan.errors`.
 """
 
-from __future__ import annotations
-
 import io
 import logging
 import os

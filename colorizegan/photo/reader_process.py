@@ -4,8 +4,6 @@ It reads requests from standard input and answers on standard output: frames of 
 before it, and blocks of bytes, whose sizes stand in it. Nothing in a frame is ever executed or unpickled.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import io
 import json

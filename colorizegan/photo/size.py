@@ -1,15 +1,10 @@
 """What a picture takes, checked against the limits and the length of its file before anything is allocated for it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from colorizegan.errors import DecodeError, TooLargeError
-
-if TYPE_CHECKING:
-    from colorizegan.photo.photo import Limits
+from colorizegan.photo.photo import Limits
 
 # Pixels that a byte of a file can stand for, at the most: plain pictures, under the densest coding of each format
 # (deflate 1,032 : 1 and LZW 2,730 : 1 of 8 pixels a byte; runs of 255; arithmetic coding in JPEG). WebP, AVIF, HEIC and

@@ -73,7 +73,7 @@ def steer(
         ab = np.asarray(ab * (1 - part[2]) + part[:2], np.float32)
     # --- the colours of the hints, spread over the things that they are on ---
     if points:
-        hinted = hinted or network.predict_one(hinted_input(L, points))
+        hinted = hinted or network.predict_batch([hinted_input(L, points)])[0]
     if hinted is not None and network.card.spreads_hints:
         ab = _pinned(points, hinted.ab)
     elif hinted is not None:

@@ -8,9 +8,10 @@ photo the result is neutral, and its brightness is everywhere that of the file.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from colorizegan.model.network import Prediction
 from colorizegan.model.network_input import working_lightness
@@ -21,9 +22,6 @@ from colorizegan.photo.scan.window import Window, find_photo, glance
 from colorizegan.steer.hints import Hint, check_places
 from colorizegan.steer.look import Look
 from colorizegan.steer.proposals import Proposal
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """Training: photos -> a network -> a bundle. Needs the extra `train`; only here and in bench/ is torch imported.
 
 loop         train(config, out): set up, then stage after stage, step after step
-step         generator_step, discriminator_step: the only places that call backward; the shape of the learning rate
+step         generator_step, discriminator_step: the only places that call backward
+optimizers   which weights learn how fast; the shape of the learning rate
 losses       adversarial, L1, rebalanced cross-entropy, perceptual
 config       settings, presets in one table
 configure    preset, TOML and dotted overrides -> settings
-build        settings -> networks and optimizers
+build        settings -> networks
 checkpoint   training state on disk: atomic, resumable, no pickle
 restore      a bundle -> the network that it was made of
 precision    bfloat16 or float32

@@ -1,10 +1,9 @@
-"""From settings to networks: which ones, on what weights they start, which of them learn and how fast."""
+"""From settings to networks: which ones, on what weights they start, which of them learn."""
 
 import copy
 import logging
 from dataclasses import InitVar, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -12,8 +11,8 @@ from torch import Tensor, nn
 
 from colorizegan.errors import CheckpointError, ConfigError
 from colorizegan.model.bundle import open_bundle
-from colorizegan.training.checkpoint import Checkpoint, load_checkpoint, load_optimizer, optimizer_tensors
-from colorizegan.training.config import Config, NetworkConfig, Stage
+from colorizegan.training.checkpoint import Checkpoint, load_checkpoint
+from colorizegan.training.config import Config, NetworkConfig
 from colorizegan.training.networks.bins import SoftLabels
 from colorizegan.training.networks.discriminator import PatchDiscriminator, ScaledDiscriminator
 from colorizegan.training.networks.efficientnet import EfficientNetFeatures, start_recognizer
@@ -23,7 +22,7 @@ from colorizegan.training.networks.unet import ColorUNet
 from colorizegan.training.networks.zhang16 import Zhang16
 from colorizegan.training.precision import autocast
 from colorizegan.training.restore import restore
-from colorizegan.training.step import Objective, learning_rate
+from colorizegan.training.step import Objective
 
 logger = logging.getLogger("colorizegan.training")
 
@@ -156,59 +155,3 @@ class Networks:
             except RuntimeError:
                 remedy = "give the same network settings"
                 raise CheckpointError("holds another network", path=path, remedy=remedy) from None
-
-
-class Optimizers:
-    """Those of one stage, on fresh moments."""
-
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, stage: Stage, config: Config) -> None:
-        betas = (stage.beta1, 0.999)
-        self.generator = torch.optim.AdamW(
-            parameter_groups(generator, stage, config), betas=betas, weight_decay=config.weight_decay, fused=True
-        )
-        discriminator.requires_grad_(True)
-        self.discriminator = torch.optim.Adam(
-            discriminator.parameters(), stage.lr_discriminator, betas=betas, fused=True
-        )
-
-    def set_rates(self, stage: Stage, progress: float) -> float:
-        """The generator's learning rates at `progress` 0..1 of the stage; returns the factor on them."""
-        rate = learning_rate(stage, progress)
-        for group in self.generator.param_groups:
-            group["lr"] = stage.lr * rate * group["factor"]
-        for group in self.discriminator.param_groups:
-            group["lr"] = stage.lr_discriminator  # that of these settings, where a checkpoint had another
-        return rate
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Their moments, as a checkpoint names them."""
-        both = (("opt_g", self.generator), ("opt_d", self.discriminator))
-        return {f"{name}.{key}": t for name, optimizer in both for key, t in optimizer_tensors(optimizer).items()}
-
-    def load(self, saved: Checkpoint | None) -> None:
-        """Take the moments of a checkpoint, if there is one."""
-        if saved is not None:
-            load_optimizer(self.generator, saved.part("opt_g"))
-            load_optimizer(self.discriminator, saved.part("opt_d"))
-
-
-def parameter_groups(
-    generator: nn.Module, stage: Stage, config: Config, *, trained: bool = False
-) -> list[dict[str, Any]]:
-    """Optimizer groups: encoders that start from given weights (or `trained` ones) learn at rates of their own; norms
-    do not decay."""
-    trained = trained or bool(config.network.encoder or config.network.start)
-    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    for name, parameter in generator.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        factor = 1.0
-        if name.startswith(("stem.", "fires.")) and trained:
-            factor = config.encoder_lr
-        elif name.startswith("recognizer."):
-            factor = config.network.recognizer_lr
-        groups.setdefault((factor, parameter.ndim > 1), []).append(parameter)
-    return [
-        {"params": parameters, "lr": stage.lr, "factor": factor, "weight_decay": config.weight_decay if decays else 0.0}
-        for (factor, decays), parameters in groups.items()
-    ]

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from colorizegan.training.batches.augment import make_batch
-from colorizegan.training.build import Optimizers, build_discriminator, build_generator
+from colorizegan.training.build import build_discriminator, build_generator
 from colorizegan.training.config import Config, Stage
 from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres
 from colorizegan.training.networks.units import count_parameters
+from colorizegan.training.optimizers import Optimizers
 from colorizegan.training.precision import autocast, best_precision
 from colorizegan.training.step import Objective, judged_heads, train_step
 

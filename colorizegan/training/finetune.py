@@ -33,14 +33,14 @@ from colorizegan.model.spec import stored_bundle
 from colorizegan.progress import progress_bar
 from colorizegan.training.batches.augment import make_batch
 from colorizegan.training.batches.crops import Crops, count_bins, crop_batches
-from colorizegan.training.build import parameter_groups
 from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
 from colorizegan.training.config import AugmentConfig, Config, Stage, to_dict
 from colorizegan.training.export.bundle import check_free, export_bundle
 from colorizegan.training.networks.bins import SoftLabels, rebalancing_weights
+from colorizegan.training.optimizers import learning_rate, parameter_groups
 from colorizegan.training.precision import autocast
 from colorizegan.training.restore import Restored, restore
-from colorizegan.training.step import Objective, generator_step, learning_rate, update_average
+from colorizegan.training.step import Objective, generator_step, update_average
 from colorizegan.training.validation.tuning_score import Steered, answer, best_chroma, mix_states
 from colorizegan.training.validation.validate import holdout_squares, score_squares
 

@@ -15,11 +15,12 @@ from colorizegan.files import kept_if_used, write_atomic
 from colorizegan.progress import progress_bar
 from colorizegan.training.batches.augment import Batch, make_batch
 from colorizegan.training.batches.crops import Crops, Waiting, count_bins, crop_batches, open_photos
-from colorizegan.training.build import Networks, Optimizers, build_discriminator, build_generator, build_objective
+from colorizegan.training.build import Networks, build_discriminator, build_generator, build_objective
 from colorizegan.training.checkpoint import checkpoint_path, load_checkpoint
 from colorizegan.training.config import Config, Stage, check, to_dict
 from colorizegan.training.networks.bins import rebalancing_weights
 from colorizegan.training.networks.units import count_parameters
+from colorizegan.training.optimizers import Optimizers
 from colorizegan.training.run.parallel import in_turn, part, share_norms, start_fabric
 from colorizegan.training.run.run import Run
 from colorizegan.training.run.runlog import RunLog, StopSignals, sole_writer

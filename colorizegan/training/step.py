@@ -1,12 +1,8 @@
-"""One training step: the generator's on a batch, then the discriminator's on what it made; rates, averages, seeds."""
+"""One training step: the generator's on a batch, then the discriminator's on what it made; averages, seeds."""
 
-from __future__ import annotations
-
-import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,9 +19,7 @@ from colorizegan.training.networks.bins import SoftLabels
 from colorizegan.training.networks.discriminator import Verdict
 from colorizegan.training.networks.unet import BothHeads, ColorUNet
 from colorizegan.training.networks.units import ColorOutput
-
-if TYPE_CHECKING:
-    from colorizegan.training.build import Optimizers
+from colorizegan.training.optimizers import Optimizers
 
 
 @dataclass(frozen=True)
@@ -179,14 +173,6 @@ def _add(values: dict[str, Tensor], parts: dict[str, Tensor], pieces: int) -> No
     """Add what one of some pieces of a batch contributes to the means over the batch."""
     for name, part in parts.items():
         values[name] = values.get(name, 0) + part.detach() / pieces
-
-
-def learning_rate(stage: Stage, progress: float) -> float:
-    """Factor on the learning rate at `progress` 0..1 of a stage: linear warm-up, then a cosine down to final_lr."""
-    if progress < stage.warmup:
-        return (progress + 1e-4) / stage.warmup
-    t = (progress - stage.warmup) / (1 - stage.warmup)
-    return stage.final_lr + (1 - stage.final_lr) * (1 + math.cos(math.pi * t)) / 2
 
 
 @torch.no_grad()

@@ -22,7 +22,8 @@ from typer.testing import Result
 from colorizegan.color.lab import rgb_to_lab
 from colorizegan.colorizer import Colorizer
 from colorizegan.model.network import NetworkInput, Prediction
-from colorizegan.model.predictor import PROVIDERS, Predictor
+from colorizegan.model.predictor import Predictor
+from colorizegan.model.session import PROVIDERS
 from colorizegan.photo.metadata.seal import is_as_written
 from colorizegan.photo.reader import Decoder
 from colorizegan.steer.hints import read_hints

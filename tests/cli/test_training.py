@@ -28,8 +28,8 @@ from colorizegan.training.export import export_bundle
 from colorizegan.training.loop import train
 from colorizegan.training.networks.unet import ColorUNet
 from colorizegan.training.networks.units import annealed_mean
+from colorizegan.training.optimizers import learning_rate
 from colorizegan.training.precision import best_precision
-from colorizegan.training.step import learning_rate
 from colorizegan.training.validation.validate import auc
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

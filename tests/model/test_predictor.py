@@ -166,7 +166,5 @@ def test_network_of_another_multiple_fails_in_one_line(bundle: Bundle, capfd: py
 
 def test_threads_follow_the_affinity() -> None:
     assert cpu_threads() >= 1
-    code = (
-        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); import colorizegan.model.predictor as p; "
-    )
-    assert python("-c", code + "print(p.cpu_threads())").stdout.strip() == "1"
+    code = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); import colorizegan.model.session as s; "
+    assert python("-c", code + "print(s.cpu_threads())").stdout.strip() == "1"

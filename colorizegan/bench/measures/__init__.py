@@ -3,7 +3,6 @@
 pixels       one picture against the truth: PSNR, SSIM, AuC, faults
 habits       casts, warm and neutral pixels
 regions      is the sky blue, grass green, water aqua, skin in the human range
-stability    do colours stay at other sizes, as JPEG, with grain
 calibration  is the confidence worth anything: calibration error, risk against coverage
 features     distances between sets of pictures on a named feature network
 squeezenet   the one that training may use too

@@ -4,8 +4,6 @@ The network is SqueezeNet 1.0 from a local safetensors file; torch runs it, so t
 distance on it is never an FID: FID proper needs Inception weights (`Inception`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizegan.errors import DataError, InputError, MissingExtraError, UsageError, first_line
+
+Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 _BLOCK = 4000  # pictures per block of the kernel distance: bounds its memory
 
@@ -164,6 +164,3 @@ def _torch() -> Any:
     except ImportError:
         raise MissingExtraError("a feature distance needs torch", extra="train") from None
     return torch
-
-
-Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]

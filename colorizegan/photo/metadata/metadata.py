@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
-from colorizegan.photo.decode import has_field
 from colorizegan.photo.metadata.comments import read_comments
 from colorizegan.photo.metadata.containers import (
     photoshop_block,
@@ -51,6 +50,11 @@ class Metadata:
 
 
 LONGEST = 1 << 24  # bytes of a block; longer ones were made to fill memory and are left out
+
+
+def has_field(image: Any, name: str) -> bool:
+    """Whether a libvips image carries a field of metadata."""
+    return image.get_typeof(name) != 0
 
 
 def read_metadata(

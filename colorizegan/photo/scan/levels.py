@@ -4,16 +4,12 @@ A faded print has grays where it had black and white. The network learned from p
 faded one for fog. So it is shown the photo with its tones stretched; the result keeps the brightness of the file.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from colorizegan.color.lab import gray_to_lightness, lightness_to_gray
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 TAIL = 1.0  # per cent of the pixels at each end that do not count: dust, scratches, a lamp
 # L between the ends from which on a photo counts as full. Of 420 photos of our time 10 % have less, of the 24 of Kodak

@@ -7,8 +7,6 @@ without a mask are not recognised: brightness alone (its skew, what lies on top,
 100, and where it may err on one photo in 200 it finds 2 to 13 in 100.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

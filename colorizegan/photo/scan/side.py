@@ -3,15 +3,10 @@
 Its lines are looked at from outside inward, side by side, until nothing more is plain.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 RING = 0.015  # share of a side whose outermost lines say what its border is like
 EVEN = 4.0  # codes of 255: scatter of paper, card and the beds of scanners, at most

@@ -4,16 +4,12 @@ A page is ink on one paper. In small squares of it, paper is what is seen most, 
 ink is a small part, drawn in strokes. Grass, snow and crowds have as many edges, but no paper.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from colorizegan.photo.scan.window import glance
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 LOOKED_AT = 1024  # px, longer side; a newspaper's lines are then 5 px apart
 SQUARE = 32  # px

@@ -4,14 +4,10 @@ Such grounds are told by what they have in common all over, how bright and how r
 sky as bright as planks is not as rough.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 REACH = 2  # px around a place that are looked at
 RIM = 0.025  # share of the shorter side whose outermost pixels say what the ground is like

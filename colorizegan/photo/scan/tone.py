@@ -4,8 +4,6 @@ The chroma of a neutral or toned print (sepia, cyanotype) follows from its light
 noise and stains, which stay along one hue; colours of its own go in more than one direction.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -3,14 +3,10 @@
 Cut off instead, a strip at each side would be missing, and the network would see another photo.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 MIXED = 2  # px at an edge that hold some of both
 ALONE = 7  # pixels of nine that are like the border, so that the one amid them counts as such

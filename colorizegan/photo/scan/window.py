@@ -13,17 +13,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.photo.scan.side import EVEN, MOST_NOISE, WITHIN, Side, outermost, side_of
 from colorizegan.photo.scan.texture import REACH, unlikeness
 from colorizegan.photo.scan.torn import from_outside
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 LOOKED_AT = 384  # px, longer side of what is looked at
 RIM = 0.06  # share of the side that a border around a target is wide at most, where it is at one side alone

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from colorizegan.errors import CheckpointError, DataError
 from colorizegan.training.batches.crops import TrainingPhotos, Waiting
-from colorizegan.training.build import Networks, Optimizers
+from colorizegan.training.build import Networks
 from colorizegan.training.checkpoint import Checkpoint, checkpoint_path, load_checkpoint, load_newest, save_checkpoint
 from colorizegan.training.config import Config, Stage, to_dict
 from colorizegan.training.configure import from_dict
+from colorizegan.training.optimizers import Optimizers
 from colorizegan.training.run.parallel import add_up, share_gradients
 from colorizegan.training.run.runlog import RunLog, StopSignals
 from colorizegan.training.run.state import RunState

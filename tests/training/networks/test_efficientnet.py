@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from colorizegan.errors import CheckpointError, ConfigError, DataError
-from colorizegan.training.build import build_generator, build_unet, parameter_groups
+from colorizegan.training.build import build_generator, build_unet
 from colorizegan.training.checkpoint import Checkpoint, save_checkpoint
 from colorizegan.training.config import NetworkConfig
 from colorizegan.training.configure import load_config
@@ -23,6 +23,7 @@ from colorizegan.training.networks.efficientnet import (
     start_recognizer,
 )
 from colorizegan.training.networks.unet import ColorUNet
+from colorizegan.training.optimizers import parameter_groups
 
 SMALL = NetworkConfig(widths=(32, 32, 24, 16, 16), deep_blocks=0)
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from colorizegan.bench.entrants import Colorization, colour_with
 from colorizegan.bench.evaluate import evaluate
-from colorizegan.bench.measures.stability import CHANGES, GRAIN, changed, stability
+from colorizegan.bench.stability import CHANGES, GRAIN, changed, stability
 from colorizegan.errors import ModelError
 
 
