@@ -78,7 +78,7 @@ def published_step(config: Config) -> Callable[[Tensor], None]:
         loss_d.backward()
         opt_d.step()
         discriminator.requires_grad_(False)
-        loss_g = losses.generator_loss(judge(L, fake), "vanilla") + 100 / 110 * losses.l1_loss(fake, ab)
+        loss_g = losses.generator_loss(judge(L, fake), "vanilla") + 100 / 110 * losses.smooth_l1_loss(fake, ab, 0.0)
         opt_g.zero_grad()
         loss_g.backward()
         opt_g.step()

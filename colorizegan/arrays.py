@@ -13,7 +13,6 @@ So a last axis of 1 to 4 always means channels: give a stack of frames at most 4
 last: a (3, H, W) array is three gray frames. Values are sRGB-encoded: uint8 0..255, uint16 0..65535, floats 0..1.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,18 +21,9 @@ from PIL import Image
 
 from colorizegan.color.lab import rgb_to_gray, to_8_bit
 from colorizegan.errors import DecodeError, UsageError
+from colorizegan.photo.photo import Photo
 
 Pixels = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One photo as arrays."""
-
-    gray: Pixels
-    """(H, W) uint8 or uint16, sRGB-encoded luminance."""
-    alpha: Pixels | None = None
-    """(H, W), of the source's dtype."""
 
 
 def frames_of(x: Pixels) -> tuple[list[Pixels], bool]:
@@ -50,8 +40,8 @@ def frames_of(x: Pixels) -> tuple[list[Pixels], bool]:
     return (list(x), True) if stack else ([x], False)
 
 
-def frame_from_array(x: Pixels) -> Frame:
-    """One photo, (H, W) or (H, W, C) with C = 1 to 4, uint8, uint16 or float 0..1 -> Frame; floats become uint16.
+def photo_from_array(x: Pixels) -> Photo:
+    """One photo, (H, W) or (H, W, C) with C = 1 to 4, uint8, uint16 or float 0..1; floats become uint16.
 
     UsageError for another dtype, or floats that are not finite or outside 0..1.
     """
@@ -70,19 +60,19 @@ def frame_from_array(x: Pixels) -> Frame:
     else:
         colors = colors.astype(x.dtype.newbyteorder("="), copy=False)
     gray = colors[:, :, 0] if colors.shape[2] == 1 else rgb_to_gray(colors)
-    return Frame(np.ascontiguousarray(gray), alpha)
+    return Photo(np.ascontiguousarray(gray), alpha)
 
 
-def array_like(rgb: Pixels, frame: Frame, dtype: np.dtype[Any]) -> Pixels:
+def array_like(rgb: Pixels, alpha: Pixels | None, dtype: np.dtype[Any]) -> Pixels:
     """The result for one photo in the dtype of its source: rgb (H, W, 3) uint8 or uint16 -> (H, W, 3 or 4)."""
     if np.issubdtype(dtype, np.floating):
         rgb = (rgb.astype(np.float64 if dtype.itemsize > 4 else np.float32) / 65535).astype(dtype)
     rgb = rgb.astype(dtype, copy=False)
-    return rgb if frame.alpha is None else np.dstack((rgb, frame.alpha))
+    return rgb if alpha is None else np.dstack((rgb, alpha))
 
 
-def frame_from_image(image: Image.Image) -> Frame:
-    """A Pillow image of any mode -> Frame. Its pixels are taken as sRGB and as they stand: no ICC, no orientation.
+def photo_from_image(image: Image.Image) -> Photo:
+    """A Pillow image of any mode. Its pixels are taken as sRGB and as they stand: no ICC, no orientation.
 
     UsageError for a mode without a known range (F, or I beyond 16 bit); DecodeError for a damaged file, read only now.
     """
@@ -90,12 +80,12 @@ def frame_from_image(image: Image.Image) -> Frame:
         image.load()
         mode = image.mode
         if mode.startswith("I;16"):
-            return frame_from_array(np.asarray(image))
+            return photo_from_array(np.asarray(image))
         if mode == "I":
             values = np.asarray(image)
             if values.size and (values.min() < 0 or values.max() > 65535):
                 raise UsageError("a Pillow image of mode I holds values beyond 16 bit", remedy="scale it to 0..65535")
-            return frame_from_array(values.astype(np.uint16))
+            return photo_from_array(values.astype(np.uint16))
         if mode == "F":
             raise UsageError("a Pillow image of mode F has no known range", remedy="give a numpy array of 0..1")
         if mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
@@ -111,7 +101,7 @@ def frame_from_image(image: Image.Image) -> Frame:
         raise DecodeError(f"the Pillow image cannot be read ({error})") from None
     if pixels.size == 0:
         raise UsageError(f"a Pillow image of size {image.size} is no photo")
-    return frame_from_array(pixels)
+    return photo_from_array(pixels)
 
 
 def image_from_rgb(rgb: Pixels, alpha: Pixels | None) -> Image.Image:

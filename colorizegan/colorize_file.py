@@ -18,10 +18,14 @@ from colorizegan.machine import Cancelled, MemoryBudget
 from colorizegan.photo.formats import NEAREST
 from colorizegan.photo.photo import Photo
 from colorizegan.photo.reader import Reader
-from colorizegan.photo.write import PageWriter
+from colorizegan.photo.write import PageWriter, pages_written
 from colorizegan.steer.confidence import confidence_pictures
 from colorizegan.steer.hints import hints_path, read_hints
 from colorizegan.steer.look import Look
+
+# What is said of a photo or film that is left as it is.
+LEFT_IN_COLOR = "in colour already, left alone; --force colorizes it anyway"
+DONE_ALREADY = "done already; --overwrite does it again"
 
 
 @dataclass(frozen=True)
@@ -137,8 +141,7 @@ def colorize_file(
             if writer is None:
                 report.shape, report.turned = photo.gray.shape[:2], photo.metadata.turned
                 report.format = options.format or NEAREST.get(photo.format, photo.format)
-                if photo.format == report.format == "tiff":
-                    pages = photo.pages
+                pages = pages_written(photo, report.format)
                 if pages == 1 and photo.rgb is not None:
                     report.left_alone, report.format, report.remarks = True, photo.format, list(photo.remarks)
                     return report

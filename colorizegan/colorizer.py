@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.arrays import array_like, frame_from_array, frame_from_image, frames_of, image_from_rgb
+from colorizegan.arrays import Pixels, array_like, frames_of, image_from_rgb, photo_from_array, photo_from_image
 from colorizegan.color.lab import rgb_to_gray
 from colorizegan.color.merge import merge
 from colorizegan.errors import ColorizeGANError, UsageError
@@ -25,15 +25,14 @@ from colorizegan.model.spec import open_network
 from colorizegan.photo.formats import NEAREST
 from colorizegan.photo.photo import Photo
 from colorizegan.photo.read import read_photo
-from colorizegan.photo.write import PageWriter
-from colorizegan.progress import progress_bar
+from colorizegan.photo.write import PageWriter, pages_written
+from colorizegan.progress import watched
 from colorizegan.steer.colors import steer
 from colorizegan.steer.eye import Eye, see
 from colorizegan.steer.look import Look
 from colorizegan.steer.palette import Palette, palette_of
 from colorizegan.steer.proposals import Proposal, propose
 
-Pixels: TypeAlias = "NDArray[Any]"
 ImageSource: TypeAlias = "str | PathLike[str] | BinaryIO | Image.Image"
 ModelSpec: TypeAlias = "str | PathLike[str] | None"
 T = TypeVar("T")
@@ -116,23 +115,21 @@ class Colorizer:
         refuse_old(old)
         if isinstance(x, list | tuple):
             return [self.colorize(item, look) for item in x]
-        if isinstance(x, np.ndarray):
-            frames, stack = frames_of(x)
-            results = [
-                array_like(self._painted(frame.gray, look), frame, x.dtype) for frame in map(frame_from_array, frames)
-            ]
-            return np.stack(results) if stack else results[0]
-        if isinstance(x, Image.Image):
-            frame = frame_from_image(x)
-            image = image_from_rgb(self._painted(frame.gray, look), frame.alpha)
-            image.info = {key: x.info[key] for key in KEPT_INFO if key in x.info}
-            return image
-        if isinstance(x, Photo):
-            return self._painted(x.gray, look)
         if isinstance(x, bytes):
             return self._file_in_color(x, look)
-        photo = read_source(x)
-        return image_from_rgb(self._painted(photo.gray, look), photo.alpha)
+        if isinstance(x, np.ndarray):
+            frames, stack = frames_of(x)
+            photos = map(photo_from_array, frames)
+            results = [array_like(self._painted(photo, look), photo.alpha, x.dtype) for photo in photos]
+            return np.stack(results) if stack else results[0]
+        photo = photo_of(x)
+        rgb = self._painted(photo, look)
+        if isinstance(x, Photo):
+            return rgb
+        image = image_from_rgb(rgb, photo.alpha)
+        if isinstance(x, Image.Image):
+            image.info = {key: x.info[key] for key in KEPT_INFO if key in x.info}
+        return image
 
     def predict(self, x: Any, look: Look = AS_IT_IS, *, eye: Eye | None = None, **old: object) -> Prediction:
         """What the network says of one photo: small colours as asked, but for the saturation, and how sure they are.
@@ -144,9 +141,9 @@ class Colorizer:
                 where it is faded. `Eye.open_wide(shape)` is the whole as it is.
         """
         refuse_old(old)
-        gray = gray_of(x)
-        eye = eye or see(gray, look.points)
-        return eye.whole(steer(self.network, self._lightness(gray, look, eye), eye.inside(look), eye.photo))
+        photo = photo_of(x)
+        eye = eye or see(photo.gray, look.points, photo.scan)
+        return eye.whole(steer(self.network, self._lightness(photo.gray, look, eye), eye.inside(look), eye.photo))
 
     def propose(self, x: Any, look: Look = AS_IT_IS, *, count: int = 5, seed: int = 0, **old: object) -> list[Proposal]:
         """Several plausible colourings of one photo, the likeliest first.
@@ -161,12 +158,12 @@ class Colorizer:
             seed: of what is drawn.
         """
         refuse_old(old)
-        gray = gray_of(x)
-        eye = see(gray, look.points)
+        photo = photo_of(x)
+        eye = see(photo.gray, look.points, photo.scan)
         if eye.text:  # neutral, which leaves no choice
             self.network.card.need_distribution("propose several colourings")
-            return [Proposal((), 0.0, self.predict(gray, look, eye=eye).ab)]
-        L = self._lightness(gray, look, eye)
+            return [Proposal((), 0.0, self.predict(photo, look, eye=eye).ab)]
+        L = self._lightness(photo.gray, look, eye)
         found = propose(self.network, L, eye.inside(look), eye.photo, count=count, seed=seed)
         return [eye.whole_proposal(one) for one in found]
 
@@ -204,18 +201,20 @@ class Colorizer:
         card = self.network.card
         return eye.lightness(gray, look.size or card.working_size, card.detail)
 
-    def _painted(self, gray: Pixels, look: Look) -> Pixels:
-        return self.paint(gray, self.predict(gray, look).ab, look.saturation)
+    def _painted(self, photo: Photo, look: Look) -> Pixels:
+        return self.paint(photo.gray, self.predict(photo, look).ab, look.saturation)
 
     def _file_in_color(self, x: bytes, look: Look) -> bytes:
-        """The bytes of an image file of the same format, of a TIFF with all its pages."""
-        photo = read_photo(x, page=0)
-        file = io.BytesIO()
+        """The bytes of an image file of the same format, with all its pages.
+
+        `colorize_file` is the way of photos on the disk, which are many: in processes apart, with a memory of its own,
+        noted in the result.
+        """
+        photo, file = read_photo(x, page=0), io.BytesIO()
         writer = PageWriter(file, NEAREST.get(photo.format, photo.format), threads=self.network.threads)
-        writer.add(self._painted(photo.gray, look), photo)
-        for page in range(1, photo.pages if writer.format == photo.format == "tiff" else 1):
-            photo = read_photo(x, page=page)
-            writer.add(self._painted(photo.gray, look), photo)
+        for page in range(pages_written(photo, writer.format)):
+            photo = read_photo(x, page=page) if page else photo
+            writer.add(self._painted(photo, look), photo)
         for loss in writer.lost:
             log.warning("the photo: %s", loss)
         return file.getvalue()
@@ -249,14 +248,12 @@ def colorize_many(
     standard error is a terminal.
     """
     colorizer = Colorizer(model, device=device)
-    with progress_bar("", length_hint(photos) or None, shown=progress) as tick:
-        for done, x in enumerate(photos, 1):
-            try:
-                result = colorizer.colorize(cast(Any, x), look)
-            except ColorizeGANError as error:
-                result = error
-            tick(done)
-            yield x, result
+    for x in watched(photos, "", length_hint(photos) or None, shown=progress):
+        try:
+            result = colorizer.colorize(cast(Any, x), look)
+        except ColorizeGANError as error:
+            result = error
+        yield x, result
 
 
 def refuse_old(old: dict[str, object]) -> None:
@@ -271,16 +268,16 @@ def refuse_old(old: dict[str, object]) -> None:
         raise TypeError(f"got an unexpected keyword argument {name!r}")
 
 
-def gray_of(x: Any) -> Pixels:
-    """The brightness of one photo of any kind, (H, W) uint8 or uint16."""
+def photo_of(x: Any) -> Photo:
+    """One photo of any kind."""
     if isinstance(x, np.ndarray):
         frames, stack = frames_of(x)
         if stack:
             raise UsageError(f"an array of shape {x.shape} is a stack", remedy="give one photo at a time")
-        return frame_from_array(frames[0]).gray
+        return photo_from_array(frames[0])
     if isinstance(x, Image.Image):
-        return frame_from_image(x).gray
-    return (x if isinstance(x, Photo) else read_source(x)).gray
+        return photo_from_image(x)
+    return x if isinstance(x, Photo) else read_source(x)
 
 
 def read_source(x: Any, *, colors_too: bool = False) -> Photo:

@@ -75,14 +75,19 @@ def is_too_long(name: str) -> bool:
     return False
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, with its parents, if it is not there; OutputError where it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot be made ({error.strerror})", path=folder, remedy="name another folder") from error
+
+
 @contextmanager
 def kept_if_used(folder: Path) -> Iterator[None]:
     """A folder, made with its parents or OutputError; where the block fails, what was made and is empty goes again."""
     missing = list(itertools.takewhile(lambda place: not os.path.lexists(place), (folder, *folder.parents)))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot be made ({error.strerror})", path=folder, remedy="name another folder") from None
+    make_folder(folder)
     try:
         yield
     except BaseException:

@@ -2,9 +2,11 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Tick(Protocol):
@@ -37,3 +39,11 @@ def progress_bar(label: str, total: int | None, shown: bool = True) -> Iterator[
             bar.update(task, completed=done, rate=rate)
 
         yield tick
+
+
+def watched(items: Iterable[T], label: str, total: int | None, shown: bool = True) -> Iterator[T]:
+    """The items, one after the other, with a bar as of `progress_bar`."""
+    with progress_bar(label, total, shown) as tick:
+        for done, item in enumerate(items, 1):
+            yield item
+            tick(done)

@@ -14,10 +14,17 @@ from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Entry, Ledger
 from colorizegan.batch.plan import shown
 from colorizegan.batch.sheets import write_confidence
-from colorizegan.colorize_file import FileOptions, FileReport, colorize_file, provenance
+from colorizegan.colorize_file import (
+    DONE_ALREADY,
+    LEFT_IN_COLOR,
+    FileOptions,
+    FileReport,
+    colorize_file,
+    provenance,
+)
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, ModelError, OutputError, as_our_error
-from colorizegan.files import atomic_file, file_identity, is_dangling, sha256_of_file
+from colorizegan.files import atomic_file, file_identity, is_dangling, make_folder, sha256_of_file
 from colorizegan.machine import Cancelled, MemoryBudget
 from colorizegan.photo.formats import format_of_name
 from colorizegan.photo.metadata.seal import PROPERTY, is_as_written
@@ -27,17 +34,17 @@ from colorizegan.steer.hints import hints_path, write_hints
 from colorizegan.steer.look import Look
 from colorizegan.steer.proposals import Proposal
 
-COLORED = "in colour already, left alone; --force colorizes it anyway"
-EXISTS = "done already; --overwrite does it again"
-CHANGED = "done already, but the photo has changed since; --overwrite does it again"
-AGAIN = "the earlier result was made with other options or another model, and is replaced"
+PHOTO_CHANGED = "done already, but the photo has changed since; --overwrite does it again"
+REPLACED = "the earlier result was made with other options or another model, and is replaced"
 RETOUCHED = "is of other options, and not as this program wrote it: somebody has changed it since"
-EARLIER = (
+EARLIER_VERSION = (
     "done already by an earlier version or model, with these options; that version put no seal on its results, so"
     " nobody can tell whether they were changed since, and they stay; --overwrite does them again"
 )
 UNSEALED = "is of other options, and of a version that put no seal on it: it may have been changed since"
-OTHERWISE = "done already, with other settings or another model; --overwrite does it again"
+OTHER_SETTINGS = "done already, with other settings or another model; --overwrite does it again"
+
+Status = Literal["done", "skipped", "failed"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class Result:
     """What became of one job."""
 
     job: Job
-    status: Literal["done", "skipped", "failed"]
+    status: Status
     reason: str = ""
     """Why it was skipped, or the error's one line."""
     shape: tuple[int, int] | None = None
@@ -106,12 +113,12 @@ def run_job(run: BatchRun, job: Job) -> Result:
         colorizer = run.colorizer
         standing = "kept" if colorizer is None else standing_of(run, job, colorizer)
         if standing == "earlier":
-            return Result(job, "skipped", EARLIER)
+            return Result(job, "skipped", EARLIER_VERSION)
         again = standing == "otherwise"
         if not may_write(job, run.overwrite or again, run.originals) or colorizer is None:
             return Result(job, "skipped", earlier_result(run, job))
         if is_known_color(run, job):
-            return Result(job, "skipped", COLORED)
+            return Result(job, "skipped", LEFT_IN_COLOR)
         report = make_result(run, job, colorizer, again)
     except Cancelled:
         raise
@@ -123,8 +130,8 @@ def run_job(run: BatchRun, job: Job) -> Result:
         return Result(job, "failed", str(ours), error=ours)
     seconds = time.perf_counter() - start
     if report.left_alone:
-        return Result(job, "skipped", COLORED, report.shape, seconds, tuple(report.remarks))
-    remarks = [*([AGAIN] if again else []), *report.remarks]
+        return Result(job, "skipped", LEFT_IN_COLOR, report.shape, seconds, tuple(report.remarks))
+    remarks = [*([REPLACED] if again else []), *report.remarks]
     return Result(job, "done", "", report.shape, seconds, tuple(remarks))
 
 
@@ -137,11 +144,7 @@ class ResultFile(ExitStack):
 
     def open(self) -> BinaryIO:
         """The file, under another name. OutputError, OSError."""
-        folder = self.target.parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot be made ({error.strerror})", path=folder) from error
+        make_folder(self.target.parent)
         self.file = self.enter_context(atomic_file(self.target))
         return self.file
 
@@ -183,7 +186,7 @@ def make_result(run: BatchRun, job: Job, colorizer: Colorizer, again: bool) -> F
     except OSError as error:
         raise OutputError(f"cannot be written ({error.strerror})", path=target) from error
     if report.left_alone:
-        note(run, Entry(**facts, status="skipped", code="COLOR", message=COLORED))
+        note(run, Entry(**facts, status="skipped", code="COLOR", message=LEFT_IN_COLOR))
     else:
         report.remarks += keep_hints(source, run.options.look)
         note(run, Entry(**facts, status="done", message="; ".join(report.remarks) or None))
@@ -242,11 +245,12 @@ def earlier_result(run: BatchRun, job: Job) -> str:
     """Why a job whose result is there already is left, by what the ledger knows of it."""
     entry = run.ledger.entry(job.target) if run.ledger is not None else None
     if entry is None or not entry.output_sha256 or isinstance(job.source, bytes):
-        return EXISTS
+        return DONE_ALREADY
     if not entry.is_of(job.source):
-        return CHANGED
+        return PHOTO_CHANGED
     other_model = run.colorizer is not None and entry.model != run.colorizer.network.digest
-    return OTHERWISE if other_model or entry.settings != run.options.with_saved_hints(job.source).shaping() else EXISTS
+    other_settings = other_model or entry.settings != run.options.with_saved_hints(job.source).shaping()
+    return OTHER_SETTINGS if other_settings else DONE_ALREADY
 
 
 def standing_of(run: BatchRun, job: Job, colorizer: Colorizer) -> Literal["kept", "otherwise", "earlier"]:

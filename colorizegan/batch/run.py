@@ -12,16 +12,16 @@ from collections import deque
 from collections.abc import Collection, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from colorizegan.batch.job import COLORED, EXISTS, BatchRun, Originals, Result, keep_hints, of_photo, run_job
+from colorizegan.batch.job import BatchRun, Originals, Result, keep_hints, of_photo, run_job
 from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Ledger
 from colorizegan.batch.plan import Plan
 from colorizegan.batch.sheets import sheet_path, write_sheet
-from colorizegan.colorize_file import FileOptions, colorize_file
+from colorizegan.colorize_file import DONE_ALREADY, LEFT_IN_COLOR, FileOptions, colorize_file
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, OutputError
 from colorizegan.files import is_disk_full, remove_leftovers, results_folder
@@ -34,64 +34,57 @@ MAX_BATCH = 8  # photos of one size in one run of the network on a device beside
 SHUTDOWN_SECONDS = 4.0  # that photos under way get when a run is stopped
 
 
+@dataclass(frozen=True)
+class RunSettings:
+    """What a run works with."""
+
+    options: FileOptions = field(default_factory=FileOptions)
+    """How each photo is read, colorized and written."""
+    model: str | None = None
+    """As for `Colorizer`, as is `device`."""
+    device: str = "cpu"
+    like: Path | None = None
+    """A photo whose colours all others take over."""
+    overwrite: bool = False
+    """Write results anew that exist."""
+    workers: int | None = None
+    """Photos under way at once; None = by the CPUs."""
+
+
 @contextmanager
 def run_plan(
-    plan: Plan,
-    model: str | None,
-    options: FileOptions,
-    *,
-    like: Path | None = None,
-    overwrite: bool = False,
-    shard: tuple[int, int] | None = None,
-    device: str = "cpu",
-    workers: int | None = None,
+    plan: Plan, settings: RunSettings, shard: tuple[int, int] | None = None
 ) -> Iterator[Generator[Result, None, None]]:
     """All jobs of a plan: what `run_jobs` yields. Nothing is loaded where all results are there already.
 
-    At the end of the block photos under way are ended.
-
-    Args:
-        plan: its `output_root` gets the ledger, which `shard` names.
-        model, device: as for `Colorizer`.
-        like: a photo whose colours all others take over.
-        overwrite: write results anew that exist.
-        workers: photos under way at once; None = by the CPUs.
-
-    Raises OutputError, before any photo is read, where no results can be written to the folder of the run.
+    The plan's `output_root` gets the ledger, which `shard` names. At the end of the block photos under way are ended.
+    Raises OutputError, before any photo is read, where no results can be written to that folder.
     """
     jobs, ledger = plan.jobs, None if plan.output_root is None else Ledger(plan.output_root, shard)
-    workers, threads = workers_for(len(jobs), workers)
+    workers, threads = workers_for(len(jobs), settings.workers)
+    overwrite = settings.overwrite
     # Photos that are named one by one are done again where other options are asked for, which takes the model to know.
     done = ledger is not None and all(os.path.lexists(job.target) for job in jobs)
-    if like is None and not overwrite and done:
-        yield run_jobs(jobs, None, options, ledger=ledger)
+    if settings.like is None and not overwrite and done:
+        yield run_jobs(jobs, None, settings.options, ledger=ledger)
         return
     with ExitStack() as ends:
         if plan.output_root is not None and jobs:
             ends.enter_context(results_folder(plan.output_root))
-        colorizer, reader, options = ends.enter_context(opened(model, device, options, like, workers, threads))
+        colorizer, reader, options = ends.enter_context(opened(settings, workers, threads))
         results = run_jobs(jobs, colorizer, options, overwrite=overwrite, ledger=ledger, workers=workers, reader=reader)
         yield ends.enter_context(closing(results))
 
 
-def run_sheets(
-    jobs: Collection[Job],
-    model: str | None,
-    options: FileOptions,
-    *,
-    count: int,
-    seed: int,
-    like: Path | None = None,
-    overwrite: bool = False,
-    device: str = "cpu",
-) -> Iterator[Result]:
+def run_sheets(jobs: Collection[Job], settings: RunSettings, *, count: int, seed: int) -> Iterator[Result]:
     """Write the sheet of each photo's proposals in place of its result."""
-    with opened(model, device, options, like, 1, cpu_threads()) as (colorizer, reader, options):
+    overwrite = settings.overwrite
+    with opened(settings) as (colorizer, reader, options):
         for job in jobs:
             sheet = Job(job.source, sheet_path(job.target))
             try:
                 if os.path.lexists(sheet.target) and not overwrite:
-                    yield Result(sheet, "skipped", EXISTS)
+                    yield Result(sheet, "skipped", DONE_ALREADY)
                     continue
                 look = options.with_saved_hints(job.source).look
                 photo = reader.read(job.source, allow_truncated=options.allow_truncated)
@@ -102,18 +95,10 @@ def run_sheets(
                 yield Result(sheet, "failed", str(named), error=named)
 
 
-def colorize_to_stream(
-    source: Path | bytes,
-    stream: BinaryIO,
-    model: str | None,
-    options: FileOptions,
-    *,
-    like: Path | None = None,
-    device: str = "cpu",
-) -> list[str]:
+def colorize_to_stream(source: Path | bytes, stream: BinaryIO, settings: RunSettings) -> list[str]:
     """Colorize one photo to a pipe; what the user should know. One in colour is passed on, so that a photo comes."""
     file = io.BytesIO()
-    with opened(model, device, options, like, 1, cpu_threads()) as (colorizer, reader, options):
+    with opened(settings) as (colorizer, reader, options):
         try:
             own = options.with_saved_hints(source)
             report = colorize_file(source, lambda: file, colorizer, reader, own)
@@ -122,28 +107,30 @@ def colorize_to_stream(
     if report.left_alone:
         stream.write(source if isinstance(source, bytes) else source.read_bytes())
         stream.flush()
-        return [COLORED, *report.remarks]
+        return [LEFT_IN_COLOR, *report.remarks]
     stream.write(file.getvalue())
     stream.flush()
-    return [*report.remarks, *keep_hints(source, options.look)]
+    return [*report.remarks, *keep_hints(source, settings.options.look)]
 
 
 @contextmanager
 def opened(
-    model: str | None, device: str, options: FileOptions, like: Path | None, workers: int, threads: int
+    settings: RunSettings, workers: int = 1, threads: int | None = None
 ) -> Iterator[tuple[Colorizer, Reader, FileOptions]]:
     """The model, processes that decode, which start at the same time, and the options with the colours of `like`.
 
-    What the model cannot do is one error here, and not one a photo.
+    workers: photos under way at once; threads: for each, default as many as this process may use. What the model cannot
+    do is one error here, and not one a photo.
     """
+    options, threads = settings.options, threads or cpu_threads()
     with ExitStack() as ends:
         reader = ends.enter_context(Reader(ready=workers, threads=threads))
-        colorizer = Colorizer(model, threads=threads, device=device)
-        if device != "cpu":  # photos of one size go through it together
+        colorizer = Colorizer(settings.model, threads=threads, device=settings.device)
+        if settings.device != "cpu":  # photos of one size go through it together
             batches = BatchingNetwork(colorizer.network, MAX_BATCH)
             colorizer = Colorizer(ends.enter_context(closing(batches)))
-        if like is not None:
-            options = replace(options, look=replace(options.look, like=colorizer.palette(like)))
+        if settings.like is not None:
+            options = replace(options, look=replace(options.look, like=colorizer.palette(settings.like)))
         options.look.check_model(colorizer.network.card)
         if options.confidence:
             colorizer.network.card.need_distribution("say how sure it is")
@@ -222,10 +209,9 @@ def next_result(waiting: deque[tuple[Job, Future[Result]]], run: BatchRun) -> Re
 
 def settled(result: Result, run: BatchRun) -> Result:
     """A result, unless it tells that the run as a whole cannot go on."""
-    ledger = None if run.ledger is None else str(run.ledger.path)
     error = result.error
     if is_disk_full(error):
         raise OutputError("the disk is full", path=result.job.target, remedy="make room; the same command goes on")
-    if ledger is not None and isinstance(error, OutputError) and error.path == ledger:
+    if run.ledger is not None and isinstance(error, OutputError) and error.path == str(run.ledger.path):
         raise error
     return result

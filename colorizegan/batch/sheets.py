@@ -16,7 +16,7 @@ from colorizegan.color.lab import to_8_bit
 from colorizegan.colorizer import Colorizer
 from colorizegan.contact_sheet import contact_sheet
 from colorizegan.errors import OutputError, UsageError
-from colorizegan.files import fitting_name, open_regular, write_atomic
+from colorizegan.files import fitting_name, make_folder, open_regular, write_atomic
 from colorizegan.photo.photo import Photo
 from colorizegan.steer.look import Look
 from colorizegan.steer.proposals import Proposal
@@ -100,10 +100,7 @@ def save(image: Image.Image, target: Path, *, overwrite: bool = False, drawn: st
     if drawn:
         mark.add_text("Comment", drawn)
     image.save(file, "PNG", pnginfo=mark)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot be made ({error.strerror})", path=target.parent) from error
+    make_folder(target.parent)
     write_atomic(target, file.getvalue())
 
 

@@ -5,7 +5,6 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -24,6 +23,7 @@ from colorizegan.bench.scoring import PhotoScorer, PhotoScores, TestSetFacts, fa
 from colorizegan.bench.statistics import Score, compare, score
 from colorizegan.color.lab import lab_of
 from colorizegan.errors import OutputError, UsageError
+from colorizegan.machine import installed_version
 from colorizegan.progress import progress_bar
 
 RESAMPLES = 2000
@@ -208,10 +208,5 @@ def _in_order(pool: ThreadPoolExecutor, work: Callable[[int], T], count: int, ah
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in ("colorizegan", "numpy", "onnxruntime", "pillow"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    packages = ("colorizegan", "numpy", "onnxruntime", "pillow")
+    return {"python": platform.python_version()} | {name: installed_version(name) for name in packages}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
@@ -14,14 +13,16 @@ import typer
 
 from colorizegan.batch.plan import shown
 from colorizegan.cli import options as shared
-from colorizegan.cli.console import Reporter, show_results, to_stderr, to_stdout, words_of_left_out, words_of_libraries
-from colorizegan.cli.options import FAILED, NOTHING, PHOTOS, machine, photos, results, steering
+from colorizegan.cli.console import Reporter, list_jobs, show_plan, show_results, to_stderr, to_stdout
+from colorizegan.cli.options import FAILED, PHOTOS, machine, photos, results, steering
 from colorizegan.errors import InputError, UsageError
 from colorizegan.photo.formats import WRITABLE, written_format
 
 if TYPE_CHECKING:
     from colorizegan.batch.job import Result
     from colorizegan.batch.plan import Plan
+    from colorizegan.batch.run import RunSettings
+    from colorizegan.steer.hints import Hint
 
 
 def colorize(
@@ -112,71 +113,40 @@ def colorize(
     debug: shared.Debug = False,
 ) -> None:
     """Colorize photos. Originals are never touched; results that exist are left as they are."""
-    from colorizegan.batch.jobs import Job
-    from colorizegan.batch.plan import Plan, file_target, make_plan, parse_shard
+    from colorizegan.batch.plan import make_plan, parse_shard
 
-    written = None if format is None else written_format(format)
-    reporter = Reporter(as_json, quiet, debug)
-    names = inputs or []
+    reporter, names, places = Reporter(as_json, quiet, debug), inputs or [], None
+    written, part = None if format is None else written_format(format), None if shard is None else parse_shard(shard)
+
+    # --- which photo becomes which file ---
     has_list = nul or from_file is not None
+    check_inputs(names, has_list, ray)
+    streamed = is_streamed(names, output, listing=as_json or dry_run)
     listed = read_list("-" if from_file is None else from_file, nul=nul) if has_list else iter(())
-    if not names and not has_list:
-        if ray:  # which may be the input, as an address comes right after --ray
-            from colorizegan.scale.cluster import check_address
-
-            check_address(ray)
-        raise UsageError("no input", remedy="name a photo or a folder, or see --help")
-    if "-" in names and (len(names) > 1 or has_list):
-        raise UsageError("standard input (-) goes with no other input")
-    streamed = output == "-" or (output is None and names == ["-"])
-    if streamed and (as_json or dry_run):
-        raise UsageError("standard output cannot carry both a photo and a listing", remedy="give a file as output")
-    if streamed and sys.stdout.isatty():
-        raise UsageError("a photo does not belong on a terminal", remedy="give a file as output (-o)")
-
-    part = None if shard is None else parse_shard(shard)
-    places = None
     if ray is not None:
         from colorizegan.scale.sources import check_alone, plan_anywhere
 
         check_alone(names, shard, proposals, hint, hints)
         plan, places = plan_anywhere(names, output, listed=listed, suffix=suffix, format=written)
     elif names == ["-"]:
-        target = file_target(output, written) if output is not None and not streamed else Path("-")
-        plan = Plan([Job(sys.stdin.buffer.read(), target)])
+        plan = plan_of_stdin(None if streamed else output, written)
     else:
         target = None if streamed else output
         plan = make_plan(names, target, listed=listed, suffix=suffix, format=written, shard=part)
-    jobs = plan.jobs
-    for problem in plan.problems:
-        to_stderr(f"error: {problem}")
-    if plan.libraries:
-        reporter.note(words_of_libraries(plan.libraries))
-    if not jobs and not plan.problems and not plan.other_shards:
-        what = " ".join([*plan.empty, *([from_file] if from_file else [])])[:300] or None
-        to_stderr(f"error: {InputError('no photos found', path=what)}")
-        if plan.left_out:
-            reporter.note(words_of_left_out(plan.left_out))
-        raise typer.Exit(NOTHING)
-    for empty in plan.empty:
-        reporter.note(f"{empty}: no photos found")
+    show_plan(plan, reporter, "photos", from_file or "")
     if dry_run:
         list_jobs(plan, overwrite, as_json=as_json)
         raise typer.Exit(FAILED if plan.problems else 0)
 
-    from colorizegan.batch.run import colorize_to_stream, run_plan, run_sheets
+    # --- what is asked of each ---
+    from colorizegan.batch.run import RunSettings, run_plan, run_sheets
     from colorizegan.batch.sheets import drawn_before
     from colorizegan.colorize_file import FileOptions, ProposalChoice
-    from colorizegan.steer.hints import parse_hint, read_hints
     from colorizegan.steer.look import Look
 
-    if hint and hints:
-        raise UsageError("--hint and --hints do not go together", remedy="write all hints into the file")
-    given = tuple(map(parse_hint, hint or [])) or (read_hints(hints) if hints else ())
-    if given and len(jobs) != 1:
-        raise UsageError(f"hints are of one photo, not of {len(jobs)}", remedy="name one, or keep them beside each")
+    given = given_hints(hint, hints, len(plan.jobs))
     if pick is not None and proposals is None:  # of those on the sheet that was written before
-        proposals, seed = drawn_before([job.target for job in jobs], pick)
+        proposals, seed = drawn_before([job.target for job in plan.jobs], pick)
     if pick is not None and (proposals is None or pick > proposals):
         raise UsageError(f"--pick {pick} needs --proposals {pick} or more")
     options = FileOptions(
@@ -188,56 +158,51 @@ def colorize(
         use_saved_hints=not no_hints, confidence=confidence,
         proposal=ProposalChoice(proposals, seed, pick) if proposals and pick else None,
     )  # fmt: skip
+    settings = RunSettings(options, model, device, like, overwrite, workers)
     only_show = proposals is not None and pick is None
+
+    # --- photos to results, and what became of them ---
     if streamed:
-        if len(jobs) != 1:
-            raise UsageError(f"standard output takes one photo, not {len(jobs)}", remedy="give a folder as output")
         if confidence or only_show:
             raise UsageError("standard output carries the photo alone", remedy="give a file as output (-o)")
-        (job,) = jobs
-        for remark in colorize_to_stream(job.source, sys.stdout.buffer, model, options, like=like, device=device):
-            reporter.note(f"{shown(job.source)}: {remark}")
-        return
-    if only_show:
-        sheets = run_sheets(
-            jobs, model, options, count=proposals or 0, seed=seed, like=like, overwrite=overwrite, device=device
-        )
+        stream(plan, settings, reporter)
+        failed = 0
+    elif only_show:
+        sheets = run_sheets(plan.jobs, settings, count=proposals or 0, seed=seed)
         failed = show_sheets(sheets, proposals or 0, reporter)
     else:
-        if places is None or ray is None:
-            running = run_plan(
-                plan, model, options, like=like, overwrite=overwrite, shard=part, device=device, workers=workers
-            )
-        else:
+        running = run_plan(plan, settings, part)
+        if places is not None:
             from colorizegan.scale.cluster import EITHER
             from colorizegan.scale.ray_data import run_on_ray
 
-            running = run_on_ray(
-                plan, places, model, options, address=ray or EITHER, like=like, overwrite=overwrite, device=device,
-                workers=workers,
-            )  # fmt: skip
-        with running as results:
-            failed = show_results(results, len(jobs), reporter, plan.left_out)["failed"]
+            running = run_on_ray(plan, places, settings, address=ray or EITHER)
+        with running as found:
+            failed = show_results(found, len(plan.jobs), reporter, plan.left_out)["failed"]
     if failed or plan.problems:
         raise typer.Exit(FAILED)
 
 
-def show_sheets(results: Iterable[Result], count: int, reporter: Reporter) -> int:
-    """Say what became of the sheets of proposals; how many failed."""
-    failed = 0
-    for result in results:
-        source, target = shown(result.job.source), str(result.job.target)
-        if result.status == "failed":
-            to_stderr(f"error: {result.reason}")
-            failed += 1
-        elif result.status == "skipped":
-            reporter.note(f"{target}: {result.reason}")
-        elif reporter.as_json:
-            facts = [{"likelihood": round(p.likelihood, 4), "hints": list(map(str, p.hints))} for p in result.proposals]
-            to_stdout(json.dumps({"input": source, "sheet": target, "proposals": facts}))
-        else:
-            reporter.note(f"{source} -> {target}  ({len(result.proposals)} of {count}; --pick writes one)")
-    return failed
+def check_inputs(names: list[str], has_list: bool, ray: str | None) -> None:
+    """UsageError where there is nothing to colorize, or standard input beside something else."""
+    if not names and not has_list:
+        if ray:  # which may be the input, as an address comes right after --ray
+            from colorizegan.scale.cluster import check_address
+
+            check_address(ray)
+        raise UsageError("no input", remedy="name a photo or a folder, or see --help")
+    if "-" in names and (len(names) > 1 or has_list):
+        raise UsageError("standard input (-) goes with no other input")
+
+
+def is_streamed(names: list[str], output: str | None, *, listing: bool) -> bool:
+    """Whether the result goes to standard output; UsageError where it cannot."""
+    streamed = output == "-" or (output is None and names == ["-"])
+    if streamed and listing:
+        raise UsageError("standard output cannot carry both a photo and a listing", remedy="give a file as output")
+    if streamed and sys.stdout.isatty():
+        raise UsageError("a photo does not belong on a terminal", remedy="give a file as output (-o)")
+    return streamed
 
 
 def read_list(path: str, *, nul: bool) -> Iterator[str]:
@@ -259,15 +224,51 @@ def read_list(path: str, *, nul: bool) -> Iterator[str]:
         raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path) from None
 
 
-def list_jobs(plan: Plan, overwrite: bool, *, as_json: bool) -> None:
-    """What a dry run says: one line for each job, to standard output."""
-    for job in plan.jobs:
-        status = "skipped" if os.path.lexists(job.target) and not overwrite else "planned"
-        if as_json:
-            to_stdout(json.dumps({"input": shown(job.source), "output": str(job.target), "status": status}))
+def plan_of_stdin(output: str | None, format: str | None) -> Plan:
+    """The photo that comes in on standard input; without an output it goes to standard output."""
+    from colorizegan.batch.jobs import Job
+    from colorizegan.batch.plan import Plan, file_target
+
+    target = Path("-") if output is None else file_target(output, format)
+    return Plan([Job(sys.stdin.buffer.read(), target)])
+
+
+def given_hints(texts: list[str] | None, file: Path | None, photos: int) -> tuple[Hint, ...]:
+    """The hints of --hint and --hints."""
+    from colorizegan.steer.hints import parse_hint, read_hints
+
+    if texts and file:
+        raise UsageError("--hint and --hints do not go together", remedy="write all hints into the file")
+    given = tuple(map(parse_hint, texts or [])) or (read_hints(file) if file else ())
+    if given and photos != 1:
+        raise UsageError(f"hints are of one photo, not of {photos}", remedy="name one, or keep them beside each")
+    return given
+
+
+def stream(plan: Plan, settings: RunSettings, reporter: Reporter) -> None:
+    """Colorize the only photo of a plan to standard output."""
+    from colorizegan.batch.run import colorize_to_stream
+
+    if len(plan.jobs) != 1:
+        raise UsageError(f"standard output takes one photo, not {len(plan.jobs)}", remedy="give a folder as output")
+    (job,) = plan.jobs
+    for remark in colorize_to_stream(job.source, sys.stdout.buffer, settings):
+        reporter.note(f"{shown(job.source)}: {remark}")
+
+
+def show_sheets(results: Iterable[Result], count: int, reporter: Reporter) -> int:
+    """Say what became of the sheets of proposals; how many failed."""
+    failed = 0
+    for result in results:
+        source, target = shown(result.job.source), str(result.job.target)
+        if result.status == "failed":
+            to_stderr(f"error: {result.reason}")
+            failed += 1
+        elif result.status == "skipped":
+            reporter.note(f"{target}: {result.reason}")
+        elif reporter.as_json:
+            facts = [{"likelihood": round(p.likelihood, 4), "hints": list(map(str, p.hints))} for p in result.proposals]
+            to_stdout(json.dumps({"input": source, "sheet": target, "proposals": facts}))
         else:
-            to_stdout(f"{shown(job.source)} -> {job.target}" + ("  (done already)" if status == "skipped" else ""))
-    if as_json:
-        to_stdout(json.dumps({"summary": {"planned": len(plan.jobs), "left_out": plan.left_out}}))
-    elif plan.left_out:
-        to_stderr(words_of_left_out(plan.left_out))
+            reporter.note(f"{source} -> {target}  ({len(result.proposals)} of {count}; --pick writes one)")
+    return failed

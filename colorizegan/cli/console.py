@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import traceback
@@ -12,14 +13,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import typer
+
 from colorizegan.batch.plan import shown
-from colorizegan.errors import ColorizeGANError
+from colorizegan.cli.options import NOTHING
+from colorizegan.errors import ColorizeGANError, InputError
 from colorizegan.progress import progress_bar
 
 if TYPE_CHECKING:
-    from colorizegan.batch.job import Result
+    from colorizegan.batch.job import Result, Status
+    from colorizegan.batch.plan import Plan
 
-TOLD = 3  # photos by name that were skipped for the same reason, where a bar is shown
+TOLD_BY_NAME = 3  # photos that were skipped for the same reason, where a bar is shown; libraries of other programs
 
 
 @dataclass(frozen=True)
@@ -71,15 +76,45 @@ def log_lines() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def show_plan(plan: Plan, reporter: Reporter, kind: str, listed: str = "") -> None:
+    """Say what was not found of the `kind` of files that were named, some in the file `listed`; exit if nothing was."""
+    for problem in plan.problems:
+        to_stderr(f"error: {problem}")
+    if plan.libraries:
+        reporter.note(words_of_libraries(plan.libraries))
+    if not plan.jobs and not plan.problems and not plan.other_shards:
+        what = " ".join(filter(None, [*plan.empty, listed]))[:300] or None
+        to_stderr(f"error: {InputError(f'no {kind} found', path=what)}")
+        if plan.left_out:
+            reporter.note(words_of_left_out(plan.left_out))
+        raise typer.Exit(NOTHING)
+    for empty in plan.empty:
+        reporter.note(f"{empty}: no {kind} found")
+
+
+def list_jobs(plan: Plan, overwrite: bool, *, as_json: bool) -> None:
+    """What a dry run says: one line for each job, to standard output."""
+    for job in plan.jobs:
+        status = "skipped" if os.path.lexists(job.target) and not overwrite else "planned"
+        if as_json:
+            to_stdout(json.dumps({"input": shown(job.source), "output": str(job.target), "status": status}))
+        else:
+            to_stdout(f"{shown(job.source)} -> {job.target}" + ("  (done already)" if status == "skipped" else ""))
+    if as_json:
+        to_stdout(json.dumps({"summary": {"planned": len(plan.jobs), "left_out": plan.left_out}}))
+    elif plan.left_out:
+        to_stderr(words_of_left_out(plan.left_out))
+
+
 def show_results(
     results: Iterable[Result], total: int, reporter: Reporter, left_out: Mapping[str, int] | None = None
-) -> Counter[str]:
+) -> Counter[Status]:
     """Say what becomes of every job while it happens, and at the end the counts.
 
     A terminal gets a bar, and a line only for what was not done, of what was skipped for the same reason a few;
     anything else gets a line for each. Results of an earlier version are told once for the whole run.
     """
-    from colorizegan.batch.job import EARLIER  # here, because --help does without it
+    from colorizegan.batch.job import EARLIER_VERSION  # here, because --help does without it
 
     skipped = Counter[str]()
     summary, start = new_summary(), time.perf_counter()
@@ -89,7 +124,7 @@ def show_results(
             for result in results:
                 summary[result.status] += 1
                 skipped[result.reason] += result.status == "skipped"
-                told = 0 if result.reason == EARLIER else TOLD if bar else total
+                told = 0 if result.reason == EARLIER_VERSION else TOLD_BY_NAME if bar else total
                 show_result(result, reporter, brief=bar, told=skipped[result.reason] <= told)
                 tick(summary.total(), summary["skipped"])
     except ColorizeGANError:  # whose line says what to do
@@ -100,17 +135,32 @@ def show_results(
         raise
     seconds = time.perf_counter() - start
     for reason, count in skipped.items():
-        if reason == EARLIER:
+        if reason == EARLIER_VERSION:
             reporter.note(f"{counted(count, 'result')}: {reason}")
-        elif bar and count > TOLD:
-            reporter.note(f"{counted(count - TOLD, 'more photo')}: {reason}")
-    if reporter.as_json:
-        to_stdout(json.dumps({"summary": {**summary, "seconds": round(seconds, 3), "left_out": left_out or {}}}))
-    elif total > 1:
-        reporter.note(f"{counts(summary)} in {seconds:.1f} s")
+        elif bar and count > TOLD_BY_NAME:
+            reporter.note(f"{counted(count - TOLD_BY_NAME, 'more photo')}: {reason}")
+    show_summary(summary, seconds, reporter, left_out=left_out or {})
     if left_out:
         reporter.note(words_of_left_out(left_out))
     return summary
+
+
+def new_summary() -> Counter[Status]:
+    """How many photos or films of a run came to which end."""
+    return Counter({"done": 0, "skipped": 0, "failed": 0})
+
+
+def counts(summary: Counter[Status]) -> str:
+    """That in words."""
+    return ", ".join(f"{count} {status}" for status, count in summary.items())
+
+
+def show_summary(summary: Counter[Status], seconds: float, reporter: Reporter, **more: object) -> None:
+    """The counts of a run of some files, as the last line; `more`: for JSON."""
+    if reporter.as_json:
+        to_stdout(json.dumps({"summary": {**summary, "seconds": round(seconds, 3), **more}}))
+    elif summary.total() > 1:
+        reporter.note(f"{counts(summary)} in {seconds:.1f} s")
 
 
 def words_of_left_out(left_out: Mapping[str, int]) -> str:
@@ -121,7 +171,7 @@ def words_of_left_out(left_out: Mapping[str, int]) -> str:
 
 def words_of_libraries(libraries: Collection[str]) -> str:
     """Which folders were not searched, as other programs keep their libraries there, and what to do about it."""
-    some = ", ".join(sorted(libraries)[:TOLD]) + (", ..." if len(libraries) > TOLD else "")
+    some = ", ".join(sorted(libraries)[:TOLD_BY_NAME]) + (", ..." if len(libraries) > TOLD_BY_NAME else "")
     return f"{counted(len(libraries), 'library')} of other programs left out: {some}; name a folder itself to search it"
 
 
@@ -163,12 +213,3 @@ def counted(count: int, noun: str) -> str:
     if count == 1:
         return f"1 {noun}"
     return f"{count} " + (f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s")
-
-
-def new_summary() -> Counter[str]:
-    """Counts of a run."""
-    return Counter(done=0, skipped=0, failed=0)
-
-
-def counts(summary: Counter[str]) -> str:
-    return ", ".join(f"{count} {status}" for status, count in summary.items())

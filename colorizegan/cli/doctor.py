@@ -12,14 +12,13 @@ from colorizegan import __version__
 from colorizegan.color.lab import rgb_to_lab
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError
-from colorizegan.machine import cpu_threads
+from colorizegan.machine import cpu_threads, installed_version
 from colorizegan.model.bundle import list_bundles
 from colorizegan.model.session import NEEDS, available_devices
 from colorizegan.photo.photo import Limits
 from colorizegan.serve.limits import FilmLimits, ServiceLimits
 
 PACKAGES = ("numpy", "onnxruntime", "pillow", "pillow-heif", "pyvips", "pyvips-binary", "torch")
-ABSENT = "not installed"
 MEAN_BOUND, LARGE_BOUND, LARGE_SHARE = 0.5, 2.0, 0.001
 
 
@@ -38,8 +37,7 @@ def examine(model: str | None = None) -> tuple[dict[str, dict[str, Any]], str]:
         "models": {"bundled": ", ".join(list_bundles()) or "none"},
         "self-test": {},
     }
-    for package in PACKAGES:
-        facts["versions"][package] = installed(package)
+    facts["versions"] |= {package: installed_version(package) for package in PACKAGES}
     try:
         colorizer = Colorizer(model)
         card = colorizer.network.card
@@ -91,7 +89,7 @@ def extras() -> dict[str, str]:
     found: dict[str, str] = {}
     for extra in sorted(facts.get_all("Provides-Extra") or []):
         wanted = [one.name for one in needed if one.marker is not None and one.marker.evaluate({"extra": extra})]
-        missing = [name for name in wanted if installed(name) == ABSENT]
+        missing = [name for name in wanted if installed_version(name) == "not installed"]
         said = f'lacks {", ".join(missing)}; in the folder of ColorizeGAN: pip install ".[{extra}]"'
         found[extra] = said if missing else "installed"
     return found
@@ -104,10 +102,3 @@ def others() -> dict[str, str]:
         device: "available" if device in here else f"not available: --device {device} needs {needs}"
         for device, needs in NEEDS.items()
     }
-
-
-def installed(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ABSENT

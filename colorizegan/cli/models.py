@@ -174,10 +174,10 @@ def show(as_json: bool, measured: bool) -> None:
 
 def model_facts(name: str) -> tuple[dict[str, Any], list[str]]:
     """A model that ships or was added, as JSON and in some lines. ModelError where it is damaged."""
-    from colorizegan.model.bundle import list_bundles, open_bundle
+    from colorizegan.model.bundle import open_bundle
     from colorizegan.model.store import find_entry
 
-    entry = find_entry(name) if name not in list_bundles() else None
+    entry = find_entry(name)
     if entry is None:
         return bundle_facts(name, open_bundle(name), None)
     entry.check()

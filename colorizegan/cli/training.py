@@ -176,8 +176,8 @@ def inspect(
     """Count photos, sizes and kinds, gray, broken and nearly equal ones."""
     from colorizegan.data.survey import survey
 
-    with listed(photos) as found, progress_bar("", len(found)) as tick:
-        result = survey(found, tick)
+    with listed(photos) as found:
+        result = survey(found)
     facts = result.facts()
     if as_json:
         to_stdout(json.dumps(facts))
@@ -205,8 +205,8 @@ def pack(
     """Write photos into tar shards, without the broken ones."""
     from colorizegan.data.shards import pack as write_shards
 
-    with listed(photos) as found, progress_bar("", len(found)) as tick:
-        shards, broken = write_shards(found, output, per_shard=per_shard, side=side, progress=tick)
+    with listed(photos) as found:
+        shards, broken = write_shards(found, output, per_shard=per_shard, side=side)
     to_stderr(f"{len(found) - broken} photos in {len(shards)} shards -> {output}; {broken} broken")
 
 

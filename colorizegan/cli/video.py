@@ -15,8 +15,18 @@ import typer
 from typer import Argument, Option
 
 from colorizegan.cli import options as shared
-from colorizegan.cli.console import Reporter, counted, counts, new_summary, to_stderr, to_stdout, words_of_libraries
-from colorizegan.cli.options import FAILED, NOTHING
+from colorizegan.cli.console import (
+    Reporter,
+    counted,
+    counts,
+    list_jobs,
+    new_summary,
+    show_plan,
+    show_summary,
+    to_stderr,
+    to_stdout,
+)
+from colorizegan.cli.options import FAILED
 from colorizegan.errors import InputError, OutputError, UsageError, as_our_error
 from colorizegan.progress import progress_bar
 
@@ -82,22 +92,9 @@ def video(
     """Colorize films, without flicker. What was stopped goes on with the same command. Originals are never touched."""
     reporter = Reporter(as_json, quiet, debug)
     plan = plan_films(inputs, output, preview=preview)
-    for problem in plan.problems:
-        to_stderr(f"error: {problem}")
-    if plan.libraries:
-        reporter.note(words_of_libraries(plan.libraries))
-    if not plan.jobs and not plan.problems:
-        to_stderr(f"error: {InputError('no films found', path=' '.join(plan.empty)[:300] or None)}")
-        raise typer.Exit(NOTHING)
-    for empty in plan.empty:
-        reporter.note(f"{empty}: no films found")
+    show_plan(plan, reporter, "films")
     if dry_run:
-        for job in plan.jobs:
-            to_stdout(
-                json.dumps({"input": str(job.source), "output": str(job.target)})
-                if as_json
-                else f"{job.source} -> {job.target}"
-            )
+        list_jobs(plan, overwrite, as_json=as_json)
         raise typer.Exit(FAILED if plan.problems else 0)
     from colorizegan.colorizer import Colorizer
     from colorizegan.steer.look import Look
@@ -185,10 +182,7 @@ def run(
     finally:
         if ledger is not None:
             ledger.close()
-    if reporter.as_json:
-        to_stdout(json.dumps({"summary": {**summary, "seconds": round(time.perf_counter() - begin, 3)}}))
-    elif len(plan.jobs) > 1:
-        reporter.note(f"{counts(summary)} in {time.perf_counter() - begin:.1f} s")
+    show_summary(summary, time.perf_counter() - begin, reporter)
     return summary["failed"]
 
 
@@ -229,12 +223,12 @@ def one_film(job: Job, colorizer: Colorizer, options: FilmOptions, reporter: Rep
 
 def one_preview(job: Job, colorizer: Colorizer, options: FilmOptions, reporter: Reporter) -> dict[str, Any]:
     """Write the sheet of one film."""
-    from colorizegan.video.colorize_video import EXISTS
+    from colorizegan.colorize_file import DONE_ALREADY
     from colorizegan.video.preview import preview_steps
 
     if os.path.lexists(job.target) and not options.overwrite:
-        reporter.note(f"{job.target}: {EXISTS}")
-        return {"status": "skipped", "message": EXISTS}
+        reporter.note(f"{job.target}: {DONE_ALREADY}")
+        return {"status": "skipped", "message": DONE_ALREADY}
     shots = followed(preview_steps(source_of(job), job.target, colorizer, options), reporter)
     if not reporter.as_json:
         reporter.note(f"{job.source} -> {job.target}  ({counted(shots, 'shot')})")

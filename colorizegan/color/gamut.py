@@ -11,9 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from colorizegan.color.lab import DELTA, NORMED_XYZ_TO_RGB, Floats, _as_float, _lab_f_inverse, gray_to_lightness
-
-Plane = NDArray[np.float32]
+from colorizegan.color.lab import DELTA, NORMED_XYZ_TO_RGB, Floats, Plane, _as_float, _lab_f_inverse, gray_to_lightness
 
 QUARTER = 128  # directions in a quarter of the circle
 FAR = 400.0  # |a| + |b| that no sRGB colour has

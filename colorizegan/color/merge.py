@@ -24,12 +24,11 @@ from colorizegan.color.lab import (
     DELTA,
     NORMED_XYZ_TO_RGB,
     PRODUCT,
+    Plane,
     gray_to_lightness,
     linear_to_srgb,
     srgb_to_linear,
 )
-
-Plane = NDArray[np.float32]
 
 EPSILON = 0.1**2  # brightness 0..1; flatter neighbourhoods than this count as flat, and ab follows no edge there
 PIECE = 1 << 16  # pixels worked on at a time, 68 bytes each: with fewer, threads wait for Python's lock

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from colorizegan.data.layouts import PhotoFile
 from colorizegan.errors import DataError
 from colorizegan.files import atomic_file, remove_leftovers, write_atomic
 from colorizegan.machine import in_order
+from colorizegan.progress import watched
 
 
 def _decode_and_judge(job: tuple[PhotoFile, int, float]) -> NDArray[np.uint8] | str:
@@ -65,17 +65,18 @@ def open_cache(
     folder: Path,
     store_side: int = STORE_SIDE,
     min_colorfulness: float = MIN_COLORFULNESS,
-    progress: Callable[[int], None] = lambda done: None,
+    *,
+    shown: bool = True,
 ) -> PhotoCache:
     """The decoded photos, from `folder` if it holds these already, else decoded there on all cores.
 
-    Gray and broken photos are left out and counted in `skipped`.
+    Gray and broken photos are left out and counted in `skipped`. shown: with a progress bar.
     """
     name = fingerprint(photos, store_side, min_colorfulness)[:16]
     index_path, pixel_path = folder / f"photos-{name}.json", folder / f"photos-{name}.u8"
     if not index_path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _write_cache(photos, store_side, min_colorfulness, index_path, pixel_path, progress)
+        _write_cache(photos, store_side, min_colorfulness, index_path, pixel_path, shown)
     index = json.loads(index_path.read_text("utf-8"))
     shapes = np.asarray(index["shapes"], np.int64).reshape(-1, 2)
     sizes = shapes.prod(1) * 3
@@ -101,7 +102,7 @@ def _write_cache(
     min_colorfulness: float,
     index_path: Path,
     pixel_path: Path,
-    progress: Callable[[int], None],
+    shown: bool,
 ) -> None:
     keys: list[str] = []
     places: list[int] = []
@@ -110,15 +111,14 @@ def _write_cache(
     jobs = ((photo, store_side, min_colorfulness) for photo in photos)
     remove_leftovers([pixel_path, index_path])
     with atomic_file(pixel_path) as file, in_order(_decode_and_judge, jobs, len(photos)) as results:
-        for done, (photo, result) in enumerate(zip(photos, results, strict=True), 1):
+        for place, result in enumerate(watched(results, "decoding photos", len(photos), shown)):
             if isinstance(result, str):
                 skipped[result] += 1
             else:
-                keys.append(photo.key)
-                places.append(done - 1)
+                keys.append(photos[place].key)
+                places.append(place)
                 shapes.append((result.shape[0], result.shape[1]))
                 file.write(result.tobytes())
-            progress(done)
     # The index comes last: its presence says that the pixels are whole.
     index = {"keys": keys, "shapes": shapes, "skipped": skipped, "places": places}
     write_atomic(index_path, json.dumps(index).encode())

@@ -3,7 +3,7 @@
 import io
 import re
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from colorizegan.data.layouts import SUFFIXES, PhotoFile
 from colorizegan.errors import DataError, OutputError
 from colorizegan.files import atomic_file, remove_leftovers
 from colorizegan.machine import in_order
+from colorizegan.progress import watched
 
 PER_SHARD = 1000  # photos
 _QUALITY = 92  # of JPEG, for photos that are made smaller
@@ -37,7 +38,6 @@ def pack(
     *,
     per_shard: int = PER_SHARD,
     side: int | None = None,
-    progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[list[Path], int]:
     """Write the photos that can be decoded into shards, their files unchanged. OutputError, DataError.
 
@@ -45,7 +45,6 @@ def pack(
         folder: where photos-00000.tar, photos-00001.tar, ... go; it may not hold such shards already.
         per_shard: photos in a shard.
         side: photos whose shorter side is longer, px, are reduced to it and stored as JPEG; None = never.
-        progress: called with the number of photos that are through.
 
     Returns the shards, and how many photos were left out as broken.
     """
@@ -55,8 +54,7 @@ def pack(
         nonlocal broken
         jobs = ((photo, side) for photo in photos)
         with in_order(_member, jobs, len(photos)) as members:
-            for done, (photo, member) in enumerate(zip(photos, members, strict=True), 1):
-                progress(done)
+            for photo, member in zip(photos, watched(members, "", len(photos)), strict=True):
                 if member is None:
                     broken += 1
                 else:

@@ -2,7 +2,6 @@
 
 import io
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from colorizegan.data.duplicates import difference_hash, group_near
 from colorizegan.data.layouts import PhotoFile
 from colorizegan.errors import OutputError
 from colorizegan.machine import in_order
+from colorizegan.progress import watched
 
 _SIDE = 128  # px, shorter side at which photos are judged and shown
 _COLUMNS, _SHOWN = 12, 72  # thumbnails a row, and in all
@@ -83,14 +83,10 @@ class Survey:
             raise OutputError(f"cannot be written ({error})", path=path, remedy="give a .png or .jpg") from None
 
 
-def survey(photos: list[PhotoFile], progress: Callable[[int], None] = lambda done: None) -> Survey:
-    """Look at every photo, on all cores."""
-    seen: list[PhotoFacts] = []
+def survey(photos: list[PhotoFile]) -> Survey:
+    """Look at every photo, on all cores, with a progress bar."""
     with in_order(look, photos, len(photos)) as results:
-        for result in results:
-            seen.append(result)
-            progress(len(seen))
-    return Survey(photos, seen)
+        return Survey(photos, list(watched(results, "", len(photos))))
 
 
 def look(photo: PhotoFile) -> PhotoFacts:

@@ -1,8 +1,8 @@
 """The one thread that runs the network for many: photos of one size that wait at the same time go through together."""
 
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Sequence
 from concurrent.futures import Future
 
 from colorizegan.errors import ModelError
@@ -15,14 +15,14 @@ class BatchingNetwork(Network):
     """A network that may be asked from many threads; one thread of its own runs it. Close it in the end.
 
     It does not wait for a batch to fill: what is there when the network is free, at most `max_batch` photos of one
-    size, is taken; `note_batch` is told how many. The result for a photo is the same as alone.
+    size, is taken. The result for a photo is the same as alone.
     """
 
     def __init__(self, network: Network, max_batch: int) -> None:
         self.network = network
         self.card, self.digest, self.threads = network.card, network.digest, network.threads
         self.max_batch = max_batch
-        self.note_batch: Callable[[int], None] = lambda count: None
+        self.batch_sizes = Counter[int]()  # how often so many photos were taken at once
         self.waiting: deque[Waiting] = deque()
         self.changed = threading.Condition()
         self.closed = False
@@ -53,7 +53,7 @@ class BatchingNetwork(Network):
     def run(self) -> None:
         """What the thread does until `close`."""
         while (batch := self.next_batch()) is not None:
-            self.note_batch(len(batch))
+            self.batch_sizes[len(batch)] += 1
             try:
                 self.predict_waiting(batch)
             except Exception as error:

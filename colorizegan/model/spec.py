@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -71,14 +72,13 @@ def open_network(
         networks = [open_network(part, threads=threads, device=device, shrink_arena=shrink_arena) for part, _ in pairs]
         return JoinedNetwork(networks, [weight for _, weight in pairs])
     spec = Spec.parse(model) if isinstance(model, str) and not is_there(model) else Spec(str(model or ""))
-    entry = find_entry(spec.path) if isinstance(model, str) and spec.path not in list_bundles() else None
+    foreign = partial(ForeignNetwork, threads=threads, device=device, shrink_arena=shrink_arena)
+    entry = find_entry(spec.path) if isinstance(model, str) else None
     if entry is not None:
         entry.check()
         if entry.is_foreign:
             known = {**entry.facts, "name": entry.name, "licence": entry.licence, "source": entry.source}
-            return ForeignNetwork(
-                entry.path, spec.options, known=known, threads=threads, device=device, shrink_arena=shrink_arena
-            )
+            return foreign(entry.path, spec.options, known=known)
         model = entry.path if not spec.options else model
     elif spec.path.startswith("hf:") and isinstance(model, str):
         if ADDRESS.fullmatch(spec.path) is None:
@@ -86,7 +86,7 @@ def open_network(
         what = f"{spec.path} is not here yet, and nothing is fetched by itself"
         raise UsageError(what, remedy=f"run `colorizegan models get {spec.path}`")
     if Path(spec.path).suffix.lower() == ".onnx" and spec.path not in list_bundles():
-        return ForeignNetwork(Path(spec.path), spec.options, threads=threads, device=device, shrink_arena=shrink_arena)
+        return foreign(Path(spec.path), spec.options)
     if spec.options:
         raise UsageError(f"{spec.path} takes no options", remedy="they are for ONNX files of other projects")
     return Predictor(open_bundle(model), threads=threads, device=device, shrink_arena=shrink_arena)
@@ -130,7 +130,7 @@ def try_model(
 
 def stored_bundle(model: str | PathLike[str] | None) -> str | PathLike[str] | None:
     """What `open_bundle` takes for a model that may be named as in the store."""
-    entry = find_entry(model) if isinstance(model, str) and model not in list_bundles() else None
+    entry = find_entry(model)
     if entry is None:
         return model
     entry.check()

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from os import PathLike
 from pathlib import Path
 
 from colorizegan.errors import InputError, ModelError, OutputError, UsageError
@@ -73,12 +74,14 @@ def list_entries() -> list[Entry]:
     return entries
 
 
-def find_entry(name: str) -> Entry | None:
-    """The model of this name, or that was fetched as `hf:...`; None where there is none."""
-    if name.startswith("hf:"):
-        return next((entry for entry in list_entries() if entry.asked == name), None)
-    path = store_folder() / name / ENTRY
-    return read_entry(path) if is_name(name) and path.is_file() else None
+def find_entry(model: str | PathLike[str] | None) -> Entry | None:
+    """The model that was added by this name, or fetched as `hf:...`; None for a name that ships, or of none."""
+    if not isinstance(model, str) or model in list_bundles():
+        return None
+    if model.startswith("hf:"):
+        return next((entry for entry in list_entries() if entry.asked == model), None)
+    path = store_folder() / model / ENTRY
+    return read_entry(path) if is_name(model) and path.is_file() else None
 
 
 def read_entry(path: Path) -> Entry:

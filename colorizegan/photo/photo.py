@@ -6,6 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from colorizegan.photo.metadata.metadata import Metadata
+from colorizegan.photo.scan.scan import Scan
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Photo:
     """What is carried over to the result."""
     pages: int = 1
     """How many photos a TIFF holds, or frames an animation; this is one of them."""
+    scan: Scan | None = None
+    """What `look_at` found in it; None where it was not looked at."""
     rgb: NDArray[Any] | None = None
     """Its own colours (H, W, 3), where `read_photo` was asked for them."""
     remarks: tuple[str, ...] = ()

@@ -26,11 +26,9 @@ from colorizegan.photo.luminance import Light, read_luminance
 from colorizegan.photo.metadata.containers import count_frames
 from colorizegan.photo.metadata.metadata import read_metadata
 from colorizegan.photo.photo import Limits, Photo
-from colorizegan.photo.scan.blank import blank_tone
 from colorizegan.photo.scan.negative import is_color_negative
-from colorizegan.photo.scan.text_page import is_text_page
+from colorizegan.photo.scan.scan import look_at
 from colorizegan.photo.scan.tone import Tone, judge_tone
-from colorizegan.photo.scan.window import find_window, glance
 from colorizegan.photo.size import Size, check_size
 from colorizegan.photo.tiff.checksums import damage_by_checksum
 from colorizegan.photo.tiff.lab import as_plain_channels, lab_to_srgb
@@ -206,18 +204,19 @@ def _read(
             remarks.append(f"damaged ({why}): what can be read is taken")
 
     metadata, orientation = read_metadata(image, stream, format, pages, page)
-    small = glance(light.gray)
-    if blank := blank_tone(small):
-        remarks.append(f"is {blank} all over: there is nothing to colour, and the scan may have failed")
-    window = find_window(light.gray, small)
-    tone = Tone(False, 0.0) if light.sample is None else judge_tone(light.sample)
-    if tone.is_color and light.sample is not None and window is not None:
-        tone = judge_tone(window.scaled(light.gray.shape, light.sample.shape).of(light.sample))
-        if not tone.is_color:
-            remarks.append("its colours lie in the border, beside the photo")
+    gray = _turned(light.gray, orientation)
+    scan, tone = look_at(gray), Tone(False, 0.0)
+    if scan.blank:
+        remarks.append(f"is {scan.blank} all over: there is nothing to colour, and the scan may have failed")
     if light.sample is not None:
-        shown = light.sample if window is None else window.scaled(light.gray.shape, light.sample.shape).of(light.sample)
-        if is_color_negative(shown):
+        sample = _turned(light.sample, orientation)
+        inside = scan.window.scaled(gray.shape, sample.shape).of(sample)
+        tone = judge_tone(sample)
+        if tone.is_color and scan.has_border:
+            tone = judge_tone(inside)
+            if not tone.is_color:
+                remarks.append("its colours lie in the border, beside the photo")
+        if is_color_negative(inside):
             remarks.append("looks like a colour negative: invert it first, in the scanner's program or an editor")
     if keep_color and tone.is_color and light.rgb is None:  # seldom, so that others do without three times the memory
         light = decode(fail_on, colors_too=True)[1]
@@ -225,7 +224,7 @@ def _read(
         remarks.append("its ICC profile is damaged or does not fit it: taken as sRGB")
     if tone.tinted:
         remarks.append(f"{tone.tinted:.0%} of it has a tint of its own (by hand, or stains), which is replaced")
-    if is_text_page(light.gray, small) if window is None else is_text_page(window.of(light.gray)):
+    if scan.text:
         remarks.append("looks like a page of text, which stays gray; where a hint is given it is taken for a photo")
     if this is not None and this.extra:
         what = "a channel" if this.extra == 1 else f"{this.extra} channels"
@@ -233,12 +232,13 @@ def _read(
     if pages is not None and pages.left_out and page == 0:
         remarks.append(f"{pages.left_out} of its pages are smaller copies or masks, which are left out")
     return Photo(
-        gray=_turned(light.gray, orientation),
+        gray=gray,
         alpha=None if light.alpha is None else _turned(light.alpha, orientation),
         is_color=tone.is_color,
         format=format,
         metadata=metadata,
         pages=frames,
+        scan=scan,
         rgb=None if light.rgb is None else _turned(light.rgb, orientation),
         remarks=tuple(remarks),
     )

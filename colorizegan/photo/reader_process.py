@@ -24,6 +24,9 @@ from colorizegan.machine import limit_process
 from colorizegan.photo.metadata.metadata import Metadata
 from colorizegan.photo.photo import Limits, Photo
 from colorizegan.photo.read import read_photo
+from colorizegan.photo.scan.levels import Tones
+from colorizegan.photo.scan.scan import Scan
+from colorizegan.photo.scan.window import LOOKED_AT, Window
 
 BLOBS = ("exif", "xmp", "iptc", "photoshop")
 LONGEST_HEADER = 1 << 26  # bytes
@@ -129,15 +132,17 @@ def as_frame(photo: Photo) -> tuple[dict[str, Any], list[Any]]:
     """A photo as header and blocks."""
     metadata = {field.name: getattr(photo.metadata, field.name) for field in dataclasses.fields(Metadata)}
     blobs = [metadata.pop(name) for name in BLOBS]
+    scan, torn = photo.scan, None if photo.scan is None else photo.scan.torn
     header = {
         "shape": photo.gray.shape,
         "dtype": photo.gray.dtype.name,
         "alpha": photo.alpha is not None,
         "rgb": photo.rgb is not None,
         "metadata": metadata,
+        "scan": None if scan is None else {**vars(scan), "torn": None if torn is None else torn.shape},
         **{name: getattr(photo, name) for name in ("is_color", "format", "pages", "remarks")},
     }
-    return header, [x for x in (photo.gray, photo.alpha, photo.rgb) if x is not None] + blobs
+    return header, [x for x in (photo.gray, photo.alpha, photo.rgb, torn) if x is not None] + blobs
 
 
 def take_photo(header: dict[str, Any], stream: BinaryIO, pixels: int) -> Photo:
@@ -155,6 +160,7 @@ def take_photo(header: dict[str, Any], stream: BinaryIO, pixels: int) -> Photo:
         arrays[name] = np.empty(shape, dtype) if name == "gray" or header[name] else None
         if arrays[name] is not None:
             fill(memoryview(arrays[name]).cast("B"), stream)
+    scan = None if header["scan"] is None else take_scan(header["scan"], (height, width), stream)
     sizes = header["blocks"][-len(BLOBS) :]
     if sum(sizes) > LONGEST_HEADER or min(sizes) < 0:
         raise ValueError("metadata of that size are none")
@@ -169,8 +175,25 @@ def take_photo(header: dict[str, Any], stream: BinaryIO, pixels: int) -> Photo:
         format=str(header["format"]),
         metadata=Metadata(**metadata, **blobs),
         pages=int(header["pages"]),
+        scan=scan,
         remarks=tuple(map(str, header["remarks"])),
     )
+
+
+def take_scan(found: dict[str, Any], shape: tuple[int, int], stream: BinaryIO) -> Scan:
+    """What was found in a photo of this shape (H, W). Errors as of `take_photo`."""
+    window, seen = (Window(*map(int, found[name])) for name in ("window", "seen"))
+    for top, bottom, left, right in (window, seen):
+        if not (0 <= top < bottom <= shape[0] and 0 <= left < right <= shape[1]):
+            raise ValueError("a photo outside of itself")
+    torn = None
+    if found["torn"] is not None:
+        rows, columns = (int(side) for side in found["torn"])
+        if not (0 < rows <= LOOKED_AT and 0 < columns <= LOOKED_AT):
+            raise ValueError("a small picture of that size is none")
+        torn = np.frombuffer(take(stream, rows * columns), np.uint8).reshape(rows, columns) > 0
+    tones = None if found["tones"] is None else Tones(*map(float, found["tones"]))
+    return Scan(shape, window, seen, tones, bool(found["text"]), str(found["blank"]), torn)
 
 
 def take(stream: BinaryIO, size: int) -> bytes:

@@ -88,7 +88,7 @@ class PageWriter:
         kept = photo.metadata.stripped() if self.strip else photo.metadata
         xmp = xmp_with_note(kept.xmp, self.note) if self.note is not None else kept.xmp
         if self.format == "tiff" and self.tiff is None:
-            count = photo.pages if photo.format == "tiff" else 1
+            count = pages_written(photo, self.format)
             size = (3 + (photo.alpha is not None)) * rgb.dtype.itemsize * height * width * count
             self.tiff = TiffWriter(self.file, count, big=kept.big or size > CLASSIC_TIFF)
         page = Page(rgb, photo.alpha, kept, xmp)
@@ -97,7 +97,7 @@ class PageWriter:
         except pyvips.Error as error:
             what = f"{width} x {height} px cannot be written as {self.format} ({words_of(error)})"
             raise OutputError(what, remedy="use --format png or tiff") from None
-        if photo.pages > 1 and not photo.format == self.format == "tiff":
+        if photo.pages > pages_written(photo, self.format):
             what = {"tiff": "pages", "heic": "pictures"}.get(photo.format, "frames")
             which = "the main one" if photo.format == "heic" else "the first"
             self.lost.append(f"it has {photo.pages} {what}, of which {self.format} gets {which}")
@@ -106,6 +106,11 @@ class PageWriter:
         """Seal the file, after the last page: see `colorizegan.photo.metadata.seal`. OSError."""
         if self.note is not None:
             seal(self.file)
+
+
+def pages_written(photo: Photo, format: str) -> int:
+    """How many pages of an original a result of this format gets: all those of a TIFF in a TIFF, else one."""
+    return photo.pages if photo.format == format == "tiff" else 1
 
 
 def _write_alone(writer: PageWriter, rgb: NDArray[Any], photo: Photo) -> None:

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,11 +22,11 @@ from colorizegan.batch.job import Originals, Result, may_write
 from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Entry
 from colorizegan.batch.plan import Plan
-from colorizegan.batch.run import opened
+from colorizegan.batch.run import RunSettings, opened
 from colorizegan.colorize_file import FileOptions
 from colorizegan.errors import ColorizeGANError, InputError, OutputError, UsageError
 from colorizegan.files import remove_leftovers, results_folder
-from colorizegan.machine import POLL_SECONDS, cpu_threads
+from colorizegan.machine import POLL_SECONDS
 from colorizegan.photo.formats import written_format
 from colorizegan.scale.cluster import LOCAL, check_machines, connected, host_and_port, silent
 from colorizegan.scale.run_ledger import RunLedger
@@ -48,14 +49,9 @@ REMEDY = "try it by itself on one machine"
 def run_on_ray(
     plan: Plan,
     places: Places,
-    model: str | None,
-    options: FileOptions,
+    settings: RunSettings,
     *,
     address: str = LOCAL,
-    like: Path | None = None,
-    overwrite: bool = False,
-    device: str = "cpu",
-    workers: int | None = None,
 ) -> Iterator[Generator[Result, None, None]]:
     """All jobs of a plan on a cluster: a result for each, as they come. Arguments as for `run_plan` and `connected`."""
     if plan.output_root is None:
@@ -63,10 +59,11 @@ def run_on_ray(
     remove_abandoned()
     root = nullcontext() if places.results else results_folder(plan.output_root)
     with root, tempfile.TemporaryDirectory(prefix=spool_prefix(f"{os.getpid()}-")) as spool, ExitStack() as ends:
-        with opened(model, "cpu", options, like, 1, cpu_threads()) as (colorizer, _, options):
+        with opened(replace(settings, device="cpu")) as (colorizer, _, options):
             digest = colorizer.network.digest
         setup = Setup(
-            secrets.token_hex(4), model, digest, __version__, device, options, overwrite, plan.output_root, places
+            secrets.token_hex(4), settings.model, digest, __version__, settings.device, options, settings.overwrite,
+            plan.output_root, places,
         )  # fmt: skip
         ray = ends.enter_context(connected(address))
         check_machines(ray)
@@ -74,7 +71,7 @@ def run_on_ray(
             ledger = RunLedger(plan.output_root, places.results, Path(spool), setup.run)
         except InputError as error:
             raise OutputError(error.reason, path=error.path, remedy="name another folder") from error
-        size = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        size = settings.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         run = Run(ray, setup, ledger, plan, size)
         results = run.results()
         try:
@@ -134,9 +131,8 @@ def colorize_dataset(
     if not plan.jobs:
         raise InputError("no photos found", path=", ".join(plan.empty)[:300] or None)
     options = FileOptions(look or Look(), format=format, quality=quality, strip=strip, force=force)
-    with run_on_ray(
-        plan, places, model, options, address=address, overwrite=overwrite, device=device, workers=workers
-    ) as results:
+    settings = RunSettings(options, model, device, overwrite=overwrite, workers=workers)
+    with run_on_ray(plan, places, settings, address=address) as results:
         yield from results
 
 

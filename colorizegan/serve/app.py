@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from colorizegan import __version__
-from colorizegan.colorize_file import colorize_file
+from colorizegan.colorize_file import LEFT_IN_COLOR, colorize_file
 from colorizegan.errors import ColorizeGANError
 from colorizegan.machine import Cancelled
 from colorizegan.photo.formats import MEDIA_TYPES, NEAREST, sniff
@@ -33,6 +33,7 @@ from colorizegan.serve.problems import (
     answer_client_gone,
     answer_error,
     answer_http_error,
+    as_fields,
 )
 from colorizegan.serve.queue import PhotoQueue, QueuedPhoto
 from colorizegan.serve.static import add_page
@@ -40,7 +41,6 @@ from colorizegan.serve.upload import Upload, receive_upload
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 CHUNK = 1 << 18  # bytes of an answer sent at a time
-COLORED = "in colour already, left alone; the option force colorizes it anyway"
 
 
 def create_app(queue: PhotoQueue, site: Site, films: Films | None = None) -> Middleware:
@@ -69,7 +69,6 @@ def create_app(queue: PhotoQueue, site: Site, films: Films | None = None) -> Mid
         },
     )
     metrics = Metrics(queue)
-    queue.network.note_batch = metrics.batches.observe
     add_colorize(app, queue, metrics)
     add_predict(app, queue)
     add_state(app, queue, metrics, films)
@@ -206,7 +205,7 @@ def colorize_upload(
         result.truncate()
         with upload.path.open("rb") as file:
             shutil.copyfileobj(file, result)
-        return result, own, [COLORED]
+        return result, own, [as_fields(LEFT_IN_COLOR)]
     except BaseException:
         result.close()
         raise

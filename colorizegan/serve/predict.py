@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from colorizegan.color.lab import to_8_bit
 from colorizegan.model.network import Prediction
 from colorizegan.photo.photo import Photo
 from colorizegan.serve.options import Options
@@ -65,9 +66,7 @@ def colors_as_text(ab: NDArray[np.float32]) -> dict[str, Any]:
 
 def preview(photo: Photo, longest: int) -> dict[str, Any]:
     """The photo's light, or the colours that it has, at most `longest` px long: width, height, and a JPEG as base64."""
-    pixels = photo.gray if photo.rgb is None else photo.rgb
-    if pixels.dtype == np.uint16:
-        pixels = np.rint(pixels / np.float32(257)).astype(np.uint8)
+    pixels = to_8_bit(photo.gray if photo.rgb is None else photo.rgb)
     height, width = pixels.shape[:2]
     scale = min(1.0, longest / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

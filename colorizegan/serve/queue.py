@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import tempfile
 import threading
 import time
@@ -30,8 +29,6 @@ from colorizegan.photo.reader import Reader
 from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.problems import BusyError, LateError
 from colorizegan.steer.palette import Palette
-
-log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from colorizegan.color.lab import Plane
 from colorizegan.model.network import Network, NetworkInput, Prediction
 from colorizegan.steer.confidence import SURE
 from colorizegan.steer.film import as_the_eye_sees
@@ -13,8 +13,6 @@ from colorizegan.steer.hints import Point, hint_planes, points_of
 from colorizegan.steer.look import WARM, Look
 from colorizegan.steer.palette import matched_colors
 from colorizegan.steer.spread import bin_features, color_conflict, geodesic, light_features, spread, upsample2
-
-Plane = NDArray[np.float32]
 
 DULLEST = 0.25  # factor on the chroma where anything is possible
 BUMP = 1.5  # cells of ab; what a hint still lacks at its own place is added in a spot of this size
@@ -68,9 +66,7 @@ def steer(
     # --- colours of the reference, where the same is seen ---
     if look.like is not None:
         assert seen is not None
-        wanted, trust = matched_colors(look.like, seen, L)
-        part = upsample2(np.concatenate((wanted * trust, trust[None])), height, width)
-        ab = np.asarray(ab * (1 - part[2]) + part[:2], np.float32)
+        ab = _laid_over(ab, *matched_colors(look.like, seen, L))
     # --- the colours of the hints, spread over the things that they are on ---
     if points:
         hinted = hinted or network.predict_batch([hinted_input(L, points)])[0]
@@ -82,8 +78,7 @@ def steer(
         # Measured on 40 photos with 1, 5 and 10 hints, mean CIEDE2000, none 10.67: 10.64, 10.54, 10.42 by the network.
         far = geodesic(points, L, seen) + color_conflict(points, prediction.ab, *seen.shape[1:])
         known, share = spread(np.array([(point.a, point.b) for point in points], np.float32), far)
-        part = upsample2(np.concatenate((known * share, share[None])), height, width)
-        ab = _pinned(points, np.asarray(ab * (1 - part[2]) + part[:2], np.float32))
+        ab = _pinned(points, _laid_over(ab, known, share))
         prediction = replace(prediction, logits=hinted.logits, known=share)
     if look.tone_down_unsure:
         factor = DULLEST + (1 - DULLEST) * np.clip(prediction.confidence() / SURE, 0, 1)
@@ -98,6 +93,12 @@ def annealed_mean(prediction: Prediction, temperature: float) -> Plane:
     scaled = prediction.logits / np.float32(temperature)
     odds = np.exp(scaled - scaled.max(axis=0))
     return np.einsum("qhw,qc->chw", odds / odds.sum(axis=0), prediction.bins).astype(np.float32)
+
+
+def _laid_over(ab: Plane, colors: Plane, share: Plane) -> Plane:
+    """`ab` (2, h, w) with colours (2, h', w') in their share (h', w')."""
+    part = upsample2(np.concatenate((colors * share, share[None])), *ab.shape[1:])
+    return np.asarray(ab * (1 - part[2]) + part[:2], np.float32)
 
 
 def _cell(point: Point, ab: Plane) -> tuple[int, int]:

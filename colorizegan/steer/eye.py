@@ -7,7 +7,7 @@ photo the result is neutral, and its brightness is everywhere that of the file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,37 +15,23 @@ from numpy.typing import NDArray
 
 from colorizegan.model.network import Prediction
 from colorizegan.model.network_input import working_lightness
-from colorizegan.photo.scan.levels import Tones, faded_tones
-from colorizegan.photo.scan.text_page import is_text_page
-from colorizegan.photo.scan.torn import hidden_pixels, mended
-from colorizegan.photo.scan.window import Window, find_photo, glance
+from colorizegan.photo.scan.levels import faded_tones
+from colorizegan.photo.scan.scan import Scan, look_at, whole_window
+from colorizegan.photo.scan.torn import mended
+from colorizegan.photo.scan.window import glance
 from colorizegan.steer.hints import Hint, check_places
 from colorizegan.steer.look import Look
 from colorizegan.steer.proposals import Proposal
 
 
 @dataclass(frozen=True)
-class Eye:
+class Eye(Scan):
     """What is shown to the network of one picture (H, W)."""
-
-    shape: tuple[int, int]
-    """Height and width of the picture, px."""
-    window: Window
-    """Where the photo is."""
-    seen: Window
-    """What the network sees of it: no shadow around it."""
-    tones: Tones | None = None
-    """What is black and white in it, where it is faded."""
-    text: bool = False
-    """It is a page of text, which has no colours."""
-    torn: NDArray[np.bool_] | None = field(default=None, compare=False)
-    """(r, c), a small picture of `seen`: where it shows what the photo lies on, beside torn edges or those askew."""
 
     @classmethod
     def open_wide(cls, shape: tuple[int, int]) -> Eye:
         """One that sees the whole picture as it is."""
-        whole = Window(0, shape[0], 0, shape[1])
-        return cls(shape, whole, whole)
+        return cls(shape, whole_window(shape), whole_window(shape))
 
     @property
     def photo(self) -> tuple[int, int]:
@@ -109,21 +95,17 @@ class Eye:
         return np.where(inside, planes, border).astype(np.float32)
 
 
-def see(gray: NDArray[Any], hints: tuple[Hint, ...] = ()) -> Eye:
-    """Find the photo in a picture (H, W), uint8 or uint16, and the tones that it has.
+def see(gray: NDArray[Any], hints: tuple[Hint, ...] = (), scan: Scan | None = None) -> Eye:
+    """The photo in a picture (H, W), uint8 or uint16, and the tones that it has.
 
-    hints: of the picture. Where one lies in what looks like a border, that belongs to the photo; and whoever gives any
-        takes the picture for a photo, not for a page of text.
+    Args:
+        hints: of the picture. Where one lies in what looks like a border, that belongs to the photo; and whoever gives
+            any takes the picture for a photo, not for a page of text.
+        scan: `look_at` of the picture, where that is known.
     """
     shape = (gray.shape[0], gray.shape[1])
     check_places(hints, shape)
-    whole = Window(0, shape[0], 0, shape[1])
-    small = glance(gray)
-    found = find_photo(gray, small)
-    if found is None or not all(found.window.holds(hint.y, hint.x) for hint in hints):
-        return Eye(shape, whole, whole, faded_tones(small), not hints and is_text_page(gray, small))
-    text = not hints and is_text_page(found.filled.of(gray))
-    small = glance(found.seen.of(gray))
-    torn = np.zeros(small.shape, bool) if found.torn is None else found.torn
-    tones = faded_tones(small[~hidden_pixels(torn, small.shape)])
-    return Eye(shape, found.window, found.seen, tones, text, found.torn)
+    scan = scan or look_at(gray)
+    if not all(scan.window.holds(hint.y, hint.x) for hint in hints):
+        return replace(Eye.open_wide(shape), tones=faded_tones(glance(gray)))
+    return replace(Eye(**vars(scan)), text=scan.text and not hints)

@@ -13,11 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.color.lab import rgb_to_lab
+from colorizegan.color.lab import Plane, rgb_to_lab
 from colorizegan.model.network import Network
 from colorizegan.steer.spread import bin_features, cells_of
-
-Plane = NDArray[np.float32]
 
 BRIGHT = 12.0  # L apart at which two places count as half as alike
 SHARP = 30.0  # how much the best match counts before the others

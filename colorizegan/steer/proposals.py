@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizegan.color.gamut import in_gamut_scale
-from colorizegan.color.lab import lab_to_rgb
+from colorizegan.color.lab import Plane, lab_to_rgb
 from colorizegan.errors import UsageError
 from colorizegan.model.network import Network, Prediction
 from colorizegan.steer.colors import hinted_input, steer, unhinted
 from colorizegan.steer.hints import Hint, Point, points_of
 from colorizegan.steer.look import Look
 from colorizegan.steer.spread import CELL, bin_features, cells_of, geodesic
-
-Plane = NDArray[np.float32]
 
 MOST = 12  # proposals of one photo
 PLACES = 4  # of doubt at which colours are drawn

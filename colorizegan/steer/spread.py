@@ -13,9 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from colorizegan.color.lab import Plane
 from colorizegan.steer.hints import Point
-
-Plane = NDArray[np.float32]
 
 # A path is as long as its way (1 = half the shorter side of the picture), its change in brightness (1 = BRIGHT units of
 # L) and in what the network sees (Bhattacharyya distances). Chosen on photos that are not those of docs/steering.md:

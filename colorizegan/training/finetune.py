@@ -120,8 +120,7 @@ def finetune(
     try:
         # --- photos: decoded, grouped, split ---
         photos = list_photos(sources, work / "shards")
-        with progress_bar("decoding photos", len(photos)) as tick:
-            store = open_cache(photos, work, progress=tick)
+        store = open_cache(photos, work)
         if len(store) < FEWEST:
             what = f"{len(store)} usable photos of {len(photos)}; left out: {store.skipped}"
             raise DataError(what, remedy=f"give at least {FEWEST} photos in colour")

@@ -59,13 +59,9 @@ def matching_loss(fake: list[Tensor], real: list[Tensor]) -> Tensor:
     return torch.stack([F.l1_loss(f.float(), r.detach().float()) for f, r in zip(fake, real, strict=True)]).mean()
 
 
-def l1_loss(ab: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute ab error in Lab units (Isola 2017, eq. 3); both (B, 2, h, w)."""
-    return F.l1_loss(ab.float(), target.float())
-
-
-def smooth_l1_loss(ab: Tensor, target: Tensor, beta: float = 5.0) -> Tensor:
-    """Huber's loss in Lab units: quadratic below `beta`, linear above (Zhang 2017 uses it for colours)."""
+def smooth_l1_loss(ab: Tensor, target: Tensor, beta: float) -> Tensor:
+    """Mean ab error in Lab units, both (B, 2, h, w): absolute (Isola 2017, eq. 3), but quadratic below `beta` (Huber's
+    loss, which Zhang 2017 uses for colours)."""
     return F.smooth_l1_loss(ab.float(), target.float(), beta=beta)
 
 
@@ -118,7 +114,7 @@ def generator_losses(
     parts: dict[str, Tensor] = {}
     colors, target = output.colors, output.target
     if stage.l1 > 0:
-        parts["l1"] = smooth_l1_loss(colors.ab, target, stage.huber) if stage.huber else l1_loss(colors.ab, target)
+        parts["l1"] = smooth_l1_loss(colors.ab, target, stage.huber)
     if colors.logits is not None and stage.classes > 0:
         # Every other position of the half-size ab: an average over more would mix the colours of two objects.
         index, weight = labels(F.avg_pool2d(batch.ab, 2)[:, :, ::2, ::2])

@@ -10,10 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizegan.color.lab import linear_to_srgb, srgb_to_linear
+from colorizegan.color.lab import Plane, linear_to_srgb, srgb_to_linear
 from colorizegan.video.pixels import Pixels
-
-Plane = NDArray[np.float32]
 
 # Weights of red and blue in luma, by matrix; BT.709 where it is not said and the frame is large, else BT.601.
 WEIGHTS = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087)}

@@ -18,6 +18,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from colorizegan import __version__
+from colorizegan.colorize_file import DONE_ALREADY, LEFT_IN_COLOR
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import OutputError, UsageError
 from colorizegan.photo.scan.tone import judge_tone
@@ -37,8 +38,6 @@ LOOKS = 8  # frames that are looked at for colours of their own before anything 
 LOOK_EVERY = 48  # and of those that are worked on, one of so many
 SHORT = 1  # seconds that a film may be shorter than its file says
 SAMPLE = 160  # px, width of what is looked at
-COLORED = "in colour already, left alone; --force colorizes it anyway"
-EXISTS = "done already; --overwrite does it again"
 
 
 @dataclass(frozen=True)
@@ -172,11 +171,11 @@ def _reason_to_leave(film: Film, target: Path, options: FilmOptions) -> str:
             if not target.is_file() or target.samefile(film.path):
                 raise OutputError("is the film itself, or no file", path=target, remedy="name another output")
             if not options.overwrite:
-                return EXISTS
+                return DONE_ALREADY
     if not options.force and not film.gray_only:
         looks = list(_looks(film))
         if sum(map(_is_colored, looks)) * 2 > len(looks):
-            return COLORED
+            return LEFT_IN_COLOR
     return ""
 
 

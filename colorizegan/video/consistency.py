@@ -16,8 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from colorizegan.color.lab import Plane
 from colorizegan.video.dissolves import cut_dissolves
-from colorizegan.video.motion import Codes, Motion, Plane, match
+from colorizegan.video.motion import Codes, Motion, match
 from colorizegan.video.shots import Step, View, find_shots, is_empty, is_lettering, look_at
 
 EVERY = 6  # frames from one key to the next at most

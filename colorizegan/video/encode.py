@@ -1,5 +1,7 @@
 """Frames to an encoded stream: the encoders, which of their formats fits a film, and how strong they press."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass, field, replace
 from fractions import Fraction

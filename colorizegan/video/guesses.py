@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from colorizegan.color.lab import Plane
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import UsageError
 from colorizegan.model.network_input import working_lightness
@@ -19,8 +20,6 @@ from colorizegan.steer.look import Look
 from colorizegan.video.consistency import Guess
 from colorizegan.video.frames import Film
 from colorizegan.video.options import FilmOptions
-
-Plane = NDArray[np.float32]
 
 EVENLY = 0.3  # how sure a model is that does not say how sure it is: as others are in the mean
 

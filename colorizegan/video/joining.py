@@ -4,6 +4,8 @@ Sound, subtitles, chapters, attachments, covers and tags go over as they are, pa
 new, with the times of the source's frames.
 """
 
+from __future__ import annotations
+
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
+from colorizegan.color.lab import Plane
+
 Codes = NDArray[np.uint8]
 
 ASTRAY = 1.0  # cells between the ends of the way there and back at which trust has fallen to 1/e

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from colorizegan.video.motion import Codes, Motion, Plane, even_contrast, match
+from colorizegan.color.lab import Plane
+from colorizegan.video.motion import Codes, Motion, even_contrast, match
 
 SAME = 0.45  # mean trust between two frames of one shot: neighbours have 0.66 and more, frames about a cut at most 0.17
 FLASH = 3  # frames that a flash or damage may last

@@ -36,14 +36,8 @@ def held(tiny_bundle: Path) -> Held:
 
 
 @pytest.fixture
-def sizes() -> list[int]:
-    return []
-
-
-@pytest.fixture
-def network(held: Held, sizes: list[int]) -> Iterator[BatchingNetwork]:
+def network(held: Held) -> Iterator[BatchingNetwork]:
     network = BatchingNetwork(held, 3)
-    network.note_batch = sizes.append
     yield network
     held.go.set()
     network.close()
@@ -66,14 +60,12 @@ def ask_at_once(held: Held, network: BatchingNetwork, photos: list[np.ndarray]) 
     return [future.exception() or future.result() for future in futures]
 
 
-def test_photos_of_one_size_go_together_and_come_out_as_alone(
-    held: Held, network: BatchingNetwork, sizes: list[int]
-) -> None:
+def test_photos_of_one_size_go_together_and_come_out_as_alone(held: Held, network: BatchingNetwork) -> None:
     # 16 x 24, 12 x 20 and 9 x 17 all become 16 x 24 with the multiple of 8; 32 x 24 does not.
     shapes = [(16, 24), (16, 24), (32, 24), (12, 20), (9, 17), (16, 24)]
     photos = [lightness(*shape, seed) for seed, shape in enumerate(shapes)]
     together = ask_at_once(held, network, photos)
-    assert sizes == [1, 3, 1, 1]
+    assert network.batch_sizes == {1: 3, 3: 1}
     for L, found in zip(photos, together, strict=True):
         alone = held.predict(L)
         assert isinstance(found, Prediction)

@@ -25,7 +25,7 @@ from pictures import colors, put
 from colorizegan import __version__
 from colorizegan.batch.ledger import Entry, Ledger
 from colorizegan.batch.plan import Plan, make_plan
-from colorizegan.batch.run import run_plan
+from colorizegan.batch.run import RunSettings, run_plan
 from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import InputError, MissingExtraError, OutputError, UsageError
@@ -189,7 +189,7 @@ class Elsewhere:
 
 
 def plain_run(album: Path, out: Path, model: Path) -> None:
-    with run_plan(make_plan([str(album)], str(out)), str(model), FileOptions()) as results:
+    with run_plan(make_plan([str(album)], str(out)), RunSettings(model=str(model))) as results:
         list(results)
 
 
@@ -647,7 +647,7 @@ def test_a_plan_without_a_folder_for_results_is_refused(tiny_bundle: Path) -> No
 
     with (
         pytest.raises(UsageError, match="need a folder"),
-        run_on_ray(Plan(), Places(), str(tiny_bundle), FileOptions()),
+        run_on_ray(Plan(), Places(), RunSettings(model=str(tiny_bundle))),
     ):
         pass
 
@@ -706,7 +706,7 @@ def test_the_folder_of_a_killed_driver_is_removed_by_the_next_run(
     plan = Plan(output_root=tmp_path / "out")
     with (
         pytest.raises(UsageError, match="enough"),
-        ray_data.run_on_ray(plan, Places(), str(tiny_bundle), FileOptions()),
+        ray_data.run_on_ray(plan, Places(), RunSettings(model=str(tiny_bundle))),
     ):
         pass
     (mine,) = seen

@@ -738,7 +738,7 @@ def test_many_at_once_get_their_own_answers(client: Client, tiny_bundle: Path):
     with ThreadPoolExecutor(64) as pool:
         list(pool.map(ask, range(64)))
     assert is_at_rest(client)
-    assert client.figure('colorizegan_batch_photos_bucket{le="1"}') < client.figure("colorizegan_batch_photos_count")
+    assert client.figure('colorizegan_batch_photos_bucket{le="1.0"}') < client.figure("colorizegan_batch_photos_count")
     assert waits(lambda: client.figure("process_open_fds") <= before)
 
 

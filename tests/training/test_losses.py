@@ -36,7 +36,7 @@ def test_unknown_kind_is_named() -> None:
 
 def test_pixel_losses_are_in_lab_units() -> None:
     ab, target = torch.zeros(1, 2, 4, 4), torch.full((1, 2, 4, 4), 20.0)
-    assert losses.l1_loss(ab, target).item() == pytest.approx(20.0)
+    assert losses.smooth_l1_loss(ab, target, 0.0).item() == pytest.approx(20.0)
     assert losses.smooth_l1_loss(ab, target, 5.0).item() == pytest.approx(20.0 - 2.5)
     assert losses.smooth_l1_loss(ab, ab + 2.0, 5.0).item() == pytest.approx(0.5 * 4 / 5)
 

@@ -47,19 +47,6 @@ def psnr(rgb: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     return float("inf") if mse == 0 else float(10 * np.log10(255.0**2 / mse))
 
 
-def ssim(rgb: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
-    """Structural similarity; higher is nearer, 1 for equal pictures; no unit.
-
-    rgb, truth: (H, W, 3) uint8, sides of 11 px or more. Wang et al. 2004, equation 13: Gaussian window of 11 taps and
-    sigma 1.5, K1 0.01, K2 0.03, population covariance, mean over the windows that lie inside the picture and over R,
-    G, B. L dominates it: a gray picture scores well.
-    """
-    _same_shape(rgb, truth)
-    if min(rgb.shape[:2]) < _TAPS:
-        raise UsageError(f"SSIM needs sides of {_TAPS} px or more, not {rgb.shape[1]}x{rgb.shape[0]}")
-    return _ssim(rgb, [_moments(truth[..., channel]) for channel in range(3)])
-
-
 def ab_error(lab: NDArray[np.float32], truth: NDArray[np.float32]) -> NDArray[np.float32]:
     """Euclidean distance of the (a, b) of two Lab pictures, (H, W) Lab units; lower is nearer."""
     _same_shape(lab, truth)
@@ -84,15 +71,6 @@ def bin_weights(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     weights = np.zeros_like(counts)
     weights[seen] = counts.sum() / (counts[seen] * seen.sum())
     return weights
-
-
-def auc(error: NDArray[np.float32], weight: NDArray[np.float64] | None = None) -> float:
-    """Area under the share of pixels whose ab error is within a threshold, over thresholds 0..150; higher is nearer; %.
-
-    error: ab distances of any shape; weight: the same shape, or None for equal weights. Zhang 2016, section 3.1. The
-    integral is exact, mean(1 - min(error, 150) / 150); a sweep in steps of 1 differs by less than 0.34.
-    """
-    return float(100 * (1 - np.average(np.minimum(error, AB_LIMIT), weights=weight) / AB_LIMIT))
 
 
 class Truth:
@@ -127,7 +105,7 @@ def tally(rgb: NDArray[np.uint8], lab: NDArray[np.float32], truth: Truth) -> tup
     capped = np.minimum(error, AB_LIMIT).astype(np.float64)
     columns = {
         "psnr": min(psnr(rgb, truth.rgb), PSNR_CAP),
-        "ssim": _ssim(rgb, truth.moments),
+        "ssim": ssim(rgb, truth),
         "ciede2000": float(np.mean(ciede2000(lab, truth.lab), dtype=np.float64)),
         "cf": colorfulness(rgb),
         "cf_truth": truth.cf,
@@ -193,11 +171,16 @@ def _moments(channel: NDArray[np.uint8]) -> _Moments:
     return _Moments(x, mean, np.asarray(_blur(x * x) - mean * mean, np.float32))
 
 
-def _ssim(rgb: NDArray[np.uint8], truth: list[_Moments]) -> float:
-    """Mean SSIM of R, G, B; nan where the pictures are smaller than the window."""
+def ssim(rgb: NDArray[np.uint8], truth: Truth) -> float:
+    """Structural similarity; higher is nearer, 1 for equal pictures; no unit; nan where a side is under 11 px.
+
+    rgb: (H, W, 3) uint8. Wang et al. 2004, equation 13: Gaussian window of 11 taps and sigma 1.5, K1 0.01, K2 0.03,
+    population covariance, mean over the windows that lie inside the picture and over R, G, B. L dominates it: a gray
+    picture scores well.
+    """
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     values: list[float] = []
-    for channel, b in enumerate(truth):
+    for channel, b in enumerate(truth.moments):
         a = _moments(rgb[..., channel])
         covariance = _blur(a.x * b.x) - a.mean * b.mean
         mean_a, mean_b = a.mean + 128, b.mean + 128

@@ -5,10 +5,13 @@ And it sees only the first of the pictures in APNG, in sequences of AVIF and HEI
 edition), acTL; ISO/IEC 14496-12, boxes trak, hdlr, stsz and iloc; CIPA DC-007, Multi-Picture Format.
 """
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
+
+from colorizegan.photo.tiff.directory import byte_order, read_directory, unpack
 
 PHOTOSHOP = b"Photoshop 3.0\0"
 XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
@@ -19,6 +22,7 @@ MOST_BOXES = 10_000  # more are no photo's
 LONGEST_ILOC = 1 << 24  # bytes
 DEEPEST = 6  # moov / trak / mdia / minf / stbl / stsz
 NESTED = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
+MP_ENTRIES = 0xB002  # tag
 THUMBNAIL = 0x010000  # MP type, its first byte: a smaller copy of the first picture
 
 
@@ -190,20 +194,12 @@ def _jpeg(stream: BinaryIO) -> int:
     """The pictures in the index of the Multi-Picture Format, an APP2 segment, without smaller copies."""
     for marker, size in jpeg_segments(stream):
         if marker == 0xE2 and (body := stream.read(size))[:4] == b"MPF\0":
-            return sum((kind >> 16) & 0xFF != THUMBNAIL >> 16 for kind in _entries(body[4:]))
+            index, order = io.BytesIO(body[4:]), byte_order(body[4:]) or ">"
+            tags = read_directory(index, order, unpack(order + "I", body, 8), big=False)
+            entries = tags[MP_ENTRIES].raw if MP_ENTRIES in tags else b""  # 16 bytes each, attributes first
+            kinds = struct.iter_unpack(order + "I12x", entries[: len(entries) // 16 * 16])
+            return sum((kind >> 16) & 0xFF != THUMBNAIL >> 16 for (kind,) in kinds)
     return 1
-
-
-def _entries(index: bytes) -> Iterator[int]:
-    """The attributes of each picture, the first 4 of the 16 bytes of an MP entry."""
-    order = "<" if index[:2] == b"II" else ">"
-    (at,) = struct.unpack_from(order + "I", index, 4)
-    (count,) = struct.unpack_from(order + "H", index, at)
-    for i in range(count):
-        tag, _, size, where = struct.unpack_from(order + "HHII", index, at + 2 + 12 * i)
-        if tag == 0xB002:
-            for k in range(size // 16):
-                yield struct.unpack_from(order + "I", index, where + 16 * k)[0]
 
 
 def _sequence(stream: BinaryIO) -> int:

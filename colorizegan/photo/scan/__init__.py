@@ -1,5 +1,6 @@
 """What a scan shows.
 
+scan       all that is looked for, looked for once: `look_at` first
 tone       neutral, toned, partly tinted, or in colour
 window     where in a scan the photo lies: inside a border, a mount, a bed, beside a colour target
 side       one side of that border

@@ -1,14 +1,8 @@
 """Whether a scan shows nothing: black, white or one gray all over, as a failed scan or an empty frame is."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SQUARES = 48  # on the longer side; grain is averaged within each
 EVEN = 3.0  # codes of 255 between the darkest and the lightest of them, at most

@@ -75,19 +75,13 @@ class Found:
     """(r, c), a small picture of `seen`: where it shows the border; None where it does not."""
 
 
-def find_window(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -> Window | None:
+def find_photo(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -> Found | None:
     """The part of a scan that is the photo; None where it is all photo, or nobody can tell.
 
     Args:
         gray: (H, W) uint8 or uint16, sRGB-encoded luminance.
         small: its `glance`, where that is there already.
     """
-    found = find_photo(gray, small)
-    return None if found is None else found.window
-
-
-def find_photo(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -> Found | None:
-    """What `find_window` finds, and how it is framed there. Arguments as for that."""
     small = glance(gray) if small is None else small
     shape = rows, columns = small.shape
     if min(shape) < 24:

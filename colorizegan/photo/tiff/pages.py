@@ -192,16 +192,21 @@ def _page(stream: BinaryIO, tags: Tags, order: str, big: bool, at: int, number: 
 
 def read_exif(stream: BinaryIO, pages: TiffPages, page: int) -> bytes:
     """What a page tells of its photo, as an EXIF block; b"" if that is nothing."""
-    order, big = pages.order, pages.big
-    tags = read_directory(stream, order, pages.photos[page].offset, big)
-    kept = {tag: value for tag, value in tags.items() if tag not in OF_THE_FILE}
-    inner = {tag: read_directory(stream, order, offset_in(tags[tag], order), big) for tag in (EXIF, GPS) if tag in tags}
-    inner.get(EXIF, {}).pop(INTEROP, None)
-    inner = {tag: values for tag, values in inner.items() if values}
+    order = pages.order
+    kept, inner = tags_of_photo(stream, order, pages.photos[page].offset, pages.big)
     if not inner and not kept.keys() - RESOLUTION:
         return b""
     header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8)
     return header + write_directories(kept, inner, order, 8)[0]
+
+
+def tags_of_photo(stream: BinaryIO, order: str, at: int, big: bool) -> tuple[Tags, dict[int, Tags]]:
+    """What the directory at a place tells of its photo: tags that are not of the file, and those of EXIF and GPS."""
+    tags = read_directory(stream, order, at, big)
+    inner = {tag: read_directory(stream, order, offset_in(tags[tag], order), big) for tag in (EXIF, GPS) if tag in tags}
+    inner.get(EXIF, {}).pop(INTEROP, None)
+    kept = {tag: value for tag, value in tags.items() if tag not in OF_THE_FILE}
+    return kept, {tag: values for tag, values in inner.items() if values}
 
 
 def _number(tag: Tag, order: str) -> int:

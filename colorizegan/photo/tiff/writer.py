@@ -10,20 +10,8 @@ import struct
 from typing import BinaryIO
 
 from colorizegan.errors import OutputError
-from colorizegan.photo.tiff.directory import (
-    EXIF,
-    GPS,
-    INTEROP,
-    Tag,
-    Tags,
-    byte_order,
-    offset_in,
-    read_directory,
-    to_little,
-    unpack,
-    write_directories,
-)
-from colorizegan.photo.tiff.pages import OF_THE_FILE, PAGE, PAGE_NUMBER, SUBFILE
+from colorizegan.photo.tiff.directory import Tag, Tags, byte_order, read_directory, to_little, unpack, write_directories
+from colorizegan.photo.tiff.pages import PAGE, PAGE_NUMBER, SUBFILE, tags_of_photo
 
 OFFSETS = {273, 324}  # of strips and of tiles
 LARGEST = (1 << 32) - (1 << 20)  # bytes of a classic TIFF file, with room for its directories
@@ -105,11 +93,6 @@ def _tags_of(exif: bytes) -> tuple[Tags, dict[int, Tags]]:
     order = byte_order(exif)
     if order is None:
         return {}, {}
-    block = io.BytesIO(exif)
-    outer = read_directory(block, order, unpack(order + "I", exif, 4), big=False)
-    inner = {
-        tag: read_directory(block, order, offset_in(outer[tag], order), False) for tag in (EXIF, GPS) if tag in outer
-    }
-    inner.get(EXIF, {}).pop(INTEROP, None)
-    tags = {tag: to_little(value, order) for tag, value in outer.items() if tag not in OF_THE_FILE}
-    return tags, {tag: {k: to_little(v, order) for k, v in values.items()} for tag, values in inner.items() if values}
+    outer, inner = tags_of_photo(io.BytesIO(exif), order, unpack(order + "I", exif, 4), False)
+    tags, *others = ({t: to_little(v, order) for t, v in found.items()} for found in (outer, *inner.values()))
+    return tags, dict(zip(inner, others, strict=True))

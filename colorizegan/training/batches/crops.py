@@ -24,7 +24,6 @@ from colorizegan.color.lab import rgb_to_lab
 from colorizegan.data.cache import PhotoCache, fingerprint, open_cache
 from colorizegan.data.layouts import list_photos
 from colorizegan.errors import DataError
-from colorizegan.progress import progress_bar
 from colorizegan.training.config import DataConfig
 from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres
 
@@ -55,8 +54,7 @@ def open_photos(config: DataConfig, cache: Path, *, shown: bool = True) -> Train
     """
     photos = list_photos(config.sources, cache / "shards")
     kept = (config.store_side, config.min_colorfulness)
-    with progress_bar("decoding photos", len(photos), shown=shown) as tick:
-        store = open_cache(photos, cache, *kept, progress=tick)
+    store = open_cache(photos, cache, *kept, shown=shown)
     apart = photos_of_sources(config.manifest, config.holdout_sources, store.keys) if config.holdout_sources else None
     training, held_out = split_holdout(store.keys, config.holdout, apart)
     shares = read_weights(config.weights, store.keys) * [photos[place].share for place in store.places]

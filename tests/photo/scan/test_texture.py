@@ -10,7 +10,7 @@ from mounts import mounted
 from pictures import Array, small
 
 from colorizegan.photo.scan.texture import unlikeness
-from colorizegan.photo.scan.window import find_photo, find_window
+from colorizegan.photo.scan.window import find_photo
 
 
 def on_planks(photo: Array, rng: np.random.Generator) -> Array:
@@ -25,9 +25,9 @@ def test_a_smooth_photo_as_bright_as_its_planks(light: int) -> None:
     """A calm sea: its brightness is within what planks scatter."""
     y, x = np.mgrid[:240, :320]
     scan = on_planks(light + 6 * np.sin(x / 40) * np.cos(y / 55), np.random.default_rng(0))
-    found = find_window(scan)
+    found = find_photo(scan)
     assert found is not None
-    assert np.abs(np.array(found) - (60, 300, 60, 380)).max() <= 6
+    assert np.abs(np.array(found.window) - (60, 300, 60, 380)).max() <= 6
 
 
 def test_the_rim_is_low_and_even_and_what_differs_is_not() -> None:
@@ -47,7 +47,7 @@ def test_rims_of_unlike_brightness_are_no_planks() -> None:
     rng = np.random.default_rng(2)
     picture = np.repeat([[80.0], [160.0]], [150, 150], axis=0) + rng.normal(0, 9, (300, 400))
     picture[90:210, 120:280] = 20
-    assert find_window(picture.clip(0, 255).astype(np.uint8)) is None
+    assert find_photo(picture.clip(0, 255).astype(np.uint8)) is None
 
 
 def test_on_grainy_card_all_are_found(examples: list[Path]) -> None:

@@ -8,7 +8,7 @@ from mounts import MOUNTS, mounted
 from pictures import Array, small
 
 from colorizegan.color.lab import rgb_to_gray
-from colorizegan.photo.scan.window import Window, find_window
+from colorizegan.photo.scan.window import Window, find_photo
 
 FAR = 0.05  # share of the photo's shorter side by which an edge may be missed: prints askew, torn edges
 NOT_ONE_RECTANGLE = {"oval mat", "two on a page"}  # what is known not to be found as such: docs/reliability.md
@@ -17,6 +17,11 @@ NOT_ONE_RECTANGLE = {"oval mat", "two on a page"}  # what is known not to be fou
 @pytest.fixture(scope="module")
 def photos(examples: list[Path]) -> list[Array]:
     return [small(path, 640) for path in examples]
+
+
+def find_window(scan: Array) -> Window | None:
+    found = find_photo(scan)
+    return None if found is None else found.window
 
 
 @pytest.mark.parametrize("kind", sorted(set(MOUNTS) - NOT_ONE_RECTANGLE))
