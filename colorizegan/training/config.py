@@ -3,16 +3,18 @@
 import dataclasses
 import json
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 from colorizegan.data.decode import MIN_COLORFULNESS, STORE_SIDE
 from colorizegan.errors import ConfigError
 
-STAGE_KINDS = ("pretrain_generator", "pretrain_discriminator", "adversarial")
 MIN_SEEN = 24  # px; the discriminator gives no patch on less
 MIN_CROP = 48  # px
 CELL = {"unet": 2, "pix2pix": 1, "zhang16": 4}  # side of the square of L, px, for which a generator gives one ab
 PIX2PIX_CROP = 256  # px; the published U-Net halves eight times
+
+StageKind = Literal["pretrain_generator", "pretrain_discriminator", "adversarial"]
+GanKind = Literal["vanilla", "hinge"]
 
 
 class _Settings:
@@ -61,7 +63,7 @@ class AugmentConfig(_Settings):
 class NetworkConfig(_Settings):
     """Generator and discriminator."""
 
-    generator: str = "unet"
+    generator: Literal["unet", "pix2pix", "zhang16"] = "unet"
     """"unet" (ColorUNet), "pix2pix" (U-Net 256) or "zhang16" (classification), the last two as published."""
     widths: tuple[int, int, int, int, int] = (256, 192, 96, 32, 16)
     """Channels of the U-Net's decoder at 1/32, 1/16, 1/8, 1/4 and 1/2."""
@@ -83,7 +85,7 @@ class NetworkConfig(_Settings):
     generator does."""
     frozen: int = 0
     """How many of the encoder's nine parts (stem, eight fire modules) keep their given weights: cheaper steps."""
-    discriminator_norm: str = "spectral"
+    discriminator_norm: Literal["spectral", "batch"] = "spectral"
     """"spectral" or "batch"."""
     discriminator_width: int = 48
     """Channels of the discriminator's first layer."""
@@ -97,7 +99,7 @@ class NetworkConfig(_Settings):
 class Stage(_Settings):
     """One stretch of training with its own losses and rates."""
 
-    kind: str = "pretrain_generator"
+    kind: StageKind = "pretrain_generator"
     """"pretrain_generator", "pretrain_discriminator" or "adversarial"."""
     images: int = 200_000
     """How many crops the stage sees."""
@@ -143,7 +145,7 @@ class Stage(_Settings):
 class LossConfig(_Settings):
     """What is common to the losses of all stages."""
 
-    gan: str = "hinge"
+    gan: GanKind = "hinge"
     """"vanilla" or "hinge"."""
     rebalance: float = 0.5
     """lambda of the class rebalancing (Zhang 2016, eq. 4); 1 = none."""
@@ -181,7 +183,7 @@ class Config(_Settings):
     network: NetworkConfig = field(default_factory=NetworkConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     stopping: StoppingConfig = field(default_factory=StoppingConfig)
-    precision: str = "auto"
+    precision: Literal["auto", "bf16-mixed", "32-true"] = "auto"
     """"bf16-mixed" or "32-true", as Lightning Fabric names them; "auto" takes bf16 where the hardware has it."""
     compile: bool = False
     """torch.compile both networks: faster steps after a minute or two of compiling."""
@@ -205,7 +207,7 @@ class Config(_Settings):
     """Write the log and the sample pictures for TensorBoard too, to the folder `tensorboard` of the run."""
 
 
-_G, _D, _A = STAGE_KINDS
+_G, _D, _A = get_args(StageKind)
 _PIX2PIX = Stage(
     _A, 200_000, 256, 16, 1.0, 2e-4, 2e-4, 0.5, 0.0, 1.0, l1=100 / 110, huber=0.0, classes=0.0, adversarial=1.0
 )
@@ -280,8 +282,6 @@ def check(config: Config) -> Config:
     if not config.stages:
         raise ConfigError("there are no stages")
     for i, stage in enumerate(config.stages):
-        if stage.kind not in STAGE_KINDS:
-            raise ConfigError(f"stages.{i}.kind is {stage.kind!r}", remedy=f"use one of {', '.join(STAGE_KINDS)}")
         if min(stage.images, stage.size, stage.batch) <= 0 or not 0 < stage.crop <= 1:
             raise ConfigError(f"stages.{i}: images, size and batch must be above 0, crop in (0, 1]")
         if config.accumulate < 1 or stage.batch % config.accumulate:
@@ -289,7 +289,7 @@ def check(config: Config) -> Config:
         if config.network.generator == "pix2pix" and stage.size % PIX2PIX_CROP:
             remedy = f"pix2pix needs a multiple of {PIX2PIX_CROP} px"
             raise ConfigError(f"stages.{i}.size is {stage.size}", remedy=remedy)
-        cell = CELL.get(config.network.generator, 1)
+        cell = CELL[config.network.generator]
         if config.network.discriminator_scales < 1:
             raise ConfigError("network.discriminator_scales is below 1", remedy="1 is one discriminator")
         seen = MIN_SEEN << (config.network.discriminator_scales - 1)  # px of an answer
@@ -307,14 +307,6 @@ def check(config: Config) -> Config:
             raise ConfigError(
                 f"stages.{i}.judged_temperature is for two heads", remedy=f"set it to 0 with {config.network.generator}"
             )
-    for name, value, allowed in (
-        ("losses.gan", config.losses.gan, ("vanilla", "hinge")),
-        ("network.generator", config.network.generator, ("unet", "pix2pix", "zhang16")),
-        ("network.discriminator_norm", config.network.discriminator_norm, ("batch", "spectral")),
-        ("precision", config.precision, ("auto", "bf16-mixed", "32-true")),
-    ):
-        if value not in allowed:
-            raise ConfigError(f"{name} is {value!r}", remedy=f"use one of {', '.join(allowed)}")
     return config
 
 

@@ -40,7 +40,7 @@ def load_config(preset: str = "default", toml: Path | None = None, overrides: li
         overrides: such as "stages.0.images=1000" or "network.encoder=weights.safetensors"; values are TOML, or text.
 
     Raises:
-        ConfigError: unknown preset, key or stage kind, a value of another type, an unreadable file.
+        ConfigError: unknown preset or key, a value of another type or that is not known, an unreadable file.
     """
     if preset not in PRESETS:
         raise ConfigError(f"no preset {preset!r}", remedy=f"use one of {', '.join(sorted(PRESETS))}")
@@ -124,4 +124,5 @@ def _explained(error: Any) -> ConfigError:
         node, full = (node, full.rpartition(".")[0]) if error["type"] == "missing" else (node[last], full)
         return ConfigError(f"{full} needs {len(node)} values")
     kind = error["type"].partition("_")[0]
-    return ConfigError(f"{full} is {error['input']!r}", remedy=f"it must be {KINDS.get(kind, kind)}")
+    allowed = error["ctx"]["expected"].replace("'", "") if kind == "literal" else KINDS.get(kind, kind)
+    return ConfigError(f"{full} is {error['input']!r}", remedy=f"it must be {allowed}")

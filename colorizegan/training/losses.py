@@ -9,12 +9,11 @@ from torch.nn import functional as F
 
 from colorizegan.training.batches.augment import Batch
 from colorizegan.training.batches.lab import lab_to_rgb
-from colorizegan.training.config import Stage
+from colorizegan.training.config import GanKind, Stage
 from colorizegan.training.networks.bins import SoftLabels
 from colorizegan.training.networks.units import ColorOutput
 
 Features = Callable[[Tensor], list[Tensor]]  # sRGB 0..1 (B, 3, H, W) -> feature maps, shallow to deep
-ADVERSARIAL_KINDS = ("vanilla", "hinge")
 
 
 class GeneratorOutput(NamedTuple):
@@ -26,7 +25,7 @@ class GeneratorOutput(NamedTuple):
     light: Tensor  # (B, 1, h, w)
 
 
-def discriminator_loss(real: Tensor, fake: Tensor, kind: str) -> Tensor:
+def discriminator_loss(real: Tensor, fake: Tensor, kind: GanKind) -> Tensor:
     """What the discriminator minimises, from its logits on real and on generated pairs (any shape).
 
     "vanilla": -[log s(real) + log(1 - s(fake))] / 2 (Goodfellow 2014, eq. 1; halved as Isola 2017, 3.3);
@@ -35,22 +34,16 @@ def discriminator_loss(real: Tensor, fake: Tensor, kind: str) -> Tensor:
     real, fake = real.float(), fake.float()
     if kind == "vanilla":
         return (F.softplus(-real).mean() + F.softplus(fake).mean()) / 2
-    if kind == "hinge":
-        return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
-    raise ValueError(f"kind must be one of {ADVERSARIAL_KINDS}, not {kind!r}")
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 
 
-def generator_loss(fake: Tensor, kind: str) -> Tensor:
+def generator_loss(fake: Tensor, kind: GanKind) -> Tensor:
     """What the generator minimises, from the discriminator's logits on its pairs.
 
     "vanilla": -log s(fake), the non-saturating form (Goodfellow 2014, section 3); "hinge": -fake.
     """
     fake = fake.float()
-    if kind == "vanilla":
-        return F.softplus(-fake).mean()
-    if kind == "hinge":
-        return -fake.mean()
-    raise ValueError(f"kind must be one of {ADVERSARIAL_KINDS}, not {kind!r}")
+    return F.softplus(-fake).mean() if kind == "vanilla" else -fake.mean()
 
 
 def matching_loss(fake: list[Tensor], real: list[Tensor]) -> Tensor:

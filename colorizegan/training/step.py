@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from colorizegan.training import losses
 from colorizegan.training.batches.augment import Batch
-from colorizegan.training.config import Stage
+from colorizegan.training.config import GanKind, Stage
 from colorizegan.training.losses import GeneratorOutput
 from colorizegan.training.networks.bins import SoftLabels
 from colorizegan.training.networks.discriminator import Verdict
@@ -27,7 +27,7 @@ class Objective:
     """What the steps of a stage minimise, and in which precision."""
 
     stage: Stage
-    gan: str
+    gan: GanKind
     """Kind of the adversarial loss; see losses.py."""
     labels: SoftLabels
     rebalance: Tensor

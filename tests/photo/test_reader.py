@@ -24,10 +24,11 @@ from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, DecodeError, InputError, TooLargeError
 from colorizegan.machine import Cancelled
 from colorizegan.photo import reader as reader_module
-from colorizegan.photo.photo import Limits
+from colorizegan.photo.photo import Limits, Photo
 from colorizegan.photo.read import read_photo
 from colorizegan.photo.reader import Reader
-from colorizegan.photo.reader_process import receive, send, take_photo
+from colorizegan.photo.reader_process import as_frame, receive, send, take_photo
+from colorizegan.photo.scan.scan import look_at
 
 # Stands in for faults in the libraries of decoders: what a process does with a photo is decided by its name.
 FAULTS = """
@@ -107,6 +108,18 @@ def test_photos_come_through_as_they_are(tmp_path: Path, reader: Reader) -> None
     assert reader.read(tmp_path / "gray.jpg").remarks == (
         "its ICC profile is damaged or does not fit it: taken as sRGB",
     )
+
+
+def test_where_the_photo_lies_comes_through_as_it_is(tmp_path: Path, reader: Reader) -> None:
+    Image.fromarray(pictures.torn_on_white()).save(tmp_path / "torn.png")
+    here, there = read_photo(tmp_path / "torn.png").scan, reader.read(tmp_path / "torn.png").scan
+    assert here is not None
+    assert there is not None
+    assert here.has_border
+    assert here.tones is not None
+    assert here.torn is not None
+    assert here == there
+    assert np.array_equal(here.torn, there.torn)
 
 
 def test_refusals_come_through_as_they_are(tmp_path: Path) -> None:
@@ -263,6 +276,15 @@ def test_what_answers_is_not_trusted(tmp_path: Path) -> None:
     stream.seek(0)
     with pytest.raises(ValueError, match="another size"):
         take_photo(receive(stream), stream, pixels=100)
+    pixels, beyond = np.zeros((30, 40), np.uint8), [0, 31, 0, 40]
+    for name, found in (("window", beyond), ("seen", beyond), ("torn", [1 << 20, 1 << 20])):
+        header, blocks = as_frame(Photo(pixels, scan=look_at(pixels)))
+        header["scan"][name] = found
+        stream = io.BytesIO()
+        send(stream, header, blocks)
+        stream.seek(0)
+        with pytest.raises(ValueError, match=r"outside of itself|small picture of that size"):
+            take_photo(receive(stream), stream, pixels=pixels.size)
     with pytest.raises(ValueError, match="length"):
         receive(io.BytesIO(b"\xff\xff\xff\xff"))
     with pytest.raises(EOFError):
