@@ -118,6 +118,7 @@ def test_where_the_photo_lies_comes_through_as_it_is(tmp_path: Path, reader: Rea
     assert here.has_border
     assert here.tones is not None
     assert here.torn is not None
+    assert there.torn is not None
     assert here == there
     assert np.array_equal(here.torn, there.torn)
 
