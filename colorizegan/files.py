@@ -25,8 +25,8 @@ except ImportError:  # Windows, where a file that is open cannot be removed anyw
 
 log = logging.getLogger(__name__)
 
-FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-PART = re.compile(r"\.colorizegan-([0-9a-f]{12})-[0-9a-f]{12}\.part")
+DISK_FULL_ERRORS = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+PART_NAME = re.compile(r"\.colorizegan-([0-9a-f]{12})-[0-9a-f]{12}\.part")
 CHUNK = 1 << 20  # bytes read at a time
 TOGETHER = 100_000  # targets whose leftovers are looked for in one go over their folders
 ABANDONED = 3600  # seconds without a change
@@ -207,7 +207,7 @@ def _remove_parts(tags: Mapping[Path, set[str]], alone: set[Path], own: bool) ->
     for folder in tags.keys() | alone:
         try:
             with os.scandir(folder) as entries:
-                found = [(entry.path, PART.fullmatch(entry.name)) for entry in entries]
+                found = [(entry.path, PART_NAME.fullmatch(entry.name)) for entry in entries]
         except OSError:  # the folder is made later, or tells what is wrong with it when it is written to
             continue
         for part, match in found:
@@ -237,7 +237,7 @@ def sync_folder(folder: Path) -> None:
 def is_disk_full(error: BaseException | None) -> bool:
     """Whether an error, or one that it came from, says that there is no room left."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in FULL:
+        if isinstance(error, OSError) and error.errno in DISK_FULL_ERRORS:
             return True
         error = error.__cause__ or error.__context__
     return False

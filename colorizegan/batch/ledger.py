@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from colorizegan.errors import OutputError
-from colorizegan.files import FULL, open_regular, sha256_of_file
+from colorizegan.files import DISK_FULL_ERRORS, open_regular, sha256_of_file
 
 NAME = "colorizegan"
 
@@ -154,7 +154,7 @@ class Ledger:
 
 def remedy_of(error: OSError) -> str:
     """What to do about a ledger that cannot be written."""
-    if error.errno in FULL:
+    if error.errno in DISK_FULL_ERRORS:
         return "make room; the same command goes on"
     move = error.errno in (errno.ELOOP, errno.EINVAL, errno.EISDIR)  # something else is in its place
     return ("move it away" if move else "see that it may be written") + ", or name another folder for the results"

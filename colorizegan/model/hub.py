@@ -19,7 +19,7 @@ from colorizegan.model.card import CARD, parse_card
 from colorizegan.model.facts import facts_of, known_entries
 from colorizegan.model.foreign import outside_files
 from colorizegan.model.model_page import write_page
-from colorizegan.model.spec import ADDRESS, HOW, stored_bundle, try_model
+from colorizegan.model.spec import ADDRESS, HOW_TO_ADDRESS, stored_bundle, try_model
 from colorizegan.model.store import Entry, check_new_name, find_entry, hashes, is_name, keep, refuse_facts, store_folder
 
 
@@ -52,7 +52,7 @@ def look_up(address: str) -> Offer:
     """
     match = ADDRESS.fullmatch(address)
     if match is None:
-        raise UsageError(f"{address!r} is no address of a model", remedy=HOW)
+        raise UsageError(f"{address!r} is no address of a model", remedy=HOW_TO_ADDRESS)
     repository, file, revision = match.groups()
     with hub_errors(address):
         from huggingface_hub import HfApi

@@ -26,10 +26,10 @@ from colorizegan.model.network import Network
 from colorizegan.model.predictor import Predictor
 from colorizegan.model.store import find_entry
 
-MOST = 8  # networks joined
+MOST_NETWORKS = 8  # networks joined
 WEIGHT = re.compile(r"\d{1,9}(\.\d{1,9})?")
 ADDRESS = re.compile(r"hf:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:/([^@?]+))?(?:@([^@]+))?")
-HOW = "write it as hf:OWNER/NAME, hf:OWNER/NAME/FILE or hf:OWNER/NAME@REVISION"
+HOW_TO_ADDRESS = "write it as hf:OWNER/NAME, hf:OWNER/NAME/FILE or hf:OWNER/NAME@REVISION"
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ def open_network(
     """
     if isinstance(model, str) and "+" in model and not is_there(model):
         parts = model.split("+")
-        if len(parts) > MOST:
-            raise UsageError(f"{len(parts)} models are too many to join", remedy=f"join up to {MOST}")
+        if len(parts) > MOST_NETWORKS:
+            raise UsageError(f"{len(parts)} models are too many to join", remedy=f"join up to {MOST_NETWORKS}")
         pairs = [weighted(part) for part in parts]
         if not all(part for part, _ in pairs):
             raise UsageError(f"{model!r} does not name models to join", remedy="write it as default+ddcolor:2")
@@ -82,7 +82,7 @@ def open_network(
         model = entry.path if not spec.options else model
     elif spec.path.startswith("hf:") and isinstance(model, str):
         if ADDRESS.fullmatch(spec.path) is None:
-            raise UsageError(f"{spec.path!r} is no address of a model", remedy=HOW)
+            raise UsageError(f"{spec.path!r} is no address of a model", remedy=HOW_TO_ADDRESS)
         what = f"{spec.path} is not here yet, and nothing is fetched by itself"
         raise UsageError(what, remedy=f"run `colorizegan models get {spec.path}`")
     if Path(spec.path).suffix.lower() == ".onnx" and spec.path not in list_bundles():

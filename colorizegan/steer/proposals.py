@@ -19,7 +19,7 @@ from colorizegan.steer.hints import Hint, Point, points_of
 from colorizegan.steer.look import Look
 from colorizegan.steer.spread import CELL, bin_features, cells_of, geodesic
 
-MOST = 12  # proposals of one photo
+MOST_PROPOSALS = 12  # proposals of one photo
 PLACES = 4  # of doubt at which colours are drawn
 DRAWN = 0.5  # temperature of the draw: below 1, as rare colours were given more weight in training
 NUCLEUS = 0.9  # colours are drawn from the likeliest ones that make up this share (Holtzman 2020, top-p)
@@ -49,11 +49,11 @@ def propose(
 ) -> list[Proposal]:
     """Distinct colourings of a photo, the likeliest first; the network's own answer is among them.
 
-    network, L, look, photo: as for `steer`. count: 1 .. MOST; fewer come back where the photo leaves no choice. The
+    network, L, look, photo: as for `steer`. count: 1 .. 12; fewer come back where the photo leaves no choice. The
     same seed gives the same proposals.
     """
-    if not 1 <= count <= MOST:
-        raise UsageError(f"{count} proposals are not possible", remedy=f"ask for 1 to {MOST}")
+    if not 1 <= count <= MOST_PROPOSALS:
+        raise UsageError(f"{count} proposals are not possible", remedy=f"ask for 1 to {MOST_PROPOSALS}")
     network.card.need_distribution("propose several colourings")
     base = unhinted(network, L, look)
     plain = steer(network, L, look, photo, base)

@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 
 from colorizegan.color.lab import gray_to_lightness, lightness_to_gray
 
-TAIL = 1.0  # per cent of the pixels at each end that do not count: dust, scratches, a lamp
+IGNORED_TAIL = 1.0  # per cent of the pixels at each end that do not count: dust, scratches, a lamp
 # L between the ends from which on a photo counts as full. Of 420 photos of our time 10 % have less, of the 24 of Kodak
 # none; with 70 it would be 17 % and 3. Mean CIEDE2000 of 200 photos: 10.59 with none stretched, 10.55 with 60, 10.59
 # with 70; of the same with a quarter of their contrast 13.68 as they are, 10.44 stretched.
-FULL = 64.0
-LEAST = 2.0  # L; less is an empty wall, or a page without anything
-ENDS = (3.0, 97.0)  # L, to which the ends are brought
+FULL_RANGE = 64.0
+LEAST_RANGE = 2.0  # L; less is an empty wall, or a page without anything
+STRETCHED_TO = (3.0, 97.0)  # L, to which the ends are brought
 # A photo that is stretched so many times or more has few codes: its rounding is seen, and every per cent counts. Of 100
 # photos with a quarter of their contrast the colours move by 3.4 as others are stretched, by 3.1 with these.
-FAINT = 3.0
+FAINT_CONTRAST = 3.0
 FAINT_TAIL = 0.5  # per cent
 FAINT_ENDS = (4.0, 94.0)  # L; the medians of photos that are full
-FLAT = 2  # px around one, within which a slope has two codes at most
-REACHES = (16, 8, 4, 2, 1)  # px, of the means that smooth its stairs
+FLAT_REACH = 2  # px around one, within which a slope has two codes at most
+SMOOTHING_REACHES = (16, 8, 4, 2, 1)  # px, of the means that smooth its stairs
 
 
 class Tones(NamedTuple):
@@ -34,7 +34,7 @@ class Tones(NamedTuple):
     white: float
 
     def stretched(self, L: NDArray[np.floating], step: float) -> NDArray[np.float32]:
-        """Lightness (h, w) 0..100 with `black` and `white` brought to ENDS.
+        """Lightness (h, w) 0..100 with `black` and `white` brought to STRETCHED_TO.
 
         It is the encoded gray that is stretched, as fading and its imitations change that by a straight line.
 
@@ -43,8 +43,8 @@ class Tones(NamedTuple):
             step: between two grays that its file can hold, 1/255 in one of 8 bits.
         """
         gray, span = lightness_to_gray(L), self.white - self.black
-        low, high = lightness_to_gray(np.array(ENDS))
-        if (high - low) / span >= FAINT:
+        low, high = lightness_to_gray(np.array(STRETCHED_TO))
+        if (high - low) / span >= FAINT_CONTRAST:
             gray = unrounded(gray, step)
             low, high = lightness_to_gray(np.array(FAINT_ENDS))
         gray = (gray - self.black) / span * (high - low) + low
@@ -56,11 +56,11 @@ def unrounded(gray: NDArray[np.floating], step: float) -> NDArray[np.floating]:
 
     None is moved by more than rounding moved it; where there is more than a step within some px, all stays.
     """
-    wide = np.pad(gray, FLAT, mode="edge")
-    around = np.lib.stride_tricks.sliding_window_view(wide, (2 * FLAT + 1, 2 * FLAT + 1))
+    wide = np.pad(gray, FLAT_REACH, mode="edge")
+    around = np.lib.stride_tricks.sliding_window_view(wide, (2 * FLAT_REACH + 1, 2 * FLAT_REACH + 1))
     stairs = np.ptp(around, axis=(2, 3)) <= 1.01 * step
     smooth = gray
-    for reach in REACHES:
+    for reach in SMOOTHING_REACHES:
         for axis in (0, 1):
             smooth = _mean_around(smooth, reach, axis)
         smooth = np.where(stairs, np.clip(smooth, gray - step / 2, gray + step / 2), gray)
@@ -77,11 +77,11 @@ def _mean_around(gray: NDArray[np.floating], reach: int, axis: int) -> NDArray[n
 
 def faded_tones(codes: NDArray[np.floating]) -> Tones | None:
     """The tones of a faded picture of codes 0 .. 255, any shape; None where they are full."""
-    black, white = np.percentile(codes, (TAIL, 100 - TAIL)) / 255
+    black, white = np.percentile(codes, (IGNORED_TAIL, 100 - IGNORED_TAIL)) / 255
     low, high = gray_to_lightness(np.array([black, white]))
-    if not LEAST <= high - low < FULL:
+    if not LEAST_RANGE <= high - low < FULL_RANGE:
         return None
-    darkest, lightest = lightness_to_gray(np.array(ENDS))
-    if lightest - darkest >= FAINT * (white - black):
+    darkest, lightest = lightness_to_gray(np.array(STRETCHED_TO))
+    if lightest - darkest >= FAINT_CONTRAST * (white - black):
         black, white = np.percentile(codes, (FAINT_TAIL, 100 - FAINT_TAIL)) / 255
     return Tones(float(black), float(white))

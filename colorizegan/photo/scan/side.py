@@ -8,23 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-RING = 0.015  # share of a side whose outermost lines say what its border is like
-EVEN = 4.0  # codes of 255: scatter of paper, card and the beds of scanners, at most
+OUTERMOST = 0.015  # share of a side whose outermost lines say what its border is like
+EVEN_SCATTER = 4.0  # codes of 255: scatter of paper, card and the beds of scanners, at most
 MOST_NOISE = 26.0  # codes; planks scatter by 15. What scatters more is no border
 SLOPE = 60.0  # codes from end to end of a side: no light is quite even
 TOLERANCE = 8.0  # codes; at least SPREAD times the scatter
 SPREAD = 2.4
-PLAIN = 0.9  # share of a line that must be like the border
-WHOLLY = 0.985  # and of the last line that is cut off
-STEP = 8  # lines that are looked at together
-OTHER = 0.5  # share of a line that may still be like the border where the photo has begun
-STRAIGHT = 0.4  # share of a side that begins on one straight line, within NEAR
-NEAR = 0.01  # share of the side
-WITHIN = 0.05  # share of the side within which it begins: torn edges, prints that lie askew by 2 degrees
+LINE_OF_BORDER = 0.9  # share of a line that must be like the border
+LAST_LINE_OF_BORDER = 0.985  # and of the last line that is cut off
+LINES_AT_ONCE = 8  # lines that are looked at together
+LINE_OF_PHOTO = 0.5  # share of a line that may still be like the border where the photo has begun
+STRAIGHT_SHARE = 0.4  # share of a side that begins on one straight line, within STRAIGHT_WITHIN
+STRAIGHT_WITHIN = 0.01  # share of the side
+EDGE_WITHIN = 0.05  # share of the side within which it begins: torn edges, prints that lie askew by 2 degrees
 ALL_AT_ONCE = 0.35  # share of the first line of the photo over which its edge is torn or askew
-FILLED = 0.15  # share of a line over the least that may be like the border where the photo fills it
+LINE_FILLED = 0.15  # share of a line over the least that may be like the border where the photo fills it
 FALL, STEEPEST = 2.0, 40.0  # codes by which a shadow is darker from one line to the next
-BEHIND = 0.2  # share of the side behind which the border may go on, after a colour target or a caption
+GOES_ON_BEHIND = 0.2  # share of the side behind which the border may go on, after a colour target or a caption
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Side:
 
 def outermost(lines: NDArray[np.float32]) -> tuple[float, float]:
     """Brightness and scatter of the outermost lines, codes."""
-    ring = lines[: max(2, round(RING * len(lines)))]
+    ring = lines[: max(2, round(OUTERMOST * len(lines)))]
     level = float(np.median(ring))
     return level, 1.4826 * float(np.median(np.abs(ring - level)))
 
@@ -72,7 +72,7 @@ def outermost(lines: NDArray[np.float32]) -> tuple[float, float]:
 def side_of(lines: NDArray[np.float32]) -> Side:
     """The border at the side where lines[0] is: lines (n, m), from outside inward."""
     count, length = lines.shape
-    ring = lines[: max(2, round(RING * count))]
+    ring = lines[: max(2, round(OUTERMOST * count))]
     third = max(1, length // 3)
     slope = float(np.clip(np.median(ring[:, -third:]) - np.median(ring[:, :third]), -SLOPE, SLOPE)) * 1.5
     lines = lines - np.linspace(-slope / 2, slope / 2, length, dtype=np.float32)
@@ -81,9 +81,9 @@ def side_of(lines: NDArray[np.float32]) -> Side:
         return Side()
     tolerance = max(TOLERANCE, SPREAD * noise)
     depth = behind = gap = run = 0
-    for first in range(0, count, STEP):
-        away = lines[first : first + STEP] - level
-        plain = np.count_nonzero(np.abs(away) <= tolerance, axis=1) >= PLAIN * length
+    for first in range(0, count, LINES_AT_ONCE):
+        away = lines[first : first + LINES_AT_ONCE] - level
+        plain = np.count_nonzero(np.abs(away) <= tolerance, axis=1) >= LINE_OF_BORDER * length
         for k in range(len(plain)):
             if plain[k] and first + k == depth:
                 depth += 1
@@ -91,7 +91,7 @@ def side_of(lines: NDArray[np.float32]) -> Side:
             run = run + 1 if plain[k] else 0
             if run >= 2:
                 behind, gap = first + k + 1, run
-        if depth < first + len(plain) - BEHIND * count or not depth:
+        if depth < first + len(plain) - GOES_ON_BEHIND * count or not depth:
             break
         if depth == first + len(plain):
             level += float(np.median(away))  # no bed is lit evenly
@@ -107,7 +107,7 @@ def side_of(lines: NDArray[np.float32]) -> Side:
 def _ended(lines: NDArray[np.float32], side: Side, tolerance: float, plain: int) -> Side:
     """The side, with how its border ends, of which so many lines are plain."""
     count = len(lines)
-    most = max(3, round(WITHIN * count))
+    most = max(3, round(EDGE_WITHIN * count))
     first_inside = side.depth
     first = side.depth - min(plain, most)
     level = side.level
@@ -117,12 +117,12 @@ def _ended(lines: NDArray[np.float32], side: Side, tolerance: float, plain: int)
     shadow = _shadow(lines[side.depth : side.depth + most], level, tolerance)
     torn = not shadow and len(begun) > 0 and begun[0] > ALL_AT_ONCE
     if torn:
-        side.filled += int(np.argmax(begun <= begun.min() + FILLED))
-    side.sharp = len(begun) > 0 and bool(begun.min() <= OTHER)
-    side.straight = _is_straight(unlike[first:], max(1.0, NEAR * count))
+        side.filled += int(np.argmax(begun <= begun.min() + LINE_FILLED))
+    side.sharp = len(begun) > 0 and bool(begun.min() <= LINE_OF_PHOTO)
+    side.straight = _is_straight(unlike[first:], max(1.0, STRAIGHT_WITHIN * count))
     # The last line that holds nothing of the photo, whose edge may be torn or askew.
     for at in range(side.depth, first, -1):
-        if alike[at - 1] >= WHOLLY:
+        if alike[at - 1] >= LAST_LINE_OF_BORDER:
             side.depth = at
             break
     if not torn:
@@ -134,7 +134,7 @@ def _ended(lines: NDArray[np.float32], side: Side, tolerance: float, plain: int)
 def _shadow(lines: NDArray[np.float32], level: float, tolerance: float) -> int:
     """How many lines (n, m) behind a border of a level are its shadow: each plain, and darker than the one before."""
     middles = np.median(lines, axis=1)
-    plain = (np.abs(lines - middles[:, None]) <= tolerance).mean(axis=1) >= PLAIN
+    plain = (np.abs(lines - middles[:, None]) <= tolerance).mean(axis=1) >= LINE_OF_BORDER
     falls = np.diff(middles, prepend=level)
     goes_on = plain & (-falls >= FALL) & (-falls <= STEEPEST)
     count = int(np.argmin(goes_on)) if not goes_on.all() else len(lines)
@@ -147,7 +147,7 @@ def _is_straight(unlike: NDArray[np.bool_], near: float) -> bool:
         return False
     begins = unlike[:-1] & unlike[1:]
     where = np.flatnonzero(begins.any(axis=0))
-    if len(where) < STRAIGHT * begins.shape[1]:
+    if len(where) < STRAIGHT_SHARE * begins.shape[1]:
         return False
     first = begins.argmax(axis=0)[where].astype(np.float64)
     third = max(1, len(where) // 3)
@@ -155,4 +155,4 @@ def _is_straight(unlike: NDArray[np.bool_], near: float) -> bool:
         1.0, float(where[-third:].mean() - where[:third].mean())
     )
     rest = first - rise * where
-    return bool((np.abs(rest - np.median(rest)) <= near).sum() >= STRAIGHT * begins.shape[1])
+    return bool((np.abs(rest - np.median(rest)) <= near).sum() >= STRAIGHT_SHARE * begins.shape[1])

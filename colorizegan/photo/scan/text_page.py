@@ -13,15 +13,15 @@ from colorizegan.photo.scan.window import glance
 
 LOOKED_AT = 1024  # px, longer side; a newspaper's lines are then 5 px apart
 SQUARE = 32  # px
-FEWEST = 48  # squares; less tells nothing
+FEWEST_SQUARES = 48  # squares; less tells nothing
 # Shares of the page's white. Of 2,480 photos none passes, of 42 pages made up of seven kinds all do
 # (benchmarks/network_eye.py).
 SAME_PAPER = 0.06  # between a square's paper and that around it
-CONTRAST = 0.25  # between ink and paper
-BLANK = 0.14  # between the grain of blank paper
+INK_CONTRAST = 0.25  # between ink and paper
+BLANK_CONTRAST = 0.14  # between the grain of blank paper
 # Shares of the squares.
-TEXT = 0.35
-PAPER = 0.9
+TEXT_SHARE = 0.35
+PAPER_SHARE = 0.9
 
 
 def is_text_page(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -> bool:
@@ -32,7 +32,7 @@ def is_text_page(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -
         return False
     page = glance(gray, LOOKED_AT)
     rows, columns = (side // SQUARE for side in page.shape)
-    if rows * columns < FEWEST:
+    if rows * columns < FEWEST_SQUARES:
         return False
     page = page[: rows * SQUARE, : columns * SQUARE]
     squares = page.reshape(rows, SQUARE, columns, SQUARE).transpose(0, 2, 1, 3).reshape(-1, SQUARE, SQUARE)
@@ -45,9 +45,9 @@ def is_text_page(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -
     across = (inked[:, 1:] != inked[:, :-1]).sum(axis=1).mean(axis=1)
     edges = along + across
     strokes = (edges > 3.5) & (edges < 16) & (np.minimum(along, across) > 0.8) & (inked.mean(axis=(1, 2)) < 0.5)
-    text = same & strokes & (contrast > CONTRAST * white) & (middle > paper - 0.5 * contrast)
-    plain = same & ((contrast < BLANK * white) | (middle > paper - 0.35 * contrast))
-    return bool(text.mean() >= TEXT and (text | plain).mean() >= PAPER)
+    text = same & strokes & (contrast > INK_CONTRAST * white) & (middle > paper - 0.5 * contrast)
+    plain = same & ((contrast < BLANK_CONTRAST * white) | (middle > paper - 0.35 * contrast))
+    return bool(text.mean() >= TEXT_SHARE and (text | plain).mean() >= PAPER_SHARE)
 
 
 def _around(values: NDArray[np.floating], rows: int, columns: int) -> NDArray[np.floating]:

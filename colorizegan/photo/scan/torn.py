@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MIXED = 2  # px at an edge that hold some of both
-ALONE = 7  # pixels of nine that are like the border, so that the one amid them counts as such
+MIXED_EDGE = 2  # px at an edge that hold some of both
+BORDER_NEIGHBOURS = 7  # pixels of nine that are like the border, so that the one amid them counts as such
 
 
 def from_outside(like: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Of the pixels (h, w) that are like a border, those that can be reached over others from the picture's edge."""
     around = np.pad(like, 1).astype(np.int8)
     near = sum(around[y : y + like.shape[0], x : x + like.shape[1]] for y in range(3) for x in range(3))
-    like = like | (near >= ALONE)  # grain and dust
+    like = like | (near >= BORDER_NEIGHBOURS)  # grain and dust
     reached = like.copy()
     reached[1:-1, 1:-1] = False
     count = 0
@@ -28,9 +28,9 @@ def from_outside(like: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def hidden_pixels(torn: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Where the photo is torn off, in a picture of another size (h, w), with what holds some of both."""
     rows, columns = (np.arange(n) * m // n for n, m in zip(shape, torn.shape, strict=True))
-    hidden = _grown(torn[rows][:, columns], MIXED)
+    hidden = _grown(torn[rows][:, columns], MIXED_EDGE)
     for edge in (hidden, hidden.T):
-        edge[:MIXED] = edge[-MIXED:] = True
+        edge[:MIXED_EDGE] = edge[-MIXED_EDGE:] = True
     return hidden
 
 

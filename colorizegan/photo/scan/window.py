@@ -19,17 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizegan.photo.scan.side import EVEN, MOST_NOISE, WITHIN, Side, outermost, side_of
+from colorizegan.photo.scan.side import EDGE_WITHIN, EVEN_SCATTER, MOST_NOISE, Side, outermost, side_of
 from colorizegan.photo.scan.texture import REACH, unlikeness
 from colorizegan.photo.scan.torn import from_outside
 
 LOOKED_AT = 384  # px, longer side of what is looked at
-RIM = 0.06  # share of the side that a border around a target is wide at most, where it is at one side alone
-SAME = 14.0  # codes between the sides of one border
-LIKE = 25.0  # codes between sides that may be of the same planks
-LEAST = 0.3  # share of the side that a photo has at least
-PASSES = 3  # rims in rims
-CONTRAST = 90.0  # codes between the darkest and the lightest per cent: with less all of these are as much smaller
+WIDEST_ONE_SIDED_RIM = (
+    0.06  # share of the side that a border around a target is wide at most, where it is at one side alone
+)
+SAME_BORDER = 14.0  # codes between the sides of one border
+SAME_PLANKS = 25.0  # codes between sides that may be of the same planks
+LEAST_OF_PHOTO = 0.3  # share of the side that a photo has at least
+RIMS_IN_RIMS = 3  # rims in rims
+FULL_CONTRAST = 90.0  # codes between the darkest and the lightest per cent: with less all of these are as much smaller
 FAINTEST = 1 / 8  # of it
 
 
@@ -87,11 +89,11 @@ def find_photo(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -> 
     if min(shape) < 24:
         return None
     low, high = np.percentile(small, (1, 99))
-    small = (small / min(1.0, max(FAINTEST, (high - low) / CONTRAST))).astype(np.float32)
+    small = (small / min(1.0, max(FAINTEST, (high - low) / FULL_CONTRAST))).astype(np.float32)
     found: Found | None = None
     torn = np.zeros(shape, bool)
     window = whole = Window(0, rows, 0, columns)
-    for _ in range(PASSES):
+    for _ in range(RIMS_IN_RIMS):
         inner = _without_border(small, window, torn)
         if inner is None:
             break
@@ -120,7 +122,7 @@ def _without_border(small: NDArray[np.float32], window: Window, torn: NDArray[np
     """What lies inside the next border, None where there is none; what is like that beside the photo goes into torn."""
     picture = window.of(small)
     sides = _border(picture)
-    if picture.shape == small.shape and (sides is None or max(side.noise for side in sides) > EVEN):
+    if picture.shape == small.shape and (sides is None or max(side.noise for side in sides) > EVEN_SCATTER):
         return _without_texture(picture)
     if sides is None:
         return None
@@ -131,7 +133,7 @@ def _without_border(small: NDArray[np.float32], window: Window, torn: NDArray[np
         there = _lines(window.of(torn), depths)
         for side, lines, part in zip(sides, _lines(picture, depths), there, strict=True):
             if side.depth and not side.shadow:
-                zone = slice(side.depth, side.depth + max(3, round(WITHIN * len(lines))))
+                zone = slice(side.depth, side.depth + max(3, round(EDGE_WITHIN * len(lines))))
                 part[zone] |= ~side.unlike(lines[zone])
     return Found(seen, seen, filled, None)
 
@@ -139,7 +141,7 @@ def _without_border(small: NDArray[np.float32], window: Window, torn: NDArray[np
 def _without_texture(picture: NDArray[np.float32]) -> Found | None:
     """What lies on planks or grainy card, on all four sides; None where nothing does."""
     levels, noises = zip(*(outermost(lines) for lines in _lines(picture, (0, 0, 0, 0))), strict=True)
-    if not EVEN < max(noises) <= MOST_NOISE or max(levels) - min(levels) > LIKE:
+    if not EVEN_SCATTER < max(noises) <= MOST_NOISE or max(levels) - min(levels) > SAME_PLANKS:
         return None
     sides = _border(unlikeness(picture))
     if sides is None or not all(side.depth for side in sides):
@@ -160,10 +162,12 @@ def _border(picture: NDArray[np.float32]) -> list[Side] | None:
         for _ in range(3):  # a line is plain from end to end only where the borders at its ends are known
             lines = _lines(picture, depths)
             rims = [outermost(x)[1] for x in lines]
-            most = MOST_NOISE if max(rims) <= MOST_NOISE else EVEN  # uneven light is believed on all four sides only
+            most = (
+                MOST_NOISE if max(rims) <= MOST_NOISE else EVEN_SCATTER
+            )  # uneven light is believed on all four sides only
             found = [Side() if i in off or rims[i] > most else side_of(lines[i]) for i in range(4)]
             before, depths = depths, [side.depth for side in found]
-            if height - sum(depths[:2]) < LEAST * height or width - sum(depths[2:]) < LEAST * width:
+            if height - sum(depths[:2]) < LEAST_OF_PHOTO * height or width - sum(depths[2:]) < LEAST_OF_PHOTO * width:
                 return None
             if depths == before:
                 break
@@ -173,7 +177,7 @@ def _border(picture: NDArray[np.float32]) -> list[Side] | None:
         straight = [side for side in found if side.straight]
         if not straight:
             return None
-        groups = [{i for i in range(4) if abs(found[i].level - side.level) <= SAME} for side in straight]
+        groups = [{i for i in range(4) if abs(found[i].level - side.level) <= SAME_BORDER} for side in straight]
         off = set(range(4)) - max(groups, key=len)
     return None
 
@@ -191,13 +195,13 @@ def _believed(sides: list[Side]) -> list[Side] | None:
     if len(ended) == 4:
         return sides if _meet(sides) else None
     straight = [side for side in sides if side.straight]
-    if not straight or max(side.noise for side in straight) > EVEN:
+    if not straight or max(side.noise for side in straight) > EVEN_SCATTER:
         return None
-    if max(side.level for side in straight) - min(side.level for side in straight) > SAME:
+    if max(side.level for side in straight) - min(side.level for side in straight) > SAME_BORDER:
         return None
     if len(ended) == 3 and len(straight) > 1:
         return sides
-    if len(straight) == 2 or (len(straight) == 1 and 0 < straight[0].rim <= RIM):
+    if len(straight) == 2 or (len(straight) == 1 and 0 < straight[0].rim <= WIDEST_ONE_SIDED_RIM):
         return [side if side.straight else Side() for side in sides]
     return None
 
@@ -206,4 +210,4 @@ def _meet(sides: list[Side]) -> bool:
     """Whether the sides of a border have one brightness at each corner, where they meet."""
     top, bottom, left, right = ((side.level - side.slope / 2, side.level + side.slope / 2) for side in sides)
     corners = ((top[0], left[0]), (top[1], right[0]), (bottom[0], left[1]), (bottom[1], right[1]))
-    return all(abs(one - other) <= SAME + max(side.noise for side in sides) for one, other in corners)
+    return all(abs(one - other) <= SAME_BORDER + max(side.noise for side in sides) for one, other in corners)

@@ -6,7 +6,7 @@ from mounts import FADED, faded
 from pictures import Array
 
 from colorizegan.color.lab import gray_to_lightness
-from colorizegan.photo.scan.levels import FULL, Tones, faded_tones, unrounded
+from colorizegan.photo.scan.levels import FULL_RANGE, Tones, faded_tones, unrounded
 
 
 def photo() -> Array:
@@ -25,7 +25,7 @@ def test_faded_tones_come_back(kind: str) -> None:
     gray = faded(kind, full)
     tones = faded_tones(gray.astype(np.float32))
     if tones is None:  # what is left fills them
-        assert np.ptp(gray_to_lightness(np.percentile(gray, (1, 99)) / 255)) >= FULL
+        assert np.ptp(gray_to_lightness(np.percentile(gray, (1, 99)) / 255)) >= FULL_RANGE
         return
     stretched = tones.stretched(gray_to_lightness(gray / 255).astype(np.float32), 1 / 255)
     assert stretched.dtype == np.float32
