@@ -1,5 +1,7 @@
 """Ray: found and connected to, or one line that says why not."""
 
+from __future__ import annotations
+
 import logging
 import os
 import signal

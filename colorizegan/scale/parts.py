@@ -5,6 +5,8 @@ that the user started, as results come back, and a part is removed when its line
 of a block whose worker, or that process itself, was lost.
 """
 
+from __future__ import annotations
+
 import hashlib
 import itertools
 import json

@@ -1,5 +1,7 @@
 """The ledger of a run on many machines: written by one process, also where files cannot be appended to."""
 
+from __future__ import annotations
+
 import itertools
 import os
 from collections.abc import Sequence
