@@ -15,10 +15,9 @@ from pathlib import Path, PurePosixPath
 
 from colorizegan.errors import ColorizeGANError, MissingExtraError, ModelError, UsageError, first_line
 from colorizegan.model.bundle import PICKLES, list_bundles, open_bundle
-from colorizegan.model.card import CARD, parse_card
+from colorizegan.model.card import CARD, parse_card, write_page
 from colorizegan.model.facts import facts_of, known_entries
 from colorizegan.model.foreign import outside_files
-from colorizegan.model.model_page import write_page
 from colorizegan.model.spec import ADDRESS, HOW_TO_ADDRESS, stored_bundle, try_model
 from colorizegan.model.store import Entry, check_new_name, find_entry, hashes, is_name, keep, refuse_facts, store_folder
 

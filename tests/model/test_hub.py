@@ -17,8 +17,8 @@ from tiny_bundle import make_tiny_bundle
 from colorizegan import Colorizer, ModelError, UsageError
 from colorizegan.errors import MissingExtraError
 from colorizegan.model.bundle import open_bundle
+from colorizegan.model.card import write_page
 from colorizegan.model.hub import look_up, pretrained
-from colorizegan.model.model_page import write_page
 from colorizegan.model.store import find_entry, list_entries, store_folder
 
 pytest.importorskip("huggingface_hub")
