@@ -32,6 +32,8 @@ class PatchDiscriminator(nn.Module):
 
     def __init__(self, norm: str = "spectral", width: int = 64, whole: bool = False) -> None:
         super().__init__()
+        if norm not in ("batch", "spectral"):
+            raise ValueError(f"norm must be 'batch' or 'spectral', not {norm!r}")
         widths = [3] + [width * min(2**i, 8) for i in range(LAYERS + 1)]
         modules: list[nn.Module] = []
         for i in range(LAYERS + 1):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -148,7 +149,9 @@ def test_a_signal_to_one_ends_all(photos: Path, tmp_path: Path, number: signal.S
         assert [worker for worker in both if Path(f"/proc/{worker}").exists()] == []
     if number == signal.SIGTERM:
         said = errors.read_text()
-        assert said.count("exitcode  : 143") == 2, said
+        statuses = re.findall(r"exitcode  : (-?[0-9]+)", said)
+        # -15: torchrun asked it once more, when it had saved and was ending already.
+        assert len(statuses) == 2 and "143" in statuses and {*statuses} <= {"143", "-15"}, said
         assert newest(out).facts["state"]["step"] == len(log.read_text().splitlines()) >= 2
 
 
