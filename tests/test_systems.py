@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from command import command, digests, python, start
 from pictures import put, waves
+from tiny_run import overrides
 
 LACKING = ("sched_getaffinity", "sysconf", "mkfifo", "getuid", "fork", "register_at_fork", "posix_fadvise")
 HIDE = f"""
@@ -34,6 +35,23 @@ def test_nothing_that_only_some_systems_have_is_needed(tmp_path: Path, tiny_bund
     assert len(outputs["all"]) == 4
     code = f"{HIDE}\nfrom colorizegan.cli.doctor import examine; import json; print(examine({str(tiny_bundle)!r})[0])"
     assert "'result': 'passed'" in python("-c", code).stdout
+
+
+@pytest.mark.slow
+def test_training_needs_nothing_of_it_either(tmp_path: Path, photos: Path) -> None:
+    """Trained, gone on with, exported and used without locks and affinity, as on Windows."""
+    pytest.importorskip("torch")
+    hide = HIDE.replace("'register_at_fork', ", "").replace("'getuid', ", "")  # the torch of Linux needs these
+    code, run, bundle = f"{hide}\nfrom colorizegan.cli.main import main\nmain()", tmp_path / "run", tmp_path / "bundle"
+    settings = [word for one in overrides(photos, "data.workers=0") for word in ("--set", one)]
+    python("-c", code, "train", "--preset", "tiny", "-o", run, *settings)
+    assert (
+        "going on after step"
+        in python("-c", code, "train", "--preset", "tiny", "-o", run, "--resume", *settings).stderr
+    )
+    python("-c", code, "export", run, "-o", bundle, "--name", "mine")
+    done = python("-c", code, "colorize", album(tmp_path / "album", 2), "-o", tmp_path / "out", "--model", bundle)
+    assert "2 done, 0 skipped, 0 failed" in done.stderr
 
 
 @pytest.mark.slow

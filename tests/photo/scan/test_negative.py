@@ -85,3 +85,9 @@ def test_it_is_told_whatever_becomes_of_it(tmp_path: Any, tiny_bundle: Any, endi
 def test_it_is_told_by_the_library_too() -> None:
     raw = encoded(negative(MASKS["old"]), "WEBP", quality=90)
     assert any("colour negative" in remark for remark in read_photo(raw).remarks)
+
+
+def test_a_rose_print_is_none() -> None:
+    """Under a mask blue is weaker than green by more."""
+    assert is_color_negative(negative((0.9, 0.6, 0.4)))
+    assert not is_color_negative(negative((0.9, 0.6, 0.58)))

@@ -1,6 +1,7 @@
 """text_page: pages are told from photos."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,3 +43,43 @@ def test_textures_on_white_are_not() -> None:
     check = np.where((np.add.outer(np.arange(600) // 4, np.arange(800) // 4)) % 2, 250, 30).astype(np.uint8)
     assert not is_text_page(snow)
     assert not is_text_page(check)
+
+
+def letters(
+    size: tuple[int, int] = (5, 3), cell: tuple[int, int] = (10, 8), ink: float = 40, paper: float = 240
+) -> np.ndarray[Any, Any]:
+    """A page (768, 1024) of marks of one size, one in each cell."""
+    y, x = np.mgrid[:768, :1024]
+    return np.where((y % cell[0] < size[0]) & (x % cell[1] < size[1]), ink, paper).astype(np.float64)
+
+
+def on_papers_of_its_own() -> np.ndarray[Any, Any]:
+    tones = np.random.default_rng(0).uniform(195, 250, (24, 32))
+    return np.where(letters() < 100, 40, np.kron(tones, np.ones((32, 32))))
+
+
+def with_photo() -> np.ndarray[Any, Any]:
+    page = letters()
+    page[448:] = np.random.default_rng(0).uniform(0, 255, (320, 1024))
+    return page
+
+
+def signed() -> np.ndarray[Any, Any]:
+    page = np.full((768, 1024), 240.0)
+    page[640:704, 512:896] = letters()[640:704, 512:896]
+    return page
+
+
+def test_a_page_of_drawn_letters_is_one() -> None:
+    assert is_text_page(letters().astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        letters(ink=225), letters((10, 3)), letters((20, 20), (32, 32)), on_papers_of_its_own(), with_photo(), signed(),
+    ],
+    ids=["a trace of ink", "bars", "dots", "no one paper", "a large photo beside text", "a signature"],
+)  # fmt: skip
+def test_what_lacks_one_mark_of_text_is_none(page: np.ndarray[Any, Any]) -> None:
+    assert not is_text_page(page.astype(np.uint8))

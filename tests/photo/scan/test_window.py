@@ -83,3 +83,27 @@ def test_empty_and_tiny_pictures_are_whole(shape: tuple[int, int], level: int) -
 def test_scaled_windows_lose_nothing() -> None:
     assert Window(1, 3, 1, 2).scaled((4, 4), (10, 10)) == Window(2, 8, 2, 5)
     assert Window(3, 7, 2, 9).scaled((10, 10), (4, 4)) == Window(1, 3, 0, 4)
+
+
+def framed(top: int, bottom: int, left: int, right: int, depth: int = 40) -> Array:
+    """A grainy photo with a plain strip of a tone at each side; negative = none there."""
+    rng = np.random.default_rng(5)
+    picture = np.clip(120 + 70 * np.sin(np.arange(400) / 9) + rng.normal(0, 25, (300, 400)), 0, 255)
+    for tone, where in (
+        (left, np.s_[:, :depth]), (right, np.s_[:, -depth:]), (top, np.s_[:depth]), (bottom, np.s_[-depth:]),
+    ):  # fmt: skip
+        if tone >= 0:
+            picture[where] = tone
+    return picture.astype(np.uint8)
+
+
+def test_a_card_at_three_sides_is_a_border() -> None:
+    """The scan was cut at the fourth."""
+    found = find_window(framed(235, 235, 235, -1))
+    assert found is not None
+    assert np.abs(np.array(found) - (40, 260, 40, 400)).max() <= 2
+
+
+def test_strips_of_four_tones_are_no_border() -> None:
+    assert find_window(framed(235, 235, 235, 235)) is not None
+    assert find_window(framed(250, 10, 190, 70)) is None
