@@ -162,10 +162,10 @@ def fit(run: Run, number: int) -> None:
             if run.squares is not None and (done or validates):
                 run.validate(run.squares)
                 run.validated_at = time.monotonic()
-            if done or run.stop.received or saves:
+            if done or run.stop.agreed or saves:
                 run.save(optimizers)
                 run.saved_at = time.monotonic()
-            if run.stop.received:
+            if run.stop.agreed:
                 run.stop.leave()
             if done:
                 break

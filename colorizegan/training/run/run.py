@@ -127,7 +127,7 @@ class Run:
         found = [float(value) / self.fabric.world_size for value in values.values()]
         *found, interrupted, terminated, validates, saves = add_up(self.fabric, [*found, *map(float, wishes)])
         if interrupted or terminated:
-            self.stop.received = signal.SIGINT if interrupted else signal.SIGTERM
+            self.stop.agreed = signal.SIGINT if interrupted else signal.SIGTERM
         return dict(zip(values, found, strict=True)), bool(validates), bool(saves)
 
     def log_step(self, stage: Stage, rate: float, batches: Waiting) -> None:

@@ -104,7 +104,8 @@ class StopSignals:
     """Turns SIGINT and SIGTERM into a flag that the loop reads between steps, so that no save is cut in half."""
 
     def __init__(self) -> None:
-        self.received: int | None = None
+        self.received: int | None = None  # by this process
+        self.agreed: int | None = None  # by all: what came after they asked each other waits for the next step
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> None:
@@ -123,6 +124,6 @@ class StopSignals:
 
     def leave(self) -> None:
         """End as the signal asked: exit status 130 or 143."""
-        if self.received == signal.SIGINT:
+        if self.agreed == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(143)

@@ -151,8 +151,24 @@ def test_a_signal_to_one_ends_all(photos: Path, tmp_path: Path, number: signal.S
         said = errors.read_text()
         statuses = re.findall(r"exitcode  : (-?[0-9]+)", said)
         # -15: torchrun asked it once more, when it had saved and was ending already.
-        assert len(statuses) == 2 and "143" in statuses and {*statuses} <= {"143", "-15"}, said
+        assert len(statuses) == 2, said
+        assert "143" in statuses, said
+        assert {*statuses} <= {"143", "-15"}, said
         assert newest(out).facts["state"]["step"] == len(log.read_text().splitlines()) >= 2
+
+
+@pytest.mark.slow
+def test_a_signal_amid_a_validation_waits_for_the_others(photos: Path, tmp_path: Path) -> None:
+    """The first process validates after each step, while the other one is at the next step already."""
+    out, errors = tmp_path / "run", tmp_path / "errors"
+    stages = STAGES.replace("images=48", "images=100000")
+    with running(command(photos, out, stages, "validate_minutes=0"), errors) as (process, workers):
+        log = out / "log.jsonl"
+        assert waits(lambda: workers() and log.exists() and log.read_text().count("\n") >= 2), errors.read_text()
+        os.kill(workers()[0], signal.SIGTERM)
+        assert process.wait(60) != 0
+    assert "exitcode  : 143" in errors.read_text()
+    assert newest(out).facts["state"]["step"] >= 2
 
 
 def test_one_run_at_a_time_writes_a_folder(photos: Path, tmp_path: Path) -> None:
