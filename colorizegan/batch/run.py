@@ -188,6 +188,12 @@ def run_jobs(
                 yield next_result(waiting, run)
         while waiting:
             yield next_result(waiting, run)
+    except OutputError:  # the end of the run; what others have done meanwhile is told before
+        pool.shutdown(wait=False, cancel_futures=True)
+        under_way = [future for _, future in waiting if not future.cancelled()]
+        ended = wait(under_way, SHUTDOWN_SECONDS).done
+        yield from (future.result() for future in ended if not future.exception() and not future.result().error)
+        raise
     finally:
         run.stop.set()
         pool.shutdown(wait=False, cancel_futures=True)

@@ -163,6 +163,8 @@ def run(
                     if preview
                     else one_film(job, colorizer, asked, reporter)
                 )
+            except ModuleNotFoundError:
+                raise  # the same for all films
             except Exception as raised:
                 error = as_our_error(raised, str(job.source))  # no fault of one film stops the others
                 error.path = error.path or str(job.source)

@@ -257,7 +257,9 @@ def test_a_full_disk_ends_the_run_and_nothing_is_lost(
     assert last.endswith("[E_OUTPUT]")
     status, *files = full.stdout.splitlines()
     assert status == "1"
-    assert 3 < sum(name.endswith(".png") for name in files) == len(files) - 1, "nothing but results and the ledger"
+    results = sum(name.endswith(".png") for name in files)
+    assert 3 < results == len(files) - 1, "nothing but results and the ledger"
+    assert f"stopped: {results} done, 0 skipped, 0 failed" in full.stderr
     run(colorizer, album, tmp_path / "unbroken")
     assert digests(tmp_path / "out-then") == digests(tmp_path / "unbroken")
 

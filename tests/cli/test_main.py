@@ -727,6 +727,7 @@ def test_doctor_finds_what_is_wrong(folder: Path, monkeypatch: pytest.MonkeyPatc
         (["evaluate", "--data", "x"], "scipy", "bench"),
         (["evaluate", "--data", "photos", "--squeezenet", "weights"], "torch", "train"),
         (["serve", "--port", "0"], "fastapi", "serve"),
+        (["video", "film.mp4"], "av", "video"),
         (["data", "inspect", "pipe:cat x.tar"], "webdataset", "train"),
     ],
 )
