@@ -191,8 +191,9 @@ def run_jobs(
     except OutputError:  # the end of the run; what others have done meanwhile is told before
         pool.shutdown(wait=False, cancel_futures=True)
         under_way = [future for _, future in waiting if not future.cancelled()]
-        ended = wait(under_way, SHUTDOWN_SECONDS).done
-        yield from (future.result() for future in ended if not future.exception() and not future.result().error)
+        wait(under_way, SHUTDOWN_SECONDS)
+        ended = [future for future in under_way if future.done() and not future.exception()]
+        yield from (future.result() for future in ended if not future.result().error)
         raise
     finally:
         run.stop.set()

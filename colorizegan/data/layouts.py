@@ -213,6 +213,9 @@ def _listed(path: Path, folder: Path) -> list[PhotoFile]:
     except UnicodeError:
         what = "is no readable list of photos: it is not in UTF-8"
         raise DataError(what, path=path, remedy="save it as UTF-8") from None
+    if any("\r" in line for line in lines):
+        what = "is no readable list of photos: lines end with a carriage return alone, as on old Macs"
+        raise DataError(what, path=path, remedy="save it with the line ends of Unix or Windows")
     photos: list[PhotoFile] = []
     for line in lines:
         name = re.sub(r"\s+\d+$", "", line.strip())  # Places365: "/a/airfield/00000001.jpg 0"

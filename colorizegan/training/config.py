@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args, get_origin
 
 from colorizegan.data.decode import MIN_COLORFULNESS, STORE_SIDE
 from colorizegan.errors import ConfigError
@@ -277,11 +277,23 @@ PRESETS: dict[str, Config] = {
 }
 
 
+def _check_kinds(where: str, settings: Config | NetworkConfig | LossConfig | Stage) -> None:
+    """ConfigError for a word that a setting may not have; `load_config` refuses it too, a Config made in Python not."""
+    for setting in dataclasses.fields(settings):
+        words, value = get_args(setting.type), getattr(settings, setting.name)
+        if get_origin(setting.type) is Literal and value not in words:
+            raise ConfigError(f"{where}{setting.name} is {value!r}", remedy=f"use one of {', '.join(words)}")
+
+
 def check(config: Config) -> Config:
     """The configuration itself, or ConfigError where its values contradict each other."""
     if not config.stages:
         raise ConfigError("there are no stages")
+    _check_kinds("", config)
+    _check_kinds("network.", config.network)
+    _check_kinds("losses.", config.losses)
     for i, stage in enumerate(config.stages):
+        _check_kinds(f"stages.{i}.", stage)
         if min(stage.images, stage.size, stage.batch) <= 0 or not 0 < stage.crop <= 1:
             raise ConfigError(f"stages.{i}: images, size and batch must be above 0, crop in (0, 1]")
         if config.accumulate < 1 or stage.batch % config.accumulate:

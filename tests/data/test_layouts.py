@@ -203,6 +203,9 @@ def test_lists_of_windows(tmp_path: Path, encoding: str) -> None:
     names.write_bytes("b.jpg\nFähre 1.jpg\n".encode("latin-1"))
     with pytest.raises(DataError, match="it is not in UTF-8; save it as UTF-8"):
         list_photos((f"list:{names}",))
+    names.write_bytes(b"b.jpg\rc.jpg\r")
+    with pytest.raises(DataError, match="as on old Macs; save it with the line ends of Unix or Windows"):
+        list_photos((f"list:{names}",))
 
 
 def test_folders_of_systems_and_other_programs_hold_no_training_photos(tmp_path: Path) -> None:

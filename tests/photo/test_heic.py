@@ -9,6 +9,7 @@ import pillow_heif
 import pytest
 from pictures import heic, waves
 
+from colorizegan.errors import DecodeError
 from colorizegan.photo.photo import Limits
 from colorizegan.photo.read import read_photo
 
@@ -56,3 +57,16 @@ def test_pictures_beside_the_main_one_count_for_no_limit(count: int, main: int) 
 def test_the_decoder_is_none_with_known_holes() -> None:
     # Of libheif before 1.23.2 a file can write out of bounds (GHSA-g89c-p67h-r497, CVE-2026-84383).
     assert tuple(map(int, pillow_heif.libheif_version().split("."))) >= (1, 23, 2)
+
+
+def test_extents_of_no_byte_take_no_time() -> None:
+    """A few bytes of the box iloc could say 65,535 times that nothing follows, again and again: hours of work."""
+
+    def box(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body) + 8) + name + body
+
+    items = b"".join(struct.pack(">HHH", number, 0, 65535) for number in range(60_000))
+    location = box(b"iloc", bytes(6) + struct.pack(">H", 60_000) + items)
+    file = box(b"ftyp", b"heic" + bytes(4) + b"heicmif1") + box(b"meta", bytes(4) + location)
+    with pytest.raises(DecodeError):
+        read_photo(file)

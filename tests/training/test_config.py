@@ -1,6 +1,8 @@
 """Settings: presets hold, TOML and dotted overrides change them, mistakes are named."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +69,30 @@ def test_mistakes_are_named(overrides: list[str], words: str) -> None:
         load_config("default", None, overrides)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        (
+            "stages",
+            "stages.0.kind is 'adversarail'; use one of pretrain_generator, pretrain_discriminator, adversarial",
+        ),
+        ("losses", "losses.gan is 'wgan'; use one of vanilla, hinge"),
+        ("network", "network.generator is 'resnet'; use one of unet, pix2pix, zhang16"),
+        ("precision", "precision is '16'; use one of auto, bf16-mixed, 32-true"),
+    ],
+)
+def test_words_of_settings_made_in_python_are_checked_too(where: str, words: str) -> None:
+    config, word = PRESETS["tiny"], words.split("'")[1]
+    wrong: dict[str, Any] = {
+        "stages": (replace(config.stages[0], kind=word),),
+        "losses": replace(config.losses, gan=word),
+        "network": replace(config.network, generator=word),
+        "precision": word,
+    }
+    with pytest.raises(ConfigError, match=words):
+        check(replace(config, **{where: wrong[where]}))
 
 
 def test_unknown_preset_and_unreadable_toml(tmp_path: Path) -> None:

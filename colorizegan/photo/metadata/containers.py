@@ -19,7 +19,7 @@ IPTC_RESOURCE = 0x0404
 DESCRIPTIONS = {IPTC_RESOURCE, 0x0425, 0x040A, 0x040B}  # and the digest of the records, the copyright flag, an address
 LONGEST_SEGMENT = 65533  # bytes of payload that the 16-bit length of a JPEG segment leaves
 MOST_BOXES = 10_000  # more are no photo's
-LONGEST_ILOC = 1 << 24  # bytes
+LONGEST_ILOC = 1 << 20  # bytes: tens of thousands of tiles
 DEEPEST = 6  # moov / trak / mdia / minf / stbl / stsz
 NESTED = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 MP_ENTRIES = 0xB002  # tag
@@ -260,8 +260,10 @@ def _iloc_ends(box: bytes) -> Iterator[int]:
         number(wide)  # of the item
         inside = number(2) & 15 if version else 0  # another box or item holds it
         number(2)  # of the file
-        base = number(base_size)
-        for _ in range(number(2)):
+        base, extents = number(base_size), number(2)
+        if extents > 1 and not offset_size + length_size + index_size:
+            raise IndexError  # many extents of no byte: a few bytes would keep us busy for hours
+        for _ in range(extents):
             number(index_size)
             offset, length = number(offset_size), number(length_size)
             yield 0 if inside or not length else base + offset + length

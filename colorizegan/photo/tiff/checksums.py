@@ -10,6 +10,7 @@ from colorizegan.photo.tiff.directory import Tag, read_directory
 from colorizegan.photo.tiff.pages import TiffPage, TiffPages
 
 DEFLATE = {8, 32946}  # compressions
+FILL_ORDER = 266
 # Tags with the places and the lengths of the pieces of a picture.
 PIECES = (("strip", 273, 279), ("tile", 324, 325))
 INTEGERS = {3: "u2", 4: "u4", 16: "u8"}  # TIFF types
@@ -26,6 +27,8 @@ def damage_by_checksum(stream: BinaryIO, pages: TiffPages, page: TiffPage) -> li
         return []
     stream.seek(0, io.SEEK_END)  # libvips has moved the place of the file, of which Python's buffer knows nothing
     tags = read_directory(stream, pages.order, page.offset, pages.big, LONGEST_LIST)
+    if FILL_ORDER in tags and 2 in _numbers(tags[FILL_ORDER], pages.order):
+        return []  # the bits of each byte stand the other way round, which hardly any file has
     for piece, places, lengths in PIECES:
         if places in tags and lengths in tags:
             spans = zip(_numbers(tags[places], pages.order), _numbers(tags[lengths], pages.order), strict=False)

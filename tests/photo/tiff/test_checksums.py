@@ -132,3 +132,16 @@ def repacked(change: bytes | int) -> bytes:
 )  # fmt: skip
 def test_whole_files_are_read(raw: bytes) -> None:
     assert np.array_equal(read_photo(raw).gray, GRAY)
+
+
+def test_bits_that_stand_the_other_way_round_are_no_damage() -> None:
+    """FillOrder 2: libtiff turns the bits of each byte before it inflates."""
+    raw = bytearray(by_tifffile(description="in its place"))
+    with tifffile.TiffFile(io.BytesIO(bytes(raw))) as file:
+        page: Any = file.pages[0]
+        at = page.tags[270].offset
+    struct.pack_into("<HHIHH", raw, at, 266, 3, 1, 2, 0)
+    turned = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+    for start, length in pieces(bytes(raw)):
+        raw[start : start + length] = raw[start : start + length].translate(turned)
+    assert np.array_equal(read_photo(bytes(raw)).gray, GRAY)
