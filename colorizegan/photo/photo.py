@@ -42,7 +42,7 @@ class Photo:
     pages: int = 1
     """How many photos a TIFF holds, or frames an animation; this is one of them."""
     scan: Scan | None = None
-    """What `look_at` found in it; None where it was not looked at."""
+    """What `look_at` found in it; None where it was not looked at, as after a change of `gray` by you."""
     rgb: NDArray[Any] | None = None
     """Its own colours (H, W, 3), where `read_photo` was asked for them."""
     remarks: tuple[str, ...] = ()

@@ -105,7 +105,8 @@ def see(gray: NDArray[Any], hints: tuple[Hint, ...] = (), scan: Scan | None = No
     """
     shape = (gray.shape[0], gray.shape[1])
     check_places(hints, shape)
-    scan = scan or look_at(gray)
+    if scan is None or scan.shape != shape:  # as of a photo that was cut since
+        scan = look_at(gray)
     if not all(scan.window.holds(hint.y, hint.x) for hint in hints):
         return replace(Eye.open_wide(shape), tones=faded_tones(glance(gray)))
     return replace(Eye(**vars(scan)), text=scan.text and not hints)

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mounts import MOUNTS, PAGES, faded, mounted, text_page
-from pictures import Array, small, torn_on_white
+from pictures import Array, encoded, small, torn_on_white
+from PIL import Image
 
-from colorizegan import Colorizer, Hint, Look, UsageError
+from colorizegan import Colorizer, Hint, Look, UsageError, read_photo
 from colorizegan.color.lab import rgb_to_lab
 from colorizegan.steer.eye import Eye, see
 
@@ -42,6 +43,16 @@ def test_brightness_is_that_of_the_file(colorizer: Colorizer, photo: Array) -> N
     rgb = colorizer.colorize(gray)
     apart = rgb_to_lab(rgb / 255)[..., 0] - rgb_to_lab(np.repeat(gray[..., None], 3, 2) / 255)[..., 0]
     assert np.abs(apart).max() < 1.5
+
+
+def test_a_photo_that_was_cut_after_it_was_read_is_looked_at_anew(colorizer: Colorizer, photo: Array) -> None:
+    scan, (top, left, height, width) = mounted("black", photo, np.random.default_rng(0))
+    read = read_photo(encoded(Image.fromarray(scan), "PNG"))
+    assert read.scan is not None
+    assert read.scan.has_border
+    inside = np.ascontiguousarray(read.gray[top : top + height, left : left + width])
+    ab = colorizer.predict(replace(read, gray=inside)).ab
+    assert np.array_equal(ab, colorizer.predict(inside).ab)
 
 
 def test_a_faded_photo_has_the_colours_of_the_full_one(colorizer: Colorizer, photo: Array) -> None:

@@ -1,6 +1,7 @@
 """The checksums of Deflate data in TIFF: Adler-32 at the end of each strip and tile (RFC 1950), which libtiff skips."""
 
 import io
+import math
 import zlib
 from typing import BinaryIO
 
@@ -15,7 +16,9 @@ FILL_ORDER = 266
 PIECES = (("strip", 273, 279), ("tile", 324, 325))
 INTEGERS = {3: "u2", 4: "u4", 16: "u8"}  # TIFF types
 LONGEST_LIST = 1 << 26  # bytes of such a tag
-CHUNK, MOST = 1 << 16, 1 << 20  # bytes that are taken in and given out at once
+CHUNK, MOST_INFLATED = 1 << 16, 1 << 20  # bytes that are taken in and given out at once
+LEAST_BUDGET = 1 << 26  # bytes that all pieces may have inflated; more where the picture has more
+SIZES = (256, 257, 277)  # tags: width, height, samples
 
 
 def damage_by_checksum(stream: BinaryIO, pages: TiffPages, page: TiffPage) -> list[str]:
@@ -29,12 +32,18 @@ def damage_by_checksum(stream: BinaryIO, pages: TiffPages, page: TiffPage) -> li
     tags = read_directory(stream, pages.order, page.offset, pages.big, LONGEST_LIST)
     if FILL_ORDER in tags and 2 in _numbers(tags[FILL_ORDER], pages.order):
         return []  # the bits of each byte stand the other way round, which hardly any file has
+    samples = math.prod((_numbers(tags[tag], pages.order) or [1])[0] for tag in SIZES if tag in tags)
+    budget = max(LEAST_BUDGET, 2 * samples * page.bits // 8)
     for piece, places, lengths in PIECES:
         if places in tags and lengths in tags:
             spans = zip(_numbers(tags[places], pages.order), _numbers(tags[lengths], pages.order), strict=False)
             for number, (start, length) in enumerate(spans, 1):
-                if _is_damaged(stream, start, length):
+                damaged, size = _inflated(stream, start, length, budget)
+                if damaged:
                     return [f"the checksum of its {piece} {number} is wrong"]
+                budget -= size
+                if budget <= 0:
+                    return []  # more than the picture can have: a bomb, for the decoder to refuse
     return []
 
 
@@ -42,15 +51,18 @@ def _numbers(tag: Tag, order: str) -> list[int]:
     return np.frombuffer(tag.raw, order + INTEGERS[tag.type]).tolist() if tag.type in INTEGERS else []
 
 
-def _is_damaged(stream: BinaryIO, start: int, length: int) -> bool:
-    inflate = zlib.decompressobj()
+def _inflated(stream: BinaryIO, start: int, length: int, most: int) -> tuple[bool, int]:
+    """Whether a piece is damaged, and its bytes, up to about `most`."""
+    inflate, size = zlib.decompressobj(), 0
     stream.seek(start)
     while length > 0 and not inflate.eof and (part := stream.read(min(CHUNK, length))):
         length -= len(part)
-        while part and not inflate.eof:
+        while part and not inflate.eof and size < most:
             try:
-                inflate.decompress(part, MOST)
+                size += len(inflate.decompress(part, MOST_INFLATED))
             except zlib.error:
-                return True
+                return True, size
             part = inflate.unconsumed_tail
-    return False
+        if size >= most:
+            break
+    return False, size
