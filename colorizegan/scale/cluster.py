@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
@@ -80,7 +81,7 @@ def connected(address: str) -> Iterator[Any]:
         with redirect_stdout(cast(Any, WithoutRay(sys.stdout))):
             yield ray
     finally:
-        with silent():
+        with silent(), redirect_stdout(io.StringIO()):  # Ray keeps something to say of lost workers until now
             ray.shutdown()
 
 
