@@ -22,6 +22,10 @@ from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.middleware import EVERYWHERE, Site
 from colorizegan.serve.queue import PhotoQueue
 
+if sys.platform == "linux":
+    import fcntl
+    import termios
+
 MAX_HEADER_BYTES = 65_536  # of a request before its body
 MAX_HEADERS = 100
 SEND_BUFFER = 1 << 17  # bytes of an answer that the system holds; Linux takes twice as many
@@ -39,11 +43,12 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
         surplus = 0  # bytes that are no body
         received = 0  # bytes of the body
         count = 0  # headers
-        unsent = 0  # bytes of the answer that wait, when the watch began
+        unread = 0  # bytes of the answer, when the watch began
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            # What the system has taken counts as read: less of it, so that slow readers are told from silent ones.
+            # Where the system does not tell what it holds, that counts as read: less of it, so that slow readers are
+            # told from silent ones.
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
             if len(self.connections) > limits.connections:
                 transport.abort()
@@ -56,12 +61,12 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
 
         def begin_watch(self) -> None:
             self.end_watch()
-            self.unsent = self.transport.get_write_buffer_size()
+            self.unread = unread(self.transport)
             self.watch = self.loop.call_later(limits.silence, self.look_after)
 
         def look_after(self) -> None:
             """End it, unless the client has read some of its answer in the meantime."""
-            if self.transport.get_write_buffer_size() < self.unsent:
+            if unread(self.transport) < self.unread:
                 self.begin_watch()
             else:
                 self.transport.abort()
@@ -114,6 +119,14 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
             super().resume_writing()
 
     return Connection
+
+
+def unread(transport: Any) -> int:
+    """Bytes of the answer that the client has not taken: what waits here, and what the system holds where it tells."""
+    held = bytes(4)
+    if sys.platform == "linux":
+        held = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, held)
+    return transport.get_write_buffer_size() + int.from_bytes(held, sys.byteorder)
 
 
 class Server(uvicorn.Server):
