@@ -3,7 +3,9 @@
 The text of an error is one line: what is wrong, with which file, what to do about it.
 """
 
+import difflib
 import re
+from collections.abc import Iterable
 from os import PathLike
 
 __all__ = [
@@ -136,6 +138,12 @@ def as_our_error(
         ours = ColorizeGANError(f"unexpected {type(error).__name__}: {str(error)[:300]}", path=path, remedy=report)
     ours.__cause__ = error
     return ours
+
+
+def nearest(name: str, known: Iterable[str], remedy: str) -> str:
+    """A remedy for a name that nothing has, with the known one that was likely meant."""
+    found = difflib.get_close_matches(name, list(known), 1)
+    return f"{remedy}; did you mean {found[0]}?" if found else remedy
 
 
 def first_line(error: BaseException) -> str:

@@ -80,7 +80,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot be made ({error.strerror})", path=folder, remedy="name another folder") from error
+        raise _disk_full_or(error, folder, f"cannot be made ({error.strerror})", "name another folder") from error
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def results_folder(folder: Path) -> Iterator[None]:
                 pass
         except OSError as error:
             what = f"is no folder that can be written to ({error.strerror})"
-            raise OutputError(what, path=folder, remedy="name another folder") from None
+            raise _disk_full_or(error, folder, what, "name another folder") from None
         yield
 
 
@@ -181,7 +181,7 @@ def write_atomic(target: Path, content: bytes) -> None:
         with atomic_file(target) as file:
             file.write(content)
     except OSError as error:
-        raise OutputError(f"cannot be written ({error.strerror})", path=target) from error
+        raise _disk_full_or(error, target, f"cannot be written ({error.strerror})") from error
 
 
 def remove_leftovers(targets: Iterable[Path] = (), *, folders: Iterable[Path] = (), own: bool = False) -> int:
@@ -241,6 +241,15 @@ def is_disk_full(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def disk_full(path: Path) -> OutputError:
+    """What is said where there is no room for a file."""
+    return OutputError("the disk is full", path=path, remedy="make room; the same command goes on")
+
+
+def _disk_full_or(error: OSError, path: Path, what: str, remedy: str = "") -> OutputError:
+    return disk_full(path) if is_disk_full(error) else OutputError(what, path=path, remedy=remedy)
 
 
 def sha256_of_file(source: Path | BinaryIO) -> str:

@@ -1,15 +1,26 @@
 """Files: whole or not at all, links and pipes not followed, parts of living processes left alone."""
 
 import contextlib
+import errno
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from colorizegan.files import atomic_file, fitting_name, open_regular, remove_leftovers
+from colorizegan.errors import OutputError
+from colorizegan.files import (
+    atomic_file,
+    fitting_name,
+    make_folder,
+    open_regular,
+    remove_leftovers,
+    results_folder,
+    write_atomic,
+)
 
 HOLDER = """
 import sys
@@ -96,3 +107,21 @@ def test_a_leftover_that_was_never_locked_goes_too(tmp_path: Path) -> None:
     os.utime(part, (long_ago, long_ago))
     remove_leftovers(folders=[tmp_path])
     assert [path.name for path in tmp_path.iterdir()] == ["b.jpg"]
+
+
+def test_a_full_disk_is_told_as_one_wherever_it_is_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    told = "the disk is full; make room; the same command goes on"
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "TemporaryFile", full)
+        with pytest.raises(OutputError, match=told), results_folder(tmp_path / "new"):
+            pass
+    assert not (tmp_path / "new").exists()
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(OutputError, match=told):
+        write_atomic(tmp_path / "a", b"")
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(OutputError, match=told):
+        make_folder(tmp_path / "b")

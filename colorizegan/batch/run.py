@@ -24,7 +24,7 @@ from colorizegan.batch.sheets import sheet_path, write_sheet
 from colorizegan.colorize_file import DONE_ALREADY, LEFT_IN_COLOR, FileOptions, colorize_file
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, OutputError
-from colorizegan.files import is_disk_full, remove_leftovers, results_folder
+from colorizegan.files import disk_full, is_disk_full, remove_leftovers, results_folder
 from colorizegan.machine import MemoryBudget, cpu_threads, keep_freed_memory
 from colorizegan.model.batching import BatchingNetwork
 from colorizegan.photo.reader import Reader
@@ -218,7 +218,7 @@ def settled(result: Result, run: BatchRun) -> Result:
     """A result, unless it tells that the run as a whole cannot go on."""
     error = result.error
     if is_disk_full(error):
-        raise OutputError("the disk is full", path=result.job.target, remedy="make room; the same command goes on")
+        raise disk_full(result.job.target)
     if run.ledger is not None and isinstance(error, OutputError) and error.path == str(run.ledger.path):
         raise error
     return result

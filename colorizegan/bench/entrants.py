@@ -12,7 +12,7 @@ from colorizegan.color.gamut import in_gamut_scale
 from colorizegan.color.lab import gray_to_lightness, lab_to_rgb
 from colorizegan.colorizer import Colorizer
 from colorizegan.data.photoset import PhotoSet
-from colorizegan.errors import DataError, InputError, UsageError
+from colorizegan.errors import DataError, InputError, UsageError, nearest
 from colorizegan.model.foreign import ForeignNetwork
 from colorizegan.model.network import Prediction
 from colorizegan.model.spec import Spec
@@ -63,7 +63,7 @@ def allow(spec: Spec, *names: str) -> None:
     """Refuse options other than these."""
     for name in spec.options:
         if name not in names:
-            remedy = f"known for it: {', '.join(names)}"
+            remedy = nearest(name, names, f"known for it: {', '.join(names)}")
             raise UsageError(f"unknown option {name!r} of entrant {spec.path}", remedy=remedy)
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from colorizegan.color.lab import lightness_to_gray
 from colorizegan.data.photoset import PhotoSet
-from colorizegan.errors import ConfigError, DataError, UsageError
+from colorizegan.errors import ConfigError, DataError, UsageError, nearest
 
 Fit = Literal["cover", "crop", "squash", "none"]
 Filter = Literal["lanczos", "bicubic", "bilinear"]
@@ -96,7 +96,8 @@ def find_protocol(name: str) -> Protocol:
     if name.endswith(".json"):
         return read_protocol(Path(name))
     if name not in PROTOCOLS:
-        raise UsageError(f"unknown protocol {name!r}", remedy=f"give a .json file of one, or {', '.join(PROTOCOLS)}")
+        remedy = nearest(name, PROTOCOLS, f"give a .json file of one, or {', '.join(PROTOCOLS)}")
+        raise UsageError(f"unknown protocol {name!r}", remedy=remedy)
     return PROTOCOLS[name]
 
 

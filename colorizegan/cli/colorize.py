@@ -220,8 +220,11 @@ def read_list(path: str, *, nul: bool) -> Iterator[str]:
     except UnicodeDecodeError as error:
         what = f"is no list of names that can be read: it is not in {error.encoding.upper()}, as its first bytes say"
         raise InputError(what, path=path, remedy="save it as UTF-8") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path) from None
+    except ValueError as error:
+        remedy = "name photos without --from-file"
+        raise InputError(f"is no list of names: {error}", path=path, remedy=remedy) from None
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", path=path) from None
 
 
 def plan_of_stdin(output: str | None, format: str | None) -> Plan:

@@ -74,8 +74,9 @@ WORDS = (
     (r"^Missing command", "a command is missing"),
     (r"^Option (\S+) requires an argument", r"\1 needs a value"),
     (r"^Option (\S+) does not take a value", r"\1 takes no value"),
-    (r"^No such option:? (\S+?)\.?(?: \(.*\)|\.? Did you mean .*)?$", r"there is no option \1"),
-    (r"^No such command (\S+?)\.?(?: Did you mean (.*?)\??)?$", r"there is no command \1"),
+    (r"^(No such .*?)\.? (?:\(Possible options: |Did you mean )(.*?)[?)]?$", r"\1; did you mean \2?"),
+    (r"^No such option:? ([^\s;]+?)\.?(?=;|$)", r"there is no option \1"),
+    (r"^No such command (.+?)\.?(?=;|$)", r"there is no command \1"),
 )
 
 

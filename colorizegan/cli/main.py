@@ -86,7 +86,8 @@ def report(error: Exception, command: str) -> int:
         what = f"this command needs {error.name}, which is not installed"
         folded = MissingExtraError(what, extra=EXTRAS.get(command, ""))
     elif message := getattr(error, "format_message", None):  # what Typer says of wrong arguments, in any version
-        folded = UsageError(plain(str(message())), remedy="see --help")
+        what, asks, meant = plain(str(message())).partition("; did you mean ")
+        folded = UsageError(what, remedy=f"did you mean {meant}" if asks else "see --help")
     else:
         folded = as_our_error(error)
     to_stderr(f"error: {folded}")

@@ -91,7 +91,7 @@ def _guess(path: Path) -> str:
 
 
 def _tree(folder: Path) -> list[PhotoFile]:
-    """Every photo under a folder, at any depth, but not what systems and other programs keep in folders of theirs."""
+    """Every photo under a folder, at any depth, but hidden ones and what systems and other programs keep."""
     if not folder.is_dir():
         raise DataError("no such folder", path=folder, remedy="check --data")
     files = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
@@ -213,6 +213,8 @@ def _listed(path: Path, folder: Path) -> list[PhotoFile]:
     except UnicodeError:
         what = "is no readable list of photos: it is not in UTF-8"
         raise DataError(what, path=path, remedy="save it as UTF-8") from None
+    except ValueError as error:
+        raise DataError(f"is no list of photos: {error}", path=path, remedy="leave out list:, or name a list") from None
     if any("\r" in line for line in lines):
         what = "is no readable list of photos: lines end with a carriage return alone, as on old Macs"
         raise DataError(what, path=path, remedy="save it with the line ends of Unix or Windows")

@@ -2,6 +2,7 @@
 
 import codecs
 import os
+import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
@@ -16,14 +17,17 @@ MARKS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
     codecs.BOM_UTF8: "utf-8",
 }
-HEAD = 4  # bytes, the longest mark
+HEAD = 4096  # bytes that tell what a list is
+# Control characters that text has none of, and hardly any name; NUL, which may separate names, is not among them.
+UNLIKE_TEXT = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
+LONGEST_TOLD = 200  # characters of what is no name
 
 
 def split_list(file: BinaryIO, *, nul: bool) -> Iterator[str]:
     """The file names in a list: one a line, or separated by NUL bytes; empty ones are left out.
 
-    UnicodeError where it is not in the encoding that its first bytes tell. Without a mark names are bytes, as files
-    have them.
+    UnicodeError where it is not in the encoding that its first bytes tell; ValueError where it is no text. Without a
+    mark names are bytes, as files have them.
     """
     end, rest = b"\0" if nul else b"\n", b""
     for chunk in read_bytes(file, nul=nul):
@@ -37,10 +41,14 @@ def read_bytes(file: BinaryIO, *, nul: bool) -> Iterator[bytes]:
     head = file.read(HEAD)
     mark = next((mark for mark in MARKS if head.startswith(mark)), b"")
     encoding = MARKS.get(mark)
-    if encoding is None and not nul and len(head) == HEAD:  # no name holds a NUL, so every second byte tells
+    if encoding is None and not nul and len(head) >= 4:  # no name holds a NUL, so every second byte tells
         encoding = {(True, False): "utf-16-be", (False, True): "utf-16-le"}.get(
-            (not any(head[::2]), not any(head[1::2]))
+            (not any(head[:4:2]), not any(head[1:4:2]))
         )
+    if encoding is None and UNLIKE_TEXT.search(head):  # a photo, say; but a name of a file may hold what it likes
+        first = re.split(rb"\0" if nul else rb"[\0\r\n]", head, maxsplit=1)[0]
+        if not os.path.lexists(first):
+            raise ValueError("it holds no text")
     if encoding in (None, "utf-8"):
         yield head[len(mark) :]
         while chunk := file.read(CHUNK):
@@ -70,7 +78,7 @@ def unlikely(name: str, *, listed: bool) -> InputError | None:
     """Why a name means no file: mostly as the list that it is from was written in a way that lists are not read."""
     if "\0" in name:
         remedy = "save the list as UTF-8, or say -0 where NUL bytes separate its names"
-        return InputError("is no name of a file: it holds a NUL byte", path=name, remedy=remedy)
+        return InputError("is no name of a file: it holds a NUL byte", path=name[:LONGEST_TOLD], remedy=remedy)
     if not listed or (is_utf8(name) and "\r" not in name) or os.path.lexists(name):
         return None
     if "\r" in name:

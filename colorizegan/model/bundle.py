@@ -16,7 +16,7 @@ from pathlib import Path
 
 import platformdirs
 
-from colorizegan.errors import ModelError
+from colorizegan.errors import ModelError, nearest
 from colorizegan.files import sha256_of_file
 from colorizegan.model.card import CARD, GRAPH, Card, is_plain_name, parse_card
 from colorizegan.model.verify import check_model_files
@@ -104,9 +104,11 @@ def locate(model: str | PathLike[str] | None) -> Path:
         if path.is_dir():
             return path
         if not path.is_file():  # also keeps FIFOs and devices from being opened
-            known = ", ".join([*bundled, *added_names()]) or "none here"
-            remedy = f"give a folder, a zip or a name that `colorizegan models` lists ({known})"
-            raise ModelError("no such model bundle", path=path, remedy=remedy)
+            names = [*bundled, *added_names()]
+            remedy = (
+                f"give a folder, a zip or a name that `colorizegan models` lists ({', '.join(names) or 'none here'})"
+            )
+            raise ModelError("no such model bundle", path=path, remedy=nearest(str(model), names, remedy))
         if path.suffix.lower() not in PICKLES and zipfile.is_zipfile(path):
             return path
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from colorizegan.errors import ModelError, UsageError
+from colorizegan.errors import ModelError, UsageError, nearest
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -84,13 +84,17 @@ class Facts:
                 values[key] = number
             elif choices is not None:
                 if value not in choices:
-                    raise UsageError(f"unknown {key} {value!r} of {where}", remedy=f"known: {', '.join(choices)}")
+                    raise UsageError(
+                        f"unknown {key} {value!r} of {where}",
+                        remedy=nearest(str(value), choices, f"known: {', '.join(choices)}"),
+                    )
                 values[key] = value
             elif key in ("name", "licence", "source") and isinstance(value, str):
                 values[key] = value
             else:
-                known = "layout, size, multiple, fit, name, licence, source"
-                raise UsageError(f"unknown option {key!r} of {where}", remedy=f"known for it: {known}")
+                known = ("layout", "size", "multiple", "fit", "name", "licence", "source")
+                remedy = nearest(key, known, f"known for it: {', '.join(known)}")
+                raise UsageError(f"unknown option {key!r} of {where}", remedy=remedy)
         return replace(self, **values)
 
 

@@ -14,7 +14,7 @@ from datetime import date
 from os import PathLike
 from pathlib import Path
 
-from colorizegan.errors import InputError, ModelError, OutputError, UsageError
+from colorizegan.errors import InputError, ModelError, OutputError, UsageError, nearest
 from colorizegan.files import ABANDONED, sha256_of_file
 from colorizegan.model.bundle import PICKLES, added_names, list_bundles, open_bundle, store_folder
 from colorizegan.model.card import CARD, is_plain_name
@@ -198,8 +198,9 @@ def remove(name: str) -> None:
     """
     folder = store_folder() / name
     if not is_name(name) or not (folder / ENTRY).is_file():
-        names = ", ".join(added_names()) or "none"
-        raise UsageError(f"there is no added model {name!r}", remedy=f"added are: {names}")
+        names = added_names()
+        remedy = nearest(name, names, f"added are: {', '.join(names) or 'none'}")
+        raise UsageError(f"there is no added model {name!r}", remedy=remedy)
     try:
         (folder / ENTRY).unlink()  # first: what is half deleted is no model any more
         shutil.rmtree(folder)

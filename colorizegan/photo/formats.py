@@ -2,7 +2,7 @@
 
 import re
 
-from colorizegan.errors import DecodeError, UsageError
+from colorizegan.errors import DecodeError, UsageError, nearest
 
 SUFFIXES = {
     "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -42,7 +42,8 @@ def written_format(name: str) -> str:
     """The format, one of WRITABLE, that people call by a name or an ending of it: jpeg, JPG, .jpg. Else UsageError."""
     found = format_of_name(f".{name.strip().removeprefix('.')}")
     if found is None:
-        raise UsageError(f"format {name[:40]!r} is not written", remedy=f"use one of {', '.join(WRITABLE)}")
+        remedy = nearest(name, WRITABLE, f"use one of {', '.join(WRITABLE)}")
+        raise UsageError(f"format {name[:40]!r} is not written", remedy=remedy)
     return found
 
 

@@ -123,4 +123,4 @@ async def receive_film(films: Films, film: StoredFilm, request: Request) -> None
             raise
         raise BusyError("there is no room for a film", remedy="try again later") from None
     if not size:
-        raise UsageError("there is no film in the request", remedy="send one as the body")
+        raise UsageError("the body of the request is empty", remedy="send a film that is not")

@@ -13,7 +13,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
-from colorizegan.errors import TooLargeError, UsageError
+from colorizegan.errors import DecodeError, TooLargeError, UsageError
 from colorizegan.machine import Cancelled
 from colorizegan.serve.limits import ServiceLimits
 from colorizegan.serve.problems import BusyError, SlowRequestError
@@ -66,7 +66,8 @@ class Upload:
 async def receive_upload(queue: PhotoQueue, request: Request) -> Upload:
     """Read the body of a request.
 
-    UsageError for a form that is none, or has no photo in it; BusyError where there is no room; and as `bounded`.
+    UsageError for a form that is none, or has no photo in it; DecodeError for one that is empty; BusyError where there
+    is no room; and as `bounded`.
     """
     if request.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
         raise UsageError("the body is compressed", remedy="send it as it is, without Content-Encoding")
@@ -82,8 +83,12 @@ async def receive_upload(queue: PhotoQueue, request: Request) -> Upload:
             with upload.new_file() as file:
                 upload.photo = Path(file.name)
                 await write_body(receive, file)
-        if upload.photo is None or not upload.photo.stat().st_size:
+        if upload.photo is None:
             raise UsageError("there is no photo in the request", remedy="send one as the body, or as a form's part")
+        if not all(path.stat().st_size for path in (upload.photo, upload.like) if path is not None):
+            if form:
+                raise DecodeError("the file that was sent is empty", remedy="choose another, or copy it anew")
+            raise UsageError("the body of the request is empty", remedy="send a photo that is not")
     except BaseException:
         upload.close()
         raise

@@ -2,6 +2,7 @@
 
 import json
 import re
+import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ class Hint:
         if rgb is None:
             ways = "#rrggbb, #rgb or a name of CSS"
             ways = ways if isinstance(color, str) else f"(red, green, blue), whole numbers 0 to 255, or {ways}"
-            raise UsageError(f"the hint's colour {str(color)[:40]!r} is none", remedy=f"write it as {ways}")
+            raise UsageError(f"the hint's colour {reprlib.repr(color)} is none", remedy=f"write it as {ways}")
         object.__setattr__(self, "color", "#" + "".join(f"{value:02x}" for value in rgb))
 
     @property
@@ -80,6 +81,8 @@ def as_whole(value: object) -> int | None:
 
 def rgb_of(color: Any) -> tuple[int, ...] | None:
     """Red, green and blue, 0 .. 255, of a colour in any of the ways of `Color`; None where it is none."""
+    if not isinstance(color, Sequence | np.ndarray) or isinstance(color, bytes | bytearray | memoryview):
+        return None  # b"red" is three numbers too, and a set has no order
     try:
         rgb = ImageColor.getrgb(color)[:3] if isinstance(color, str) else tuple(map(as_whole, color))
     except (ValueError, TypeError):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pydantic
 
-from colorizegan.errors import ConfigError
+from colorizegan.errors import ConfigError, nearest
 from colorizegan.training.config import PRESETS, Config, Stage, check, to_dict
 
 if sys.version_info >= (3, 11):
@@ -43,7 +43,9 @@ def load_config(preset: str = "default", toml: Path | None = None, overrides: li
         ConfigError: unknown preset or key, a value of another type or that is not known, an unreadable file.
     """
     if preset not in PRESETS:
-        raise ConfigError(f"no preset {preset!r}", remedy=f"use one of {', '.join(sorted(PRESETS))}")
+        raise ConfigError(
+            f"no preset {preset!r}", remedy=nearest(preset, PRESETS, f"use one of {', '.join(sorted(PRESETS))}")
+        )
     table = to_dict(PRESETS[preset])
     if toml is not None:
         try:
@@ -98,7 +100,8 @@ def _unknown(key: str, node: Any) -> ConfigError:
     if isinstance(node, list):
         remedy = f"the list has {len(node)} entries, counted from 0; a list of numbers is set as a whole"
     else:
-        remedy = f"known here: {', '.join(sorted(node)) if isinstance(node, dict) else 'none'}"
+        known = sorted(node) if isinstance(node, dict) else []
+        remedy = nearest(key.rpartition(".")[2], known, f"known here: {', '.join(known) or 'none'}")
     return ConfigError(f"no setting {key!r}", remedy=remedy)
 
 

@@ -16,7 +16,15 @@ from av.video.frame import VideoFrame
 
 from colorizegan import __version__
 from colorizegan.errors import ColorizeGANError, OutputError, UsageError
-from colorizegan.files import atomic_file, is_disk_full, open_regular, remove_leftovers, try_lock, write_atomic
+from colorizegan.files import (
+    atomic_file,
+    disk_full,
+    is_disk_full,
+    open_regular,
+    remove_leftovers,
+    try_lock,
+    write_atomic,
+)
 from colorizegan.video.chroma import chroma_gray, chroma_planes
 from colorizegan.video.consistency import FrameColors, Shot
 from colorizegan.video.encode import PartWriter, encoder_for, fitted
@@ -197,7 +205,7 @@ def as_output_errors(target: Path) -> Iterator[None]:
         yield
     except (ColorizeGANError, OSError, av.error.FFmpegError, ValueError) as error:
         if is_disk_full(error):
-            raise OutputError("the disk is full", path=target, remedy="make room; the same command goes on") from error
+            raise disk_full(target) from error
         if isinstance(error, ColorizeGANError):
             raise
         raise OutputError(f"cannot be written ({said(error)})", path=target) from error

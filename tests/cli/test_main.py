@@ -173,6 +173,17 @@ def test_a_torn_list_of_windows_is_one_line(folder: Path) -> None:
     assert done.err.endswith("; save it as UTF-8 [E_INPUT]\n")
 
 
+def test_a_photo_in_place_of_a_list_is_one_line(folder: Path) -> None:
+    put("photo.jpg")
+    for args, name in ((["photo.jpg"], "photo.jpg"), (["-"], "-"), (["-", "-0"], "-")):
+        done = cli("colorize", "--from-file", *args, "-o", "out", stdin=Path("photo.jpg").read_bytes())
+        assert done.status == 1
+        wanted = f"{name}: is no list of names: it holds no text; name photos without --from-file [E_INPUT]"
+        assert done.lines == [f"error: {wanted}"]
+    many = "\0".join(["name"] * 1000).encode()  # without -0
+    assert len(cli("colorize", "--from-file", "-", "-o", "out", stdin=many).lines[0]) < 400
+
+
 def test_a_name_that_is_no_text_is_found_by_a_list(folder: Path) -> None:
     put("photo.png")
     name = b"photo\xff.png"

@@ -203,6 +203,9 @@ def test_lists_of_windows(tmp_path: Path, encoding: str) -> None:
     names.write_bytes("b.jpg\nFähre 1.jpg\n".encode("latin-1"))
     with pytest.raises(DataError, match="it is not in UTF-8; save it as UTF-8"):
         list_photos((f"list:{names}",))
+    names.write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF\0")
+    with pytest.raises(DataError, match="is no list of photos: it holds no text; leave out list:, or name a list"):
+        list_photos((f"list:{names}",))
     names.write_bytes(b"b.jpg\rc.jpg\r")
     with pytest.raises(DataError, match="as on old Macs; save it with the line ends of Unix or Windows"):
         list_photos((f"list:{names}",))
@@ -211,7 +214,7 @@ def test_lists_of_windows(tmp_path: Path, encoding: str) -> None:
 def test_folders_of_systems_and_other_programs_hold_no_training_photos(tmp_path: Path) -> None:
     """They hold small copies of photos, which would be learnt from and tested on at once."""
     put(tmp_path / "a.jpg")
-    for seed, name in enumerate(("@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg", ".thumbnails/1.jpg", "__MACOSX/._a.jpg"), 1):
+    for seed, name in enumerate(("@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg", ".thumbnails/1.jpg", "__MACOSX/._a.jpg", ".a.jpg"), 1):
         put(tmp_path / name, seed=seed)
     put(tmp_path / "My.photoslibrary/resources/derivatives/1.jpg", seed=9)
     assert keys(str(tmp_path)) == ["a.jpg"]

@@ -2,6 +2,7 @@
 
 import io
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,31 @@ def test_encodings_of_all_systems(encoding: str, ending: str) -> None:
 
 def test_nul_bytes_between_names_of_utf_16() -> None:
     assert names("a\nb.jpg\0ü.jpg\0".encode("utf-16"), nul=True) == ["a\nb.jpg", "ü.jpg"]
+
+
+BINARY = {
+    "photo.jpg": b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01",
+    "photo.png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    "photo.tif": b"II*\0\x08\0\0\0\x0e\0",
+    "list.zip": b"PK\x03\x04\x14\0",
+    "list.gz": b"\x1f\x8b\x08\0",
+    "program": b"\x7fELF\x02\x01\x01\0",
+}
+
+
+@pytest.mark.parametrize("nul", [False, True])
+@pytest.mark.parametrize("raw", BINARY.values(), ids=BINARY)
+def test_what_is_no_text_is_no_list(raw: bytes, nul: bool) -> None:
+    with pytest.raises(ValueError, match="it holds no text"):
+        names(raw + b"\nmore\n", nul=nul)
+
+
+@pytest.mark.parametrize("nul", [False, True])
+def test_names_of_files_may_hold_control_characters(tmp_path: Path, nul: bool) -> None:
+    """As in a list that `find` has written."""
+    wanted = [str(tmp_path / name) for name in ("a\x01.jpg", "b\x1a\x08.jpg")]
+    Path(wanted[0]).touch()
+    assert names(("\0" if nul else "\n").join(wanted).encode(), nul=nul) == wanted
 
 
 def test_what_is_not_what_its_mark_says() -> None:

@@ -158,7 +158,8 @@ def test_the_size_that_a_file_fixes_is_shown(tmp_path: Path, side: int) -> None:
 def test_the_names_that_there_are_are_told(tmp_path: Path, photo: Path) -> None:
     call("models", "add", "mine", ddcolor(tmp_path, 64), "-y")
     for name in ("mien", "mine.zip", "./mine"):
-        assert "lists (default, mine)" in refused("colorize", photo, "--model", name)
+        assert "lists (default, mine); did you mean mine? [E" in refused("colorize", photo, "--model", name)
+    assert "lists (default, mine) [E" in refused("colorize", photo, "--model", "runs/first")
 
 
 def wrong_models(folder: Path) -> dict[str, tuple[list[object], str]]:

@@ -401,6 +401,9 @@ def test_forms_that_are_none(client: Client):
     ]
     for reply in cases:
         reply.problem(400, "E_USAGE")
+    assert "the body of the request is empty" in cases[-1].json["detail"]
+    for form in ([("photo", "x.jpg", b"")], [photo, ("like", "x.jpg", b"")]):
+        assert "the file that was sent is empty; choose another" in client.form(form).problem(422, "E_DECODE")
     assert is_at_rest(client)
 
 

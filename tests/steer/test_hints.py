@@ -60,7 +60,23 @@ def test_colors_may_be_three_numbers(color: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "color", [(1, 2), (1, 2, 3, 4), (1, 2, 256), (0, -1, 0), (0.2, 0.4, 0.6), (True, 0, 0), None, 7, ("1", "2", "3")]
+    "color",
+    [
+        (1, 2),
+        (1, 2, 3, 4),
+        (1, 2, 256),
+        (0, -1, 0),
+        (0.2, 0.4, 0.6),
+        (True, 0, 0),
+        None,
+        7,
+        ("1", "2", "3"),
+        b"red",
+        bytearray(b"red"),
+        {1, 2, 3},
+        {1: 0, 2: 0, 3: 0},
+        iter((1, 2, 3)),
+    ],
 )
 def test_numbers_that_are_no_color_are_refused(color: Any) -> None:
     with pytest.raises(UsageError, match=r"is none; write it as \(red, green, blue\), whole numbers 0 to 255"):

@@ -24,6 +24,8 @@ DEEPEST = 6  # moov / trak / mdia / minf / stbl / stsz
 NESTED = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 MP_ENTRIES = 0xB002  # tag
 THUMBNAIL = 0x010000  # MP type, its first byte: a smaller copy of the first picture
+# Format -> bytes that each of several pictures takes at least: two chunks and a byte, a whole JPEG, a frame's header.
+LEAST_FRAME = {"png": 51, "jpeg": 100, "avif": 2, "heic": 2}
 
 
 def jpeg_with_metadata(
@@ -169,13 +171,16 @@ def _png_chunk(name: bytes, data: bytes) -> bytes:
 
 
 def count_frames(stream: BinaryIO, format: str) -> int:
-    """Pictures in a file of a format of `colorizegan.photo.formats`; 1 where it tells of no others, or is damaged."""
+    """Pictures in a file of a format of `colorizegan.photo.formats`; 1 where it tells of no others, or is damaged: also
+    where so many need a longer file."""
     counters = {"png": _png, "jpeg": _jpeg, "avif": _sequence, "heic": _sequence}
     if format not in counters:
         return 1
+    most = stream.seek(0, 2) // LEAST_FRAME[format]
     stream.seek(0)
     try:
-        return max(1, counters[format](stream))
+        count = counters[format](stream)
+        return count if 1 < count <= most else 1
     except (struct.error, IndexError, OverflowError, OSError):
         return 1
 

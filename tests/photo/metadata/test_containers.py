@@ -1,7 +1,9 @@
 """What is left out of files of several pictures is told, whatever holds them."""
 
 import io
+import re
 import struct
+import zlib
 from typing import Any
 
 import hypothesis.strategies as st
@@ -42,6 +44,22 @@ def test_frames_are_counted_and_told(kind: str, count: int) -> None:
     assert photo.format == KINDS[kind]
     assert photo.pages == count
     assert f"it has {count} frames, of which {written(photo)[0]} gets the first" in written(photo)[1]
+
+
+@pytest.mark.parametrize("claimed", [20_000, 1 << 20, (1 << 31) + 1])
+@pytest.mark.parametrize(("kind", "mark", "before"), [("png", b"acTL", 4), ("avif", b"stsz", 12)])
+def test_a_number_of_frames_that_the_file_cannot_hold_is_not_told(
+    kind: str, mark: bytes, before: int, claimed: int
+) -> None:
+    raw = bytearray(SAMPLES[kind])
+    for found in re.finditer(mark, raw):
+        struct.pack_into(">I", raw, found.start() + before, claimed)
+    if kind == "png":  # whose chunks have check sums
+        at = raw.index(mark)
+        struct.pack_into(">I", raw, at + 12, zlib.crc32(raw[at : at + 12]))
+    assert count_frames(io.BytesIO(raw), kind) == 1
+    if kind == "png":  # the decoder of AVIF refuses it
+        assert written(read_photo(bytes(raw)))[1] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
