@@ -89,7 +89,7 @@ def test_options_of_colorize_are_in_groups_with_an_example() -> None:
             ["train", "--data", "x", "-o", "y", "--preset", "defualt"],
             r"no preset 'defualt'; .*; did you mean default\? ",
         ),
-        (["train", "--data", "x", "-o", "y", "--set", "network.atention=true"], r"no setting .*; did you mean attention\? "),
+        (["train", "--data", "x", "-o", "y", "--set", "network.atention=true"], r"no setting .* mean attention\? "),
         (["train", "--data", "x", "-o", "y", "--set", "seed=x"], "seed is 'x'; it must be a whole number"),
         (["train", "--data", "x", "-o", "y", "--set", "ema='x'"], "ema is 'x'; it must be a number"),
         (["train", "--data", "x", "-o", "y", "--set", "compile=3"], "compile is 3; it must be true or false"),

@@ -214,7 +214,8 @@ def test_lists_of_windows(tmp_path: Path, encoding: str) -> None:
 def test_folders_of_systems_and_other_programs_hold_no_training_photos(tmp_path: Path) -> None:
     """They hold small copies of photos, which would be learnt from and tested on at once."""
     put(tmp_path / "a.jpg")
-    for seed, name in enumerate(("@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg", ".thumbnails/1.jpg", "__MACOSX/._a.jpg", ".a.jpg"), 1):
+    put(tmp_path / ".a.jpg", seed=8)
+    for seed, name in enumerate(("@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg", ".thumbnails/1.jpg", "__MACOSX/._a.jpg"), 1):
         put(tmp_path / name, seed=seed)
     put(tmp_path / "My.photoslibrary/resources/derivatives/1.jpg", seed=9)
     assert keys(str(tmp_path)) == ["a.jpg"]
