@@ -12,6 +12,7 @@ complaints      what libvips says of damage that it passes over
 reader          photos read in processes of their own: a decoder that crashes costs one photo
 reader_process  such a process
 metadata/       EXIF, XMP, IPTC, comments: what a photo carries beside its pixels
+heif/           HEIF files: their boxes, the parts of their pictures, damage in HEIC
 tiff/           TIFF files: their pages, their tags, CIELAB
 scan/           what a scan shows: its tone, where the photo lies in it, whether it is a page of text
 """

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import BmpImagePlugin
 
 from colorizegan.errors import DecodeError, TooLargeError
-from colorizegan.photo.metadata.containers import frames_alone, parts_beyond_end
+from colorizegan.photo.heif.boxes import frames_alone
+from colorizegan.photo.heif.items import parts_beyond_end
 from colorizegan.photo.metadata.metadata import has_field
 from colorizegan.photo.pnm import read_pnm
 from colorizegan.photo.size import Check, Size
@@ -51,7 +52,7 @@ def open_image(stream: BinaryIO, format: str, check: Check, fail_on: str, page: 
     if format == "pnm":
         stream.seek(0)
         return image_of(read_pnm(stream.read(), check, pad=fail_on == "none"))
-    if format in ("avif", "heic") and (frames := frames_alone(stream, format)):
+    if format in ("avif", "heic") and (frames := frames_alone(stream)):
         what = f"is a sequence of {frames} frames without a photo that stands for them"
         raise DecodeError(what, remedy="colorizegan video takes it, by a name that ends with .heics or .avifs")
     if format in ("avif", "heic") and fail_on != "none":

@@ -22,6 +22,7 @@ from colorizegan.errors import ColorizeGANError, DecodeError, InputError, TooLar
 from colorizegan.photo.complaints import complaints
 from colorizegan.photo.decode import is_harmless, open_image, words_of
 from colorizegan.photo.formats import sniff
+from colorizegan.photo.heif.damage import damage_by_decoder
 from colorizegan.photo.luminance import Light, read_luminance
 from colorizegan.photo.metadata.containers import count_frames
 from colorizegan.photo.metadata.metadata import read_metadata
@@ -167,6 +168,8 @@ def _read(
         if fail_on != "none":
             if not found and pages is not None and this is not None:
                 found = damage_by_checksum(stream, pages, this)
+            elif format == "heic":
+                found = damage_by_decoder(stream)
             if found:
                 raise pyvips.Error("", found[-1])
         return image, light

@@ -6,5 +6,5 @@ xmp         XMP packets, sidecars, and the note that says how the colours were m
 seal        the SHA-256 of a result, in its own XMP: whether it is as it was written
 xmp_edits   what of an XMP packet the result makes untrue
 comments    texts of PNG, comments of JPEG and GIF
-containers  where JPEG, PNG, WebP and HEIF keep it all
+containers  where JPEG, PNG and WebP keep it all
 """

@@ -1,8 +1,8 @@
-"""The segments of JPEG, the chunks of PNG and WebP, the boxes of HEIF: metadata into encoded files, how many pictures.
+"""The segments of JPEG, the chunks of PNG and WebP: metadata into encoded files, how many pictures.
 
 libvips could write these blocks too, but takes EXIF apart and puts it together anew, which loses what it does not know.
 And it sees only the first of the pictures in APNG, in sequences of AVIF and HEIC, and in MPO. Sources: PNG (third
-edition), acTL; ISO/IEC 14496-12, boxes trak, hdlr, stsz and iloc; CIPA DC-007, Multi-Picture Format.
+edition), acTL; CIPA DC-007, Multi-Picture Format.
 """
 
 import io
@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from colorizegan.photo.heif.boxes import count_sequence
 from colorizegan.photo.tiff.directory import byte_order, read_directory, unpack
 
 PHOTOSHOP = b"Photoshop 3.0\0"
@@ -18,10 +19,6 @@ XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 IPTC_RESOURCE = 0x0404
 DESCRIPTIONS = {IPTC_RESOURCE, 0x0425, 0x040A, 0x040B}  # and the digest of the records, the copyright flag, an address
 LONGEST_SEGMENT = 65533  # bytes of payload that the 16-bit length of a JPEG segment leaves
-MOST_BOXES = 10_000  # more are no photo's
-LONGEST_ILOC = 1 << 20  # bytes: tens of thousands of tiles
-DEEPEST = 6  # moov / trak / mdia / minf / stbl / stsz
-NESTED = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 MP_ENTRIES = 0xB002  # tag
 THUMBNAIL = 0x010000  # MP type, its first byte: a smaller copy of the first picture
 # Format -> bytes that each of several pictures takes at least: two chunks and a byte, a whole JPEG, a frame's header.
@@ -173,7 +170,7 @@ def _png_chunk(name: bytes, data: bytes) -> bytes:
 def count_frames(stream: BinaryIO, format: str) -> int:
     """Pictures in a file of a format of `colorizegan.photo.formats`; 1 where it tells of no others, or is damaged: also
     where so many need a longer file."""
-    counters = {"png": _png, "jpeg": _jpeg, "avif": _sequence, "heic": _sequence}
+    counters = {"png": _png, "jpeg": _jpeg, "avif": count_sequence, "heic": count_sequence}
     if format not in counters:
         return 1
     most = stream.seek(0, 2) // LEAST_FRAME[format]
@@ -205,101 +202,3 @@ def _jpeg(stream: BinaryIO) -> int:
             kinds = struct.iter_unpack(order + "I12x", entries[: len(entries) // 16 * 16])
             return sum((kind >> 16) & 0xFF != THUMBNAIL >> 16 for (kind,) in kinds)
     return 1
-
-
-def _sequence(stream: BinaryIO) -> int:
-    """The samples of the longest track of pictures."""
-    return max((count for kind, count in _tracks(stream) if kind in (b"pict", b"vide")), default=1)
-
-
-def frames_alone(stream: BinaryIO, format: str) -> int:
-    """The frames of a HEIF file that is nothing but a sequence, without the box of a still picture; else 0."""
-    try:
-        boxes = [name for name, _ in _boxes(stream, 0, stream.seek(0, 2), 1, [MOST_BOXES])]
-    except (struct.error, OSError):
-        return 0
-    frames = 0 if b"meta" in boxes else count_frames(stream, format)
-    return frames if frames > 1 else 0
-
-
-def parts_beyond_end(stream: BinaryIO) -> tuple[int, int]:
-    """How many parts of the items of a HEIF file (box iloc) lie behind its end, and how many there are.
-
-    libheif leaves tiles that lack out of a picture, and says nothing.
-    """
-    end = stream.seek(0, 2)
-    try:
-        parts = [place for place in _part_ends(stream, end) if place]
-    except (struct.error, IndexError, OSError):
-        return 0, 0
-    return sum(place > end for place in parts), len(parts)
-
-
-def _part_ends(stream: BinaryIO, end: int) -> Iterator[int]:
-    """Where in the file the parts of its items end; 0 of those that are elsewhere, or go on to the end."""
-    budget = [MOST_BOXES]
-    for name, size in _boxes(stream, 0, end, 1, budget):
-        if name != b"meta":
-            continue
-        start = stream.tell()
-        for inner, length in _boxes(stream, start + 4, start + size, 1, budget):
-            if inner == b"iloc":
-                yield from _iloc_ends(stream.read(min(length, LONGEST_ILOC)))
-
-
-def _iloc_ends(box: bytes) -> Iterator[int]:
-    """ISO/IEC 14496-12, ItemLocationBox."""
-    version, at = box[0], 6
-    sizes = [box[4] >> 4, box[4] & 15, box[5] >> 4, box[5] & 15 if version else 0]
-    offset_size, length_size, base_size, index_size = sizes
-
-    def number(size: int) -> int:
-        nonlocal at
-        at += size
-        if at > len(box):
-            raise IndexError
-        return int.from_bytes(box[at - size : at], "big")
-
-    wide = 4 if version == 2 else 2
-    for _ in range(number(wide)):
-        number(wide)  # of the item
-        inside = number(2) & 15 if version else 0  # another box or item holds it
-        number(2)  # of the file
-        base, extents = number(base_size), number(2)
-        if extents > 1 and not offset_size + length_size + index_size:
-            raise IndexError  # many extents of no byte: a few bytes would keep us busy for hours
-        for _ in range(extents):
-            number(index_size)
-            offset, length = number(offset_size), number(length_size)
-            yield 0 if inside or not length else base + offset + length
-
-
-def _tracks(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Of each track what it holds, and how many samples."""
-    kind = b""
-    for name, size in _boxes(stream, 0, stream.seek(0, 2), DEEPEST, [MOST_BOXES]):
-        if name == b"hdlr" and size >= 12:
-            kind = stream.read(12)[8:12]
-        if name == b"stsz" and size >= 12:
-            yield kind, struct.unpack(">I", stream.read(12)[8:12])[0]
-
-
-def _boxes(stream: BinaryIO, start: int, end: int, depth: int, budget: list[int]) -> Iterator[tuple[bytes, int]]:
-    """Names and sizes of the boxes between two places, and of those in NESTED; the stream stands at their body."""
-    at = start
-    while at + 8 <= end and depth and budget[0] > 0:
-        budget[0] -= 1
-        stream.seek(at)
-        size, name = struct.unpack(">I4s", stream.read(8))
-        body = at + 8
-        if size == 1:
-            (size,) = struct.unpack(">Q", stream.read(8))
-            body += 8
-        stop = end if size == 0 else at + size
-        if not body <= stop <= end:
-            return
-        if name in NESTED:
-            yield from _boxes(stream, body, stop, depth - 1, budget)
-        else:
-            yield name, stop - body
-        at = stop
