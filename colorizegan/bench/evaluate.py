@@ -26,8 +26,7 @@ from colorizegan.errors import OutputError, UsageError
 from colorizegan.machine import installed_version
 from colorizegan.progress import progress_bar
 
-RESAMPLES = 2000
-STABLE = 40
+PACKAGES = ("colorizegan", "numpy", "onnxruntime", "pillow")  # whose versions a report tells
 T = TypeVar("T")
 
 
@@ -42,8 +41,8 @@ def evaluate(
     regions: Path | None = None,
     squeezenet: Path | None = None,
     inception: Path | None = None,
-    stable: int = STABLE,
-    resamples: int = RESAMPLES,
+    stable: int = 40,
+    resamples: int = 2000,
     seed: int = 0,
     workers: int | None = None,
     command: str = "",
@@ -133,7 +132,7 @@ def evaluate(
         command=command,
         resamples=resamples,
         seed=seed,
-        versions=_versions(),
+        versions={"python": platform.python_version()} | {name: installed_version(name) for name in PACKAGES},
         facts={**{name: {"kind": "baseline"} for name in BASELINES}, **{n: r.facts for n, r in rivals.items()}},
         scores=scores,
         curves=curves,
@@ -205,8 +204,3 @@ def _in_order(pool: ThreadPoolExecutor, work: Callable[[int], T], count: int, ah
     """work(0), work(1), ... in order, with no more than `ahead` under way, so that memory stays bounded."""
     for start in range(0, count, ahead):
         yield from pool.map(work, range(start, min(start + ahead, count)))
-
-
-def _versions() -> dict[str, str]:
-    packages = ("colorizegan", "numpy", "onnxruntime", "pillow")
-    return {"python": platform.python_version()} | {name: installed_version(name) for name in packages}

@@ -86,7 +86,6 @@ def _steadiness(change: Change) -> tuple[Metric, Metric]:
 
 
 _WITHIN = "Zhang 2016: share of pixels within an ab error, mean over thresholds 0..150"
-_SHARE_OF_WAY = "AuC rebalanced between gray = 0 and truth = 100, which compares between sets"
 _ALL = (
     # name, label, group, better, digits, unit, formula, source
     Metric("psnr", "PSNR", NEARNESS, "higher", 2, "dB", _mean("psnr"), "RGB; mean of photos, each capped at 60 dB"),
@@ -99,7 +98,8 @@ _ALL = (
     ),
     Metric(
         "share", "share of the way", NEARNESS, "higher", 1, "%",
-        lambda m: 100 - _ratio("ab_error_weighted", "gray_error_weighted", 100)(m), _SHARE_OF_WAY,
+        lambda m: 100 - _ratio("ab_error_weighted", "gray_error_weighted", 100)(m),
+        "AuC rebalanced between gray = 0 and truth = 100, which compares between sets",
     ),
     Metric("cf", "CF", COLOUR, "truth", 2, "", _mean("cf"), "colourfulness, Hasler and Suesstrunk 2003, mean"),
     Metric(

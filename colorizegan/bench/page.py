@@ -24,7 +24,6 @@ from colorizegan.bench.statistics import Score
 Groups = list[tuple[str, list[int]]]
 """Heading of a contact sheet and the photos on it, by their place in the report."""
 
-_JPEG_QUALITY = 88
 _SIDE = 640  # px; larger pictures are embedded smaller
 
 
@@ -69,7 +68,7 @@ def report_page(report: Report, groups: Groups, pictures: Callable[[int], Mappin
                 "key": report.keys[index],
                 "figures": {name: f"{report.columns[name]['ciede2000'][index]:.1f}" for name in ("gray", *rivals)},
                 "pictures": {
-                    name: data_uri(rgb, _SIDE, "jpeg", quality=_JPEG_QUALITY, subsampling=0)
+                    name: data_uri(rgb, _SIDE, "jpeg", quality=88, subsampling=0)
                     for name, rgb in pictures(index).items()
                 },
             }

@@ -15,7 +15,6 @@ from colorizegan.color.lab import lab_of
 from colorizegan.errors import ModelError
 
 SIDE = 256  # px, shorter side of the picture that the others are compared with
-OTHER_SIDES = (192, 384)
 QUALITY = 30
 GRAIN = 10.0  # standard deviation, of 255
 
@@ -54,7 +53,7 @@ def stability(rival: Entrant, key: str, photo: Image.Image | None) -> dict[str, 
     seed = int.from_bytes(hashlib.sha256(name).digest()[:8], "big")
     grain = np.random.default_rng(seed).normal(0, GRAIN, gray.shape)
     inputs = [
-        *(("size", _gray_at(photo, side), side) for side in OTHER_SIDES),
+        *(("size", _gray_at(photo, side), side) for side in (192, 384)),
         ("jpeg", _as_jpeg(gray), SIDE),
         ("grain", np.rint(np.clip(gray + grain, 0, 255)).astype(np.uint8), SIDE),
     ]

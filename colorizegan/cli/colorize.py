@@ -122,6 +122,7 @@ def colorize(
     has_list = nul or from_file is not None
     check_inputs(names, has_list, ray)
     streamed = is_streamed(names, output, listing=as_json or dry_run)
+    target = None if streamed else output
     listed = read_list("-" if from_file is None else from_file, nul=nul) if has_list else iter(())
     if ray is not None:
         from colorizegan.scale.sources import check_alone, plan_anywhere
@@ -129,9 +130,8 @@ def colorize(
         check_alone(names, shard, proposals, hint, hints)
         plan, places = plan_anywhere(names, output, listed=listed, suffix=suffix, format=written)
     elif names == ["-"]:
-        plan = plan_of_stdin(None if streamed else output, written)
+        plan = plan_of_stdin(target, written)
     else:
-        target = None if streamed else output
         plan = make_plan(names, target, listed=listed, suffix=suffix, format=written, shard=part)
     show_plan(plan, reporter, "photos", from_file or "")
     if dry_run:
@@ -171,12 +171,12 @@ def colorize(
         sheets = run_sheets(plan.jobs, settings, count=proposals or 0, seed=seed)
         failed = show_sheets(sheets, proposals or 0, reporter)
     else:
-        running = run_plan(plan, settings, part)
-        if places is not None:
-            from colorizegan.scale.cluster import EITHER
+        if ray is None:
+            running = run_plan(plan, settings, part)
+        else:
             from colorizegan.scale.ray_data import run_on_ray
 
-            running = run_on_ray(plan, places, settings, address=ray or EITHER)
+            running = run_on_ray(plan, places, settings, address=ray or "either")
         with running as found:
             failed = show_results(found, len(plan.jobs), reporter, plan.left_out)["failed"]
     if failed or plan.problems:

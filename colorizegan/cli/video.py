@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-GOES_ON = "the same command goes on from here"
-NOTHING_KEPT = "nothing is kept yet, the same command begins anew"
 
 Codec = Literal["h264", "hevc", "vp9", "av1", "ffv1", "prores"]
 
@@ -179,7 +177,8 @@ def run(
                 to_stdout(json.dumps(facts))
     except (KeyboardInterrupt, SystemExit):
         kept = summary["done"] or summary["skipped"] or any(is_under_way(job.target) for job in plan.jobs)
-        reporter.note(f"stopped: {counts(summary)}; " + (GOES_ON if kept else NOTHING_KEPT))
+        then = "the same command goes on from here" if kept else "nothing is kept yet, the same command begins anew"
+        reporter.note(f"stopped: {counts(summary)}; {then}")
         raise
     finally:
         if ledger is not None:

@@ -22,7 +22,6 @@ WHITE = RGB_TO_XYZ.sum(axis=1)
 RGB_TO_NORMED_XYZ = RGB_TO_XYZ / WHITE[:, None]  # XYZ divided by the white point: rows sum to 1
 NORMED_XYZ_TO_RGB = np.linalg.inv(RGB_TO_NORMED_XYZ)
 
-STRIP = 1 << 18  # pixels converted at a time
 PRODUCT = 1 << 18  # multiplications of a matrix product: for more OpenBLAS starts threads, which cost more than they do
 DELTA = 6.0 / 29.0  # CIE 15: where the cube root of Lab gives way to its tangent
 
@@ -80,7 +79,7 @@ def rgb_to_gray(rgb: NDArray[Any]) -> NDArray[Any]:
     if rgb.ndim < 3:
         return _luminance(rgb)
     gray = np.empty(red.shape, rgb.dtype)
-    rows = max(1, STRIP * len(rgb) // red.size)  # so that the copies in between stay small
+    rows = max(1, (1 << 18) * len(rgb) // red.size)  # so that the copies in between stay small
     for top in range(0, len(rgb), rows):
         gray[top : top + rows] = _luminance(rgb[top : top + rows])
     return gray

@@ -15,7 +15,6 @@ from colorizegan.data.remote import fetch_shard, is_remote
 from colorizegan.errors import DataError
 
 SUFFIXES = frozenset((".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
-_KNOWN_ENDINGS = f"known endings: {', '.join(sorted(SUFFIXES))}"
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def list_photos(sources: tuple[str, ...], downloads: Path | None = None) -> list
     for layout, path, weight in parsed:
         found = _remote(path, downloads) if is_remote(path) else LAYOUTS[layout or _guess(Path(path))](Path(path))
         if not found:
-            raise DataError("holds no photos", path=path, remedy=_KNOWN_ENDINGS)
+            raise DataError("holds no photos", path=path, remedy=f"known endings: {', '.join(sorted(SUFFIXES))}")
         photos += [replace(photo, share=weight / largest) for photo in found] if weight != largest else found
     return photos
 

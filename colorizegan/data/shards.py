@@ -19,7 +19,6 @@ from colorizegan.machine import in_order
 from colorizegan.progress import watched
 
 PER_SHARD = 1000  # photos
-_QUALITY = 92  # of JPEG, for photos that are made smaller
 
 
 class ImageDataset(Protocol):
@@ -105,7 +104,7 @@ def _member(job: tuple[PhotoFile, int | None]) -> tuple[str, bytes] | None:
 
 def _jpeg(image: Image.Image) -> bytes:
     out = io.BytesIO()
-    image.convert("RGB").save(out, "JPEG", quality=_QUALITY, subsampling=0)
+    image.convert("RGB").save(out, "JPEG", quality=92, subsampling=0)
     return out.getvalue()
 
 

@@ -21,7 +21,6 @@ from colorizegan.progress import watched
 
 _SIDE = 128  # px, shorter side at which photos are judged and shown
 _COLUMNS, _SHOWN = 12, 72  # thumbnails a row, and in all
-_COMPARED = 20_000  # photos; near-duplicates are searched for among the first so many
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Survey:
     def facts(self) -> dict[str, Any]:
         """Counts and distributions, ready for JSON; quantiles are the smallest, the quarters, and the largest."""
         usable = [s for s in self.seen if s.verdict == "usable"]
-        groups = group_near([s.code for s in usable[:_COMPARED]])
+        groups = group_near([s.code for s in usable[:20_000]])  # all pairs of more take too long
         sides = [min(s.size) for s in usable]
         store = STORE_SIDE
         pixels = sum(w * h * min(1.0, store / min(w, h)) ** 2 for w, h in (s.size for s in usable))

@@ -20,7 +20,6 @@ else:
 
 KNOWN = Path(__file__).with_name("known.toml")
 SIZES = (16, 4096)
-FITS = ("squash", "pad")
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Facts:
         values: dict[str, Any] = {}
         for key, value in entries.items():
             bounds = {"size": SIZES, "multiple": (1, 512)}.get(key)
-            choices = {"layout": tuple(LAYOUTS), "fit": FITS}.get(key)
+            choices = {"layout": tuple(LAYOUTS), "fit": ("squash", "pad")}.get(key)
             if bounds is not None:
                 number = int(value) if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()) else -1
                 if not bounds[0] <= number <= bounds[1]:

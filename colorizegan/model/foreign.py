@@ -19,10 +19,6 @@ from colorizegan.model.session import FLOAT_TYPES, Session, checked_threads
 from colorizegan.model.trial import try_graph
 from colorizegan.model.verify import external_entries
 
-MAX_FIELDS = 5_000_000  # of the file's protobuf messages; its weights may lie in it
-LARGEST_AB = 500.0  # Lab units; sRGB ends at 134, and more than this is no colour
-LARGEST_RGB = 3.0  # of the way from black to white
-
 
 class ForeignNetwork(Network):
     """Another project's colorizer. Thread-safe. It gives colours alone: no distribution, and it takes no hints.
@@ -139,11 +135,11 @@ class ForeignNetwork(Network):
             )
         if self.layout.outputs == 2:
             ab = values * np.float32(self.layout.unit)
-            if np.abs(ab).max() > LARGEST_AB:
+            if np.abs(ab).max() > 500.0:  # Lab units; sRGB ends at 134, and more than this is no colour
                 raise self._strange(values)
             return ab
         rgb = (values - self.layout.black) / (self.layout.white - self.layout.black)
-        if np.abs(rgb).max() > LARGEST_RGB:
+        if np.abs(rgb).max() > 3.0:  # of the way from black to white
             raise self._strange(values)
         return np.moveaxis(rgb_to_lab(np.moveaxis(np.clip(rgb, 0, 1), 0, -1))[..., 1:], -1, 0).astype(np.float32)
 
@@ -209,7 +205,7 @@ def data_files(path: Path) -> list[Path]:
 
 def outside_files(path: Path) -> list[str]:
     """Names of the files in which an ONNX file says that it keeps weights, sorted; ModelError for other folders."""
-    entries = external_entries(path, max_fields=MAX_FIELDS, any_graph=True)
+    entries = external_entries(path, max_fields=5_000_000, any_graph=True)  # weights may lie in it
     names = sorted({entry.get("location", "") for entry in entries})
     for name in names:
         if not is_plain_name(name):

@@ -18,15 +18,11 @@ from colorizegan.errors import MissingExtraError, UsageError
 
 log = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 5.0
-LAST_PORT = 65_535
 START_SECONDS = "120"  # that a new cluster gets; Ray's 30 and 60 are few on a machine with other work
 STARTS = 3
-LATE = "timed out during startup"  # what Ray says then
 LOCAL, RUNNING, EITHER = "local", "auto", "either"
 SETTINGS_FRAME = 4  # of HTTP/2 (RFC 9113, 6.5), with which a server of gRPC, as Ray has it, begins at once
 START = "start one with: ray start --head"
-IF_LOCKED = "where it was started with a token (~/.ray/auth_token), set RAY_AUTH_MODE=token"
 
 
 def import_ray() -> Any:
@@ -69,13 +65,13 @@ def connected(address: str) -> Iterator[Any]:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
             break
         except Exception as error:  # Ray raises whatever it pleases, an Exception of no kind of its own too
-            if LATE in str(error) and left:
+            if "timed out during startup" in str(error) and left:  # Ray's words
                 continue
             why = " ".join(str(error).split())[:200]
             if address == LOCAL:
                 remedy = "try it when the machine has less to do, or leave --ray out"
                 raise UsageError(f"no Ray cluster begins on this machine ({why})", remedy=remedy) from None
-            remedy = f"{START}; {IF_LOCKED}"
+            remedy = f"{START}; where it was started with a token (~/.ray/auth_token), set RAY_AUTH_MODE=token"
             raise UsageError(f"no Ray cluster answers at {address!r} ({why})", remedy=remedy) from None
     try:
         with redirect_stdout(cast(Any, WithoutRay(sys.stdout))):
@@ -185,7 +181,7 @@ def checked(address: str) -> str:
 def check_answers(address: str) -> None:
     """UsageError unless a server of Ray's kind listens at HOST:PORT; Ray itself would try for minutes."""
     try:
-        with socket.create_connection(host_and_port(address), CONNECT_SECONDS) as connection:
+        with socket.create_connection(host_and_port(address), 5.0) as connection:
             head = connection.recv(4)  # length of the first frame, and its kind
     except OSError as error:
         what = f"no Ray cluster answers at {address!r} ({getattr(error, 'strerror', None) or error})"
@@ -205,7 +201,7 @@ def check_address(address: str) -> None:
 def host_and_port(address: str) -> tuple[str, int]:
     """The parts of HOST:PORT. UsageError where it is not of that form."""
     host, _, port = address.rpartition(":")
-    if not host or "/" in host or not port.isdecimal() or len(port) > 5 or int(port) > LAST_PORT:
+    if not host or "/" in host or not port.isdecimal() or len(port) > 5 or int(port) > 65_535:
         remedy = "give HOST:PORT, auto or local; without an address --ray stands last"
         raise UsageError(f"--ray {address!r} is no address", remedy=remedy)
     return host.strip("[]"), int(port)

@@ -42,24 +42,24 @@ log = logging.getLogger(__name__)
 BLOCK = 32  # photos that a worker does before it tells what became of them, at most
 WAVE = 100_000  # photos that are handed to Ray at once, at least
 WAVE_OF_WORKER = 5_000  # and for each worker
-LAST_SECONDS = 3.0  # that workers get to end when a run is stopped
-DIED = "its worker died, twice: with others beside it, and alone"
-REMEDY = "try it by itself on one machine"
 
 
 @contextmanager
 def run_on_ray(
     plan: Plan,
-    places: Places,
+    places: Places | None,
     settings: RunSettings,
     *,
     address: str = LOCAL,
 ) -> Iterator[Generator[Result, None, None]]:
-    """All jobs of a plan on a cluster: a result for each, as they come. Arguments as for `run_plan` and `connected`."""
+    """All jobs of a plan on a cluster: a result for each, as they come. Arguments as for `run_plan` and `connected`.
+
+    places: from `plan_anywhere`, as the plan.
+    """
     if plan.output_root is None:
         raise UsageError("many machines need a folder for the results", remedy="give one as output (-o)")
     remove_abandoned()
-    root = nullcontext() if places.results else results_folder(plan.output_root)
+    root = nullcontext() if places else results_folder(plan.output_root)
     with root, tempfile.TemporaryDirectory(prefix=spool_prefix(f"{os.getpid()}-")) as spool, ExitStack() as ends:
         with opened(replace(settings, device="cpu")) as (colorizer, _, options):
             digest = colorizer.network.digest
@@ -70,7 +70,7 @@ def run_on_ray(
         ray = ends.enter_context(connected(address))
         check_machines(ray)
         try:
-            ledger = RunLedger(plan.output_root, places.results, Path(spool), setup.run)
+            ledger = RunLedger(plan.output_root, places and places.results, Path(spool), setup.run)
         except InputError as error:
             raise OutputError(error.reason, path=error.path, remedy="name another folder") from error
         size = settings.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
@@ -155,7 +155,7 @@ class Run:
 
     def __init__(self, ray: Any, setup: Setup, ledger: RunLedger, plan: Plan, size: int) -> None:
         self.ray, self.setup, self.ledger, self.plan, self.size = ray, setup, ledger, plan, size
-        self.here = setup.places == Places()  # on file systems that every machine has
+        self.here = setup.places is None  # on file systems that every machine has
         self.ended = False
 
     def results(self) -> Generator[Result, None, None]:
@@ -170,7 +170,7 @@ class Run:
 
     def tidy(self) -> None:
         """After a run that was stopped: nothing half-written stays, and the ledger gets what workers have done."""
-        until = time.monotonic() + LAST_SECONDS
+        until = time.monotonic() + 3.0  # for workers to end in
         while self.here and remove_leftovers(job.target for job in self.plan.jobs) and time.monotonic() < until:
             time.sleep(POLL_SECONDS)  # a worker takes a moment to end
         with suppress(ColorizeGANError):  # the disk is full, say: the next run does it
@@ -200,7 +200,8 @@ class Run:
                 known = self.ledger.adopt()
                 yield from settle((n, self.told(known[self.ledger.name_of(job.target)], job)) for n, job in left()
                                   if self.ledger.name_of(job.target) in known)  # fmt: skip
-        yield from (self.failed(job, ColorizeGANError(DIED, remedy=REMEDY)) for _, job in left())
+        why, remedy = "its worker died, twice: with others beside it, and alone", "try it by itself on one machine"
+        yield from (self.failed(job, ColorizeGANError(why, remedy=remedy)) for _, job in left())
 
     def refused(self, jobs: Iterator[tuple[int, Job]]) -> Iterator[tuple[int, Result]]:
         """Jobs whose results would replace the photo of another one, which no worker could know."""
@@ -279,7 +280,7 @@ class Run:
     def named(self, job: Job) -> Job:
         """A job whose files are called as the user calls them."""
         places = self.setup.places
-        if places.sources is None or places.results is None:
+        if places is None:
             return job
         source, target = places.sources.named(cast(Path, job.source)), places.results.named(job.target)
         return Job(cast(Path, source), cast(Path, target))  # to be said only

@@ -21,10 +21,10 @@ ROWS = 65_536  # of a Parquet file, read at a time
 
 @dataclass(frozen=True)
 class Places:
-    """Where the photos of a plan lie and where their results go; None = on file systems that every machine has."""
+    """The file systems of the photos of a plan and of their results, where not every machine has them as its own."""
 
-    sources: Storage | None = None
-    results: Storage | None = None
+    sources: Storage
+    results: Storage
 
 
 def check_alone(names: Sequence[str], shard: str | None, proposals: int | None, *hints: object) -> None:
@@ -45,8 +45,8 @@ def plan_anywhere(
     suffix: str | None = None,
     format: str | None = None,
     filesystem: Any = None,
-) -> tuple[Plan, Places]:
-    """As `make_plan`, where inputs and output may be URLs; paths are the same on all machines then.
+) -> tuple[Plan, Places | None]:
+    """As `make_plan`, where inputs and output may be URLs; None with paths, which are the same on all machines.
 
     Args:
         filesystem: of pyarrow or fsspec; all names are paths in it.
@@ -59,7 +59,7 @@ def plan_anywhere(
     first = list(itertools.islice(rest, 1))
     listed = itertools.chain(first, rest)
     if filesystem is None and not any(map(is_url, [*inputs, *first, output or ""])):
-        return make_plan(inputs, output, listed=listed, suffix=suffix, format=format), Places()
+        return make_plan(inputs, output, listed=listed, suffix=suffix, format=format), None
     if output is None:
         raise UsageError("photos elsewhere need an output", remedy="give a folder as output (-o)")
     if not output.endswith("/") and Path(output).suffix.lower() in PHOTO_SUFFIXES:

@@ -14,7 +14,6 @@ from colorizegan.errors import OutputError
 
 PAUSE = 2.0  # s, between two looks, and for an answer
 RAYS_OWN = "RAY_gcs_rpc_server_reconnect_timeout_s"  # how long Ray waits for the head of its cluster to come back
-RAYS_SECONDS = 60.0
 
 
 @contextmanager
@@ -29,7 +28,7 @@ def watched(place: tuple[str, int]) -> Iterator[None]:
     if threading.current_thread() is not main or not hasattr(signal, "SIGUSR1"):
         yield
         return
-    over, patience = threading.Event(), float(os.environ.get(RAYS_OWN) or RAYS_SECONDS) / 3
+    over, patience = threading.Event(), float(os.environ.get(RAYS_OWN) or 60.0) / 3
 
     def end(*_: object) -> None:
         if not over.is_set():

@@ -10,6 +10,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, cast
@@ -30,11 +31,10 @@ from colorizegan.photo.metadata.xmp import ENDINGS as SIDECARS
 from colorizegan.photo.reader import Reader
 from colorizegan.scale.parts import BlockLedger, part_name
 from colorizegan.scale.sources import Places
-from colorizegan.scale.storage import reason
+from colorizegan.scale.storage import Storage, reason
 from colorizegan.steer.hints import ENDING as HINTS
 
 FOLDER = "colorizegan-ray-"  # for photos or a ledger from elsewhere; then the machine, and the process
-WRITING = {"done": "writing"}
 AT_ONCE = 2  # photos: while one waits for its bytes to reach the disk, the other keeps the core busy
 
 
@@ -55,7 +55,7 @@ class Setup:
     overwrite: bool
     root: Path
     """Folder of the results."""
-    places: Places
+    places: Places | None
     folder: str = field(default_factory=os.getcwd)
     """What relative paths begin at."""
 
@@ -121,14 +121,14 @@ class PhotoWorker:
             raise self.broken
         if self.was_begun(block):
             return [Answer(Result(job, "failed"), (), lost=True) for job in jobs]
-        if self.setup.places == Places():
+        if self.setup.places is None:
             return self.do(jobs, self.setup.root, self.setup.root, block, earlier)
-        return self.do_elsewhere(jobs, block, earlier)
+        return self.do_elsewhere(jobs, self.setup.places, block, earlier)
 
     def was_begun(self, block: int) -> bool:
         """Whether a worker before this one has begun a block; from now on it is begun. Told by its part."""
-        part, results = self.setup.root / part_name(self.setup.run, block), self.setup.places.results
-        if results is None:
+        part, places = self.setup.root / part_name(self.setup.run, block), self.setup.places
+        if places is None:
             try:
                 part.parent.mkdir(parents=True, exist_ok=True)
                 part.touch(exist_ok=False)
@@ -138,9 +138,9 @@ class PhotoWorker:
                 what = f"cannot be written to ({error.strerror})"
                 raise OutputError(what, path=part.parent, remedy="name another folder") from error
             return False
-        if results.find(part) is not None:
+        if places.results.find(part) is not None:
             return True
-        results.put(part, io.BytesIO())
+        places.results.put(part, io.BytesIO())
         return False
 
     def do(self, jobs: list[Job], root: Path, home: Path, block: int, earlier: dict[str, Entry]) -> list[Answer]:
@@ -167,40 +167,36 @@ class PhotoWorker:
             answers.append(Answer(result, (line,) if line else (), fatal))
         return answers
 
-    def do_elsewhere(self, jobs: list[Job], block: int, earlier: dict[str, Entry]) -> list[Answer]:
+    def do_elsewhere(self, jobs: list[Job], places: Places, block: int, earlier: dict[str, Entry]) -> list[Answer]:
         """The same on file systems elsewhere, by way of a folder of this machine. What is sent appears whole.
 
         The part of the ledger goes first and says of every result what its hash will be.
         """
-        sources, results = self.setup.places.sources, self.setup.places.results
-        assert sources is not None
-        assert results is not None
         with tempfile.TemporaryDirectory(prefix=spool_prefix(f"{os.getpid()}-")) as folder:
             here = Path(folder).resolve()
             out = here / "out"
             near = [Job(here / "in" / inside(j.source), out / j.target.relative_to(self.setup.root)) for j in jobs]
-            unread = dict(zip(near, self.pool.map(self.fetch, jobs, near), strict=True))
+            unread = dict(zip(near, self.pool.map(partial(self.fetch, places), jobs, near), strict=True))
             read = [job for job, error in unread.items() if error is None]
             done = dict(zip(read, self.do(read, out, here, block, earlier), strict=True))
             answers = [failed(job, error, out) if error else done[job] for job, error in unread.items()]
-            names = ((f"{here / 'in'}/", sources.named(Path("/"))), (f"{out}/", f"{results.named(self.setup.root)}/"))
+            root = places.results.named(self.setup.root)
+            names = ((f"{here / 'in'}/", places.sources.named(Path("/"))), (f"{out}/", f"{root}/"))
             lines = [line for answer in answers for line in renamed(answer, names).lines]
-            part = b"".join(as_line(replace(line, status=WRITING.get(line.status, line.status))) for line in lines)
-            results.put(self.setup.root / part_name(self.setup.run, block), io.BytesIO(part))
+            part = b"".join(as_line(replace(one, status="writing") if one.status == "done" else one) for one in lines)
+            places.results.put(self.setup.root / part_name(self.setup.run, block), io.BytesIO(part))
             left = {answer.result.job.target for answer in answers if answer.result.status != "done"}
             made = [path for path in out.rglob("*") if path.is_file() and path not in left]
-            sent = dict(zip(made, self.pool.map(self.send, made, [out] * len(made)), strict=True))
+            sent = dict(zip(made, self.pool.map(partial(self.send, places.results, out), made), strict=True))
             answers = [
                 failed(answer.result.job, error, out) if (error := sent.get(answer.result.job.target)) else answer
                 for answer in answers
             ]
             return [renamed(answer, names) for answer in answers]
 
-    def fetch(self, job: Job, near: Job) -> ColorizeGANError | None:
+    def fetch(self, places: Places, job: Job, near: Job) -> ColorizeGANError | None:
         """Bring a photo here, or what passes for it where its result is there already: of the same size and date."""
-        sources, results = self.setup.places.sources, self.setup.places.results
-        assert sources is not None
-        assert results is not None
+        sources = places.sources
         place, file = Path(str(job.source)), Path(str(near.source))
         try:
             found = sources.find(place)
@@ -208,8 +204,8 @@ class PhotoWorker:
                 return InputError("is not there", path=file)
             file.parent.mkdir(parents=True, exist_ok=True)
             if self.setup.options.use_saved_hints:
-                self.fetch_beside(place, file, HINTS)
-            if results.find(job.target) is not None and not self.setup.overwrite:
+                fetch_beside(sources, place, file, HINTS)
+            if places.results.find(job.target) is not None and not self.setup.overwrite:
                 near.target.parent.mkdir(parents=True, exist_ok=True)
                 near.target.touch()
                 file.touch()
@@ -217,7 +213,7 @@ class PhotoWorker:
             else:
                 sources.fetch(place, file)
                 if not self.setup.options.strip:
-                    any(self.fetch_beside(place, file, ending) for ending in SIDECARS)
+                    any(fetch_beside(sources, place, file, ending) for ending in SIDECARS)
             os.utime(file, ns=(found.mtime_ns, found.mtime_ns))
         except ColorizeGANError as error:
             return error
@@ -225,21 +221,11 @@ class PhotoWorker:
             return InputError(f"cannot be read ({reason(error)})", path=file)
         return None
 
-    def fetch_beside(self, place: Path, file: Path, ending: str) -> bool:
-        """Bring what lies beside a photo and ends like this, if it is there: its hints, its sidecar."""
-        assert self.setup.places.sources is not None
-        place, file = Path(f"{place}{ending}"), Path(f"{file}{ending}")
-        if self.setup.places.sources.find(place) is None:
-            return False
-        self.setup.places.sources.fetch(place, file)
-        return True
-
-    def send(self, path: Path, out: Path) -> ColorizeGANError | None:
+    def send(self, results: Storage, out: Path, path: Path) -> ColorizeGANError | None:
         """Write a file that was made here to where it belongs."""
-        assert self.setup.places.results is not None
         try:
             with path.open("rb") as file:
-                self.setup.places.results.put(self.setup.root / path.relative_to(out), file)
+                results.put(self.setup.root / path.relative_to(out), file)
         except OutputError as error:
             return error
         return None
@@ -263,6 +249,15 @@ def remove_abandoned() -> None:
         with suppress(OSError):
             if path.stat().st_uid == os.getuid() and not Path(f"/proc/{process}").exists():
                 shutil.rmtree(path)
+
+
+def fetch_beside(sources: Storage, place: Path, file: Path, ending: str) -> bool:
+    """Bring what lies beside a photo and ends like this, if it is there: its hints, its sidecar."""
+    place, file = Path(f"{place}{ending}"), Path(f"{file}{ending}")
+    found = sources.find(place) is not None
+    if found:
+        sources.fetch(place, file)
+    return found
 
 
 def inside(source: Path | bytes) -> Path:

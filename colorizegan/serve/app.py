@@ -137,11 +137,9 @@ def add_colorize(app: FastAPI, queue: PhotoQueue, metrics: Metrics) -> None:
     async def colorize(request: Request) -> Response:
         upload, options = await take_request(queue, request)
         accept = request.headers.get("accept", "*/*")
-
-        def work(queued: QueuedPhoto) -> tuple[BinaryIO, str, list[str]]:
-            return colorize_upload(queued, upload, options, accept)
-
-        file, format, remarks = await queue.run(work, lambda: client_gone(request), upload.close)
+        file, format, remarks = await queue.run(
+            lambda queued: colorize_upload(queued, upload, options, accept), lambda: client_gone(request), upload.close
+        )
         metrics.photos.inc()
         return PhotoResponse(file, format, remarks)
 

@@ -26,9 +26,7 @@ from colorizegan.serve.problems import BusyError, NoSuchFilmError, as_fields
 log = logging.getLogger(__name__)
 
 State = Literal["new", "waiting", "working", "done", "failed"]
-SWEEP_SECONDS = 5.0  # seconds from one look for forgotten films to the next
 RESULT = re.compile(r"result\.\w{2,4}")
-RESULT_GROWTH = 4  # a result may be so many times as large as what came in may be
 
 
 @dataclass(eq=False)
@@ -179,7 +177,7 @@ class Films:
                 elif film.process is not None and now - film.heard > self.limits.silence:
                     film.process.kill()
             with self.changed:
-                self.changed.wait(min(SWEEP_SECONDS, self.limits.forgotten / 2, self.limits.silence / 2))
+                self.changed.wait(min(5.0, self.limits.forgotten / 2, self.limits.silence / 2))
 
     def work(self) -> None:
         """One film after the other."""
@@ -197,9 +195,9 @@ class Films:
                 except OSError:
                     film.state, film.problem = "failed", as_problem(UsageError("the service cannot start a process"))
                     continue
-                process, task = film.process, self.task_of(film)
+                process = film.process
             try:
-                self.follow(film, process, task)
+                self.follow(film, process)
             finally:
                 process.kill()
                 process.wait()
@@ -221,16 +219,12 @@ class Films:
             encoding="utf-8",
         )
 
-    def task_of(self, film: StoredFilm) -> str:
-        """The task of a film as its process takes it."""
+    def follow(self, film: StoredFilm, process: subprocess.Popen[str]) -> None:
+        """Hand the task over, and note what comes back."""
         limits, model = self.limits, None if self.model is None else str(self.model)
         own = {"film": str(film.path), "folder": str(film.folder), "model": model}
-        most = {"bytes": RESULT_GROWTH * limits.bytes, "pixels": limits.pixels, "frames": limits.frames}
-        return json.dumps(own | most | film.task)
-
-    def follow(self, film: StoredFilm, process: subprocess.Popen[str], task: str) -> None:
-        """Hand the task over, and note what comes back."""
-        ended = False
+        most = {"bytes": 4 * limits.bytes, "pixels": limits.pixels, "frames": limits.frames}
+        task, ended = json.dumps(own | most | film.task), False
         try:
             requests, answers = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
             requests.write(task + "\n")

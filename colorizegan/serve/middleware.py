@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import logging
 import re
 import secrets
@@ -21,17 +20,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from colorizegan.errors import ColorizeGANError, UsageError
 from colorizegan.serve.metrics import Metrics
-from colorizegan.serve.problems import RefusedError, WrongHostError, problem_of
+from colorizegan.serve.problems import RefusedError, WrongHostError, as_response
 
 log = logging.getLogger(__name__)
 
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared with, not listened on)
-SAFE = ("GET", "HEAD", "OPTIONS")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
-SPEED = 125e6  # bytes a second of all bodies together: a network of 1 Gbit/s
 # A body that nobody wants is read for so many seconds, longer while it comes at so many bytes a second, up to so many.
 DRAIN_SECONDS, DRAIN_SPEED, DRAIN_BYTES = 2.0, 1_000_000, 60_000_000
 
@@ -78,7 +75,7 @@ class Middleware:
         self.app, self.metrics = app, metrics
         self.names, self.any_address = site.names, site.everywhere
         self.policy = POLICY.format(frames=" ".join(("'self'", *site.frames))).encode()
-        self.body_rate = BodyRateLimit(SPEED)
+        self.body_rate = BodyRateLimit(125e6)  # a network of 1 Gbit/s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request."""
@@ -96,7 +93,7 @@ class Middleware:
                 log.exception("request %s", exchange.id)
             if exchange.status:  # too late to say so: the answer ends short, which its length gives away
                 raise
-            await send_problem(exchange, error)
+            await as_response(error, exchange.id)(inner, exchange.receive, exchange.send)
         finally:
             exchange.note()
 
@@ -109,7 +106,7 @@ class Middleware:
         if not self.is_own_name(host):
             what = f"this server does not go by the name {host[:80]!r}"
             raise WrongHostError(what, remedy="start it with --allow-host NAME")
-        if not origins or exchange.scope["method"] in SAFE:
+        if not origins or exchange.scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return
         try:
             own = urlsplit(origins[0]).netloc.lower() == host
@@ -210,16 +207,6 @@ class Exchange:
         # The name of a film leads to it, and is nobody's business here.
         method, path = self.scope["method"], route if "{" in route else self.scope["path"][:100]
         log.info("%s %s %s %.3f s %s", method, path, self.status or "gone", seconds, self.id)
-
-
-async def send_problem(exchange: Exchange, error: Exception) -> None:
-    """Answer with an error."""
-    status, headers, problem = problem_of(error, exchange.id)
-    raw = json.dumps(problem).encode()
-    headers |= {"content-type": "application/problem+json", "content-length": str(len(raw))}
-    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await exchange.send({"type": "http.response.start", "status": status, "headers": encoded})
-    await exchange.send({"type": "http.response.body", "body": raw})
 
 
 def is_address(name: str) -> bool:

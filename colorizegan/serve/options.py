@@ -37,9 +37,12 @@ class Wishes(BaseModel):
 
     @field_validator("emulsion", "format", "codec", mode="before", check_fields=False)
     @classmethod
-    def in_small_letters(cls, value: Any) -> Any:
-        """Capitals and the dot of an ending are understood too."""
-        return value.lower().removeprefix(".") if isinstance(value, str) else value
+    def in_full(cls, value: Any) -> Any:
+        """Capitals and endings are understood too, with or without their dot: JPEG, jpg, TIF, .png."""
+        if not isinstance(value, str):
+            return value
+        name = value.lower().removeprefix(".")
+        return format_of_name(f".{name}") or name
 
     def asked(self) -> dict[str, Any]:
         """Those of them that are fields of `Look`."""
@@ -83,12 +86,6 @@ class Options(Wishes):
     preview: int | None = Field(
         None, ge=16, le=4096, description="/v1/predict adds a JPEG, its longer side at most so many px."
     )
-
-    @field_validator("format", mode="before")
-    @classmethod
-    def in_full(cls, value: Any) -> Any:
-        """Endings are understood too, in capitals, and with a dot: jpg, TIF, .png."""
-        return (format_of_name(f".{value.removeprefix('.')}") or value) if isinstance(value, str) else value
 
     @field_validator("hints", mode="before")
     @classmethod

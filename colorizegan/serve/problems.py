@@ -112,11 +112,16 @@ def problem(status: int, kind: str, title: str, detail: str, code: str, request_
     return {"type": kind, "title": title, "status": status, "detail": detail, "code": code, "request_id": request_id}
 
 
-async def answer_error(request: Request, error: Exception) -> Response:
-    """An error of ours as problem+json."""
-    status, headers, found = problem_of(error, request.state.request_id)
+def as_response(error: Exception, request_id: str) -> Response:
+    """Any error as the answer to a request."""
+    status, headers, found = problem_of(error, request_id)
     headers |= {"cache-control": "no-store"}
     return JSONResponse(found, status, headers, media_type="application/problem+json")
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    """An error of ours as problem+json."""
+    return as_response(error, request.state.request_id)
 
 
 async def answer_http_error(request: Request, error: Exception) -> Response:

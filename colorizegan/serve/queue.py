@@ -34,7 +34,6 @@ Answer = TypeVar("Answer")
 
 PREDICTIONS = 4  # photos of which it is remembered what the network says: 6 MB each
 RETRY_SECONDS = (1, 60)  # bounds of what Retry-After says
-REMEMBERED = 50  # photos whose time tells how fast the queue moves
 
 
 class PhotoQueue:
@@ -55,7 +54,7 @@ class PhotoQueue:
         self.spooled = 0  # bytes of uploads on the disk
         self.closing = False  # nothing new is begun
         self.closed = False
-        self.seconds_taken: deque[float] = deque([1.0], REMEMBERED)  # by photos
+        self.seconds_taken: deque[float] = deque([1.0], 50)  # by the last photos
 
     @property
     def path(self) -> Path:

@@ -27,10 +27,7 @@ if sys.platform == "linux":
     import termios
 
 MAX_HEADER_BYTES = 65_536  # of a request before its body
-MAX_HEADERS = 100
 SEND_BUFFER = 1 << 17  # bytes of an answer that the system holds; Linux takes twice as many
-GRACE_SECONDS = 4  # seconds that requests under way get when the service is to end
-SWITCH_SECONDS = 0.0005  # seconds between two turns of Python's threads
 
 
 def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
@@ -89,7 +86,7 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
 
         def on_header(self, name: bytes, value: bytes) -> None:
             self.count += 1
-            if self.count <= MAX_HEADERS:
+            if self.count <= 100:
                 super().on_header(name, value)
             elif not self.transport.is_closing():
                 self.transport.abort()
@@ -158,7 +155,7 @@ def make_server(
     config = uvicorn.Config(
         create_app(queue, site, films), host=site.host, port=site.port, http=connection_class(queue.limits), ws="none",
         lifespan="on", log_config=None, access_log=False, server_header=False, proxy_headers=False,
-        timeout_keep_alive=5, timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=5, timeout_graceful_shutdown=4,  # s, for requests under way
     )  # fmt: skip
     return Server(config, listening, queue)
 
@@ -193,7 +190,7 @@ def serve(
     # Requests are answered while photos are worked on. A thread that computes lets that of the requests in after this
     # time, not after 5 ms; and the garbage collector does not go through all that was loaded, for 120 ms, again and
     # again.
-    sys.setswitchinterval(SWITCH_SECONDS)
+    sys.setswitchinterval(0.0005)
     gc.collect()
     gc.freeze()
     try:

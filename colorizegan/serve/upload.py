@@ -22,7 +22,6 @@ from colorizegan.serve.queue import PhotoQueue
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 CHUNK = 1 << 19  # bytes that are written at a time
-FRAME = 65_536  # bytes of a form around its parts
 PHOTO, LIKE, OPTIONS = ("photo", "file"), "like", "options"
 
 
@@ -73,7 +72,7 @@ async def receive_upload(queue: PhotoQueue, request: Request) -> Upload:
         raise UsageError("the body is compressed", remedy="send it as it is, without Content-Encoding")
     form = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data"
     limits = queue.limits
-    room = 2 * limits.bytes + limits.options + FRAME if form else limits.bytes
+    room = 2 * limits.bytes + limits.options + 65_536 if form else limits.bytes  # and what stands around the parts
     upload = Upload(queue)
     try:
         receive = bounded(request, room, limits.seconds, limits.silence, too_large(limits), upload.count)

@@ -17,7 +17,6 @@ from colorizegan.training.optimizers import Optimizers
 from colorizegan.training.precision import autocast, best_precision
 from colorizegan.training.step import Objective, judged_heads, train_step
 
-FEW = 2  # crops of the step that is counted
 STEPS = 4  # of a stage: one counted, which sets up what later ones have, one timed, two of larger batches
 
 
@@ -127,7 +126,7 @@ def _stage(
         train_step(generator, discriminator, discriminator, optimizers, [batch], [0], objective)
 
     with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
-        step(few := min(stage.batch, FEW))
+        step(few := min(stage.batch, 2))
     tick(1)
     begun = time.perf_counter()
     step(few)

@@ -51,7 +51,6 @@ TESTED, STEERING = (0.2, 500), (0.15, 200)  # share of the photos, and the most 
 LEAST = 5  # photos in each set
 CHECKS = 20  # looks at the steering photos in a full run
 PATIENCE = 8  # looks without a new best before it stops; fewer would stop it while its rate is still high
-AVERAGE = 0.99  # decay per step of the averaged weights
 SHARES = (0.25, 0.5, 0.75)  # of the tuned weights in the mixes with the base's that are tried at the end
 # Share of equal weights in those that make up for rare colours; the base was trained with 0.5. A set of one kind has
 # few colours, and with 0.5 the others came up where they do not belong: tuned to landscapes, the model was right about
@@ -193,7 +192,7 @@ def _settings(base: Restored, lr: float, batch: int, seed: int) -> Config:
     size = max(64, min(192, base.card["working_size"] // 32 * 32))
     stage = Stage(images=1, size=size, batch=batch, crop=0.6, lr=lr, warmup=0.1, final_lr=0.0)
     augment = AugmentConfig(film=0.2, hints=0.15)
-    return Config("finetune", seed, (stage,), network=base.config, augment=augment, ema=AVERAGE)
+    return Config("finetune", seed, (stage,), network=base.config, augment=augment, ema=0.99)
 
 
 def _train(

@@ -16,7 +16,6 @@ from colorizegan.video.pixels import Pixels
 # Weights of red and blue in luma, by matrix; BT.709 where it is not said and the frame is large, else BT.601.
 WEIGHTS = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087)}
 WEIGHTS |= {9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
-HIGH = 576  # frames of more rows than PAL has are BT.709
 BT2020 = 9
 # Linear BT.709 to linear BT.2020 (ITU-R BT.2087, section 4).
 TO_BT2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]], np.float32)
@@ -24,7 +23,7 @@ TO_BT2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.016
 
 def weights(pixels: Pixels, height: int) -> tuple[float, float]:
     """The weights of red and blue in the luma of a film whose frames have `height` rows."""
-    matrix = pixels.matrix if pixels.matrix in WEIGHTS else 1 if height > HIGH else 6
+    matrix = pixels.matrix if pixels.matrix in WEIGHTS else 1 if height > 576 else 6  # more rows than PAL has
     return WEIGHTS[matrix]
 
 

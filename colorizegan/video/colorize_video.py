@@ -37,7 +37,6 @@ AHEAD = 32  # frames that are looked at at a time
 LOOKS = 8  # frames that are looked at for colours of their own before anything is done
 LOOK_EVERY = 48  # and of those that are worked on, one of so many
 SHORT = 1  # seconds that a film may be shorter than its file says
-SAMPLE = 160  # px, width of what is looked at
 
 
 @dataclass(frozen=True)
@@ -195,7 +194,7 @@ def _looks(film: Film) -> Iterator[VideoFrame]:
 
 def _is_colored(frame: VideoFrame) -> bool:
     """Whether a frame has colours of its own; those of a tinted or toned film are none."""
-    width = min(SAMPLE, frame.width)
+    width = min(160, frame.width)  # px
     height = max(1, round(width * frame.height / frame.width))
     small = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
     return judge_tone(small.to_ndarray()).is_color

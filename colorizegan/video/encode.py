@@ -18,7 +18,6 @@ from colorizegan.video.formats import CONTAINERS
 from colorizegan.video.frames import Film
 from colorizegan.video.pixels import CHROMA, FULL, Pixels
 
-MILLISECOND = Fraction(1, 1000)
 START = 64  # more frames than any encoder waits for, so that no time is below that of decoding
 INTERLACED = 1 << 18 | 1 << 29  # flags of FFmpeg: code fields, and look for motion in fields
 
@@ -158,7 +157,7 @@ class PartWriter:
             assert number is not None
             self.delay = max(self.delay, self.coded - number)
             packet.pts, packet.dts, packet.duration = START + number, self.coded, 1
-            packet.time_base = MILLISECOND
+            packet.time_base = Fraction(1, 1000)
             self.coded += 1
             self.container.mux_one(packet)
         self.file.check()

@@ -23,7 +23,6 @@ from colorizegan.video.results import as_output_errors
 
 INTO = 12  # frames into a shot that the frame that is shown lies, where the shot is that long
 WIDTH = 320  # px of a frame
-ACROSS = 4
 MOST = 400  # shots; of a longer film those at the beginning
 
 
@@ -81,5 +80,5 @@ def preview_steps(
             shown.append(picture.rgb)
         yield progress
     with as_output_errors(target), atomic_file(target) as file:
-        contact_sheet(shown, ACROSS).save(file, "PNG" if target.suffix.lower() == ".png" else "JPEG", quality=92)
+        contact_sheet(shown, 4).save(file, "PNG" if target.suffix.lower() == ".png" else "JPEG", quality=92)
     return len(shown)

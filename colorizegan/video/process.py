@@ -27,8 +27,6 @@ from colorizegan.video.frames import Film
 from colorizegan.video.options import FilmOptions
 from colorizegan.video.preview import pictures_of_shots
 
-TELL = 0.25  # seconds from one word on how far it is to the next
-KIND = 10  # how much it steps back behind those who wait for photos
 QUALITY = 88  # of the pictures of shots, JPEG
 # FFmpeg's name of a container, or the beginning of it -> the ending of the result; others become MKV.
 ENDINGS = {"mov,mp4": ".mp4", "avi": ".avi", "mpegts": ".ts"}
@@ -64,7 +62,7 @@ def main() -> None:
     """Do the task that comes in."""
     task = Task(**json.loads(sys.stdin.readline()))
     with suppress(AttributeError, OSError):
-        os.nice(KIND)
+        os.nice(10)  # behind those who wait for photos
     limit_process(for_good=True, FSIZE=task.bytes)
     try:
         check(task)
@@ -105,7 +103,7 @@ class Pulse:
 
     def beat(self, progress: Progress, task: Task) -> None:
         count(progress.frames, task)
-        if time.monotonic() - self.last > TELL:
+        if time.monotonic() - self.last > 0.25:  # seconds
             self.last = time.monotonic()
             tell(frames=progress.frames, total=progress.total)
 

@@ -36,7 +36,7 @@ pytest.importorskip("ray", reason='missing package: ray (pip install ".[ray]")')
 from colorizegan.scale.parts import part_name
 from colorizegan.scale.ray_data import colorize_dataset
 from colorizegan.scale.run_ledger import RunLedger
-from colorizegan.scale.sources import Places, plan_anywhere, read_parquet
+from colorizegan.scale.sources import plan_anywhere, read_parquet
 from colorizegan.scale.storage import open_url
 from colorizegan.scale.worker import FOLDER, Answer, PhotoWorker, Setup, remove_abandoned, spool_prefix
 
@@ -154,6 +154,7 @@ class Elsewhere:
     def __init__(self, model: Path, spool: Path, run: str = "0123abcd", **options: Any) -> None:
         self.plan, self.places = plan_anywhere(["memory://in"], "memory://out")
         assert self.plan.output_root is not None
+        assert self.places is not None
         self.root = self.plan.output_root
         digest = Colorizer(model, threads=1).network.digest
         overwrite = options.pop("overwrite", False)
@@ -275,7 +276,7 @@ def test_another_model_on_a_machine_stops_the_run(memory: Any, tiny_bundle: Path
 def test_plans_elsewhere(memory: Any, tmp_path: Path) -> None:
     def pairs(inputs: list[str], output: str, **options: Any) -> list[str]:
         plan, places = plan_anywhere(inputs, output, **options)
-        assert places.sources is not None
+        assert places is not None
         return [f"{places.sources.path(Path(str(job.source)))} {job.target}" for job in plan.jobs]
 
     assert pairs(["memory://in/b"], "memory://out", format="jpeg") == [
@@ -288,7 +289,7 @@ def test_plans_elsewhere(memory: Any, tmp_path: Path) -> None:
     ]  # fmt: skip
     memory.pipe("/in/out/1.png", b"an earlier result")
     assert len(pairs(["memory://in"], "memory://in/out")) == 6
-    assert plan_anywhere([str(tmp_path)], str(tmp_path / "out"))[1] == Places()
+    assert plan_anywhere([str(tmp_path)], str(tmp_path / "out"))[1] is None
 
 
 @pytest.mark.usefixtures("memory")
@@ -610,7 +611,7 @@ def test_a_dataset_without_names_is_told(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_ends_the_run(memory: Any, tiny_bundle: Path, tmp_path: Path) -> None:
     with Elsewhere(tiny_bundle, tmp_path / "spool") as run:
         (tmp_path / "file").touch()
-        setup = replace(run.setup, root=tmp_path / "file" / "below", places=Places())
+        setup = replace(run.setup, root=tmp_path / "file" / "below", places=None)
         other = PhotoWorker(setup)
         run.worker.reader.close()
         run.worker = other
@@ -647,7 +648,7 @@ def test_a_plan_without_a_folder_for_results_is_refused(tiny_bundle: Path) -> No
 
     with (
         pytest.raises(UsageError, match="need a folder"),
-        run_on_ray(Plan(), Places(), RunSettings(model=str(tiny_bundle))),
+        run_on_ray(Plan(), None, RunSettings(model=str(tiny_bundle))),
     ):
         pass
 
@@ -659,9 +660,8 @@ def test_an_output_that_cannot_be_made_is_told_before_ray_begins(
     """And before the model is opened; so without Ray, in one line for all photos."""
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
-    monkeypatch.setattr("colorizegan.scale.ray_data.connected", lambda _: pytest.fail("Ray was asked for"))
     arguments = ["colorize", album, "-o", place + "/" * (place == "file")]
-    for more in ([], ["--ray", "local"]):
+    for more in ([], ["--ray", "127.0.0.1:1"]):  # where no Ray answers
         done = call(*arguments, *more, "--model", tiny_bundle)
         assert done.exit_code == 1, done.stderr
         assert done.stderr.count("\n") == 1
@@ -706,7 +706,7 @@ def test_the_folder_of_a_killed_driver_is_removed_by_the_next_run(
     plan = Plan(output_root=tmp_path / "out")
     with (
         pytest.raises(UsageError, match="enough"),
-        ray_data.run_on_ray(plan, Places(), RunSettings(model=str(tiny_bundle))),
+        ray_data.run_on_ray(plan, None, RunSettings(model=str(tiny_bundle))),
     ):
         pass
     (mine,) = seen

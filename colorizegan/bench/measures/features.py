@@ -15,8 +15,6 @@ from colorizegan.errors import DataError, InputError, MissingExtraError, UsageEr
 
 Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
-_BLOCK = 4000  # pictures per block of the kernel distance: bounds its memory
-
 
 def open_networks(squeezenet: Path | None, inception: Path | None) -> dict[str, Network]:
     """The feature networks whose weights are given, by name. Raises as their classes do."""
@@ -106,7 +104,7 @@ def kernel_distance(features: NDArray[np.floating], truth: NDArray[np.floating])
     _check(features, truth)
     if len(features) != len(truth):
         raise UsageError(f"the sets have {len(features)} and {len(truth)} pictures", remedy="compare sets of one size")
-    blocks = -(-len(features) // _BLOCK)
+    blocks = -(-len(features) // 4000)  # as many at a time, for the memory
     parts = zip(np.array_split(features, blocks), np.array_split(truth, blocks), strict=True)
     return float(np.mean([_mmd(x.astype(np.float64), y.astype(np.float64)) for x, y in parts]))
 

@@ -18,7 +18,6 @@ from colorizegan.errors import UsageError
 AB_LIMIT = 150  # the largest threshold of the AuC sweep, Lab units (Zhang 2016, section 3.1)
 PSNR_CAP = 60.0  # dB; an exact picture has no finite PSNR, and one such picture must not rule a mean
 _BIN_SIZE = 10  # Lab units, the grid of Zhang 2016
-_FLAT = 1.0  # L per px: below it a gradient of L is no edge
 _TAPS = 11  # SSIM's window, sigma 1.5
 _SIDE = 25  # grid points -120..120: all of sRGB (a -86..98, b -108..95) with room to spare
 AB_BINS = _SIDE * _SIDE
@@ -88,7 +87,7 @@ class Truth:
         self.weight = weights[self.bins]
         chroma = np.minimum(np.hypot(self.lab[..., 1], self.lab[..., 2]).ravel(), AB_LIMIT).astype(np.float64)
         self.gray_error = float((chroma * self.weight).sum())
-        self.flat = gradient(self.lab[..., :1]) < _FLAT
+        self.flat = gradient(self.lab[..., :1]) < 1.0  # L per px: less is no edge
         self.moments = [_moments(rgb[..., channel]) for channel in range(3)] if min(rgb.shape[:2]) >= _TAPS else []
 
 

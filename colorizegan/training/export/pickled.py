@@ -18,7 +18,6 @@ from colorizegan.errors import InputError, ModelError
 from colorizegan.machine import child_command, limit_process
 
 MOST_BYTES = 8 << 30  # of a file
-MOST_TENSORS = 10_000
 SECONDS = 300  # of the process, by the clock
 BASE_MEMORY = 4 << 30  # bytes that the process may take, beside four times the file
 REFUSED = 3  # its exit status, where it says why
@@ -67,7 +66,7 @@ def tensors_of(found: Any) -> dict[str, Tensor]:
     for name in NESTED:
         if isinstance(found, dict) and isinstance(found.get(name), dict):
             found = found[name]
-    if not isinstance(found, dict) or not found or len(found) > MOST_TENSORS:
+    if not isinstance(found, dict) or not found or len(found) > 10_000:
         raise ValueError("holds no table of weights")
     weights: dict[str, Tensor] = {}
     for name, tensor in found.items():

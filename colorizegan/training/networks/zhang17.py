@@ -5,7 +5,6 @@ from torch import Tensor, nn
 
 from colorizegan.training.networks.units import AB_RANGE, L_CENTRE, ColorOutput
 
-L_RANGE = 100.0  # their L is (L - 50) / 100
 BLOCKS = (  # width, count, dilation
     (64, 2, 1), (128, 2, 1), (256, 3, 1), (512, 3, 1), (512, 3, 2), (512, 3, 2), (512, 3, 1),
 )  # fmt: skip
@@ -50,7 +49,8 @@ class Zhang17(nn.Module):
         zero = torch.zeros_like(L)
         mask = zero if hint_mask is None else hint_mask
         ab = torch.cat((zero, zero), dim=1) if hint_ab is None else hint_ab * mask / AB_RANGE
-        x1 = self.get_submodule("model1")(torch.cat(((L - L_CENTRE) / L_RANGE, ab, mask), dim=1))  # (B, 64, H, W)
+        light = (L - L_CENTRE) / 100  # as they have it
+        x1 = self.get_submodule("model1")(torch.cat((light, ab, mask), dim=1))  # (B, 64, H, W)
         x2 = self.get_submodule("model2")(x1[:, :, ::2, ::2])  # (B, 128, H/2, W/2)
         x3 = self.get_submodule("model3")(x2[:, :, ::2, ::2])  # (B, 256, H/4, W/4)
         x = x3[:, :, ::2, ::2]

@@ -14,8 +14,6 @@ from colorizegan.bench.measures.regions import KINDS
 from colorizegan.training.config import StoppingConfig
 from colorizegan.training.validation.validate import predict_squares, score_squares
 
-_FEWEST = 200  # skin-coloured pixels; the hue of fewer says nothing
-
 
 @dataclass(frozen=True)
 class HoldoutScore:
@@ -49,7 +47,7 @@ def skin_turn(L: Tensor, truth: Tensor, predicted: Tensor) -> float | None:
     mask = (hue >= skin.seen_hue[0]) & (hue <= skin.seen_hue[1])
     mask &= (chroma >= skin.seen_chroma[0]) & (chroma <= skin.seen_chroma[1])
     mask &= (L[:, 0] >= skin.lightness[0]) & (L[:, 0] <= skin.lightness[1])
-    if int(mask.sum()) < _FEWEST:
+    if int(mask.sum()) < 200:  # the hue of fewer pixels says nothing
         return None
 
     def hue_of(ab: Tensor) -> float:
