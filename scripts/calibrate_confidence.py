@@ -29,7 +29,6 @@ from scipy.optimize import lsq_linear
 from scipy.stats import rankdata
 
 from colorizegan import Colorizer
-from colorizegan.bench.measures.calibration import cells_of
 from colorizegan.bench.protocols import PROTOCOLS, gray_of, prepare
 from colorizegan.color.lab import lab_of
 from colorizegan.data.decode import STORE_SIDE, decode
@@ -38,6 +37,7 @@ from colorizegan.errors import ColorizeGANError, DataError
 from colorizegan.model.bundle import open_bundle
 from colorizegan.model.card import AS_IT_SAYS, CARD, Calibration
 from colorizegan.model.network import RIGHT, Prediction
+from colorizegan.model.network_input import resized
 from colorizegan.training.export.bundle import check_free
 
 CELLS = 300  # of each photo, drawn by chance: its cells are much alike
@@ -128,9 +128,10 @@ def look(colorizer: Colorizer, photos: list[tuple[PhotoFile, str]]) -> Cells:
             continue  # broken: training leaves it out as well
         truth = lab_of(prepare(Image.fromarray(picture), PROTOCOLS["folder-256"]))
         said = colorizer.predict(gray_of(truth))
-        shape, bins = said.logits.shape[1:], said.bins
-        true_ab = cells_of(np.moveaxis(truth[..., 1:], -1, 0), shape)
-        off = np.hypot(*(cells_of(said.ab, shape) - true_ab)).ravel()
+        (_, *shape), bins = said.logits.shape, said.bins
+        pair = (said.ab, np.moveaxis(truth[..., 1:], -1, 0))
+        ab, true_ab = (resized(x, (shape[0], shape[1]), Image.Resampling.BOX) for x in pair)
+        off = np.hypot(*(ab - true_ab)).ravel()
         drawn = np.random.default_rng(0).permutation(len(off))[:CELLS]
         logits.append(said.logits.reshape(len(bins), -1)[:, drawn])
         errors.append(off[drawn])

@@ -73,9 +73,9 @@ def _meaning(kind: Kind) -> tuple[Metric, Metric]:
     )
 
 
-def _steadiness(change: Change) -> tuple[Metric, Metric]:
+def _steadiness(name: str, change: Change) -> tuple[Metric, Metric]:
     """How little the hue and the colours move under a change of the input."""
-    name, seen = change.name, f"{change.name}_pixels"
+    seen = f"{name}_pixels"
     turned = f"mean change of the hue angle, {change.text}; pixels weighted by chroma"
     turn, move = _ratio(f"{name}_turn", f"{name}_chroma"), _ratio(f"{name}_move", seen)
     moved = f"mean change of (a, b), {change.text}"
@@ -133,7 +133,7 @@ _ALL = (
     ),
     Metric("l_error", "L error", FAULTS, "lower", 3, "L", _mean("l_error"), "mean |L - L of the truth|"),
     *(metric for kind in KINDS.values() for metric in _meaning(kind)),
-    *(metric for change in CHANGES.values() for metric in _steadiness(change)),
+    *(metric for name, change in CHANGES.items() for metric in _steadiness(name, change)),
     Metric(
         "ece", "ECE", CONFIDENCE, "lower", 2, "%", lambda m: 100 * expected_calibration_error(m["reliability"]),
         "Guo 2017: |confidence - how often the colour is within 15 Lab units of the true one|, mean over cells",

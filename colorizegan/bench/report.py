@@ -151,8 +151,9 @@ def report_markdown(report: Report) -> str:
 
 def described(report: Report) -> list[str]:
     """What took part and with which settings, a line each."""
+    rivals = {name: facts for name, facts in report.facts.items() if name not in BASELINES}
     return [
-        *(f"{name}: {_facts(facts)}" for name, facts in report.facts.items() if name not in BASELINES),
+        *(f"{name}: {', '.join(f'{key} {value}' for key, value in facts.items())}" for name, facts in rivals.items()),
         f"mean colour: a {report.mean_ab[0]:.2f}, b {report.mean_ab[1]:.2f}, of {report.mean_ab_source}",
         f"photos: {len(report.keys)}, SHA-256 {report.data_digest}",
         f"bootstrap: {report.resamples} resamples, seed {report.seed}",
@@ -194,10 +195,6 @@ def _cell(score: Score | None, digits: int) -> str:
         return "-"
     interval = f" [{score.low:.{digits}f}, {score.high:.{digits}f}]" if math.isfinite(score.low) else ""
     return f"{round(score.value, digits) + 0.0:.{digits}f}{interval}"  # + 0.0: no minus before a rounded zero
-
-
-def _facts(facts: Mapping[str, str | float | int]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in facts.items())
 
 
 def _shares(histogram: NDArray[np.float64]) -> list[float]:

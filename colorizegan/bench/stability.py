@@ -13,6 +13,7 @@ from colorizegan.bench.entrants import Entrant
 from colorizegan.bench.protocols import gray_of
 from colorizegan.color.lab import lab_of
 from colorizegan.errors import ModelError
+from colorizegan.model.network_input import resized
 
 SIDE = 256  # px, shorter side of the picture that the others are compared with
 QUALITY = 30
@@ -23,18 +24,14 @@ GRAIN = 10.0  # standard deviation, of 255
 class Change:
     """A change of the gray input that should not change its colours."""
 
-    name: str
     label: str
     text: str
 
 
-CHANGES: dict[str, Change] = {
-    change.name: change
-    for change in (
-        Change("size", "other sizes", f"from {SIDE} px (shorter side, input and network) to 192 and to 384 px"),
-        Change("jpeg", f"JPEG {QUALITY}", f"from the clean gray picture to the same as JPEG of quality {QUALITY}"),
-        Change("grain", f"grain {GRAIN:g}", f"from the clean gray picture to Gaussian grain of sigma {GRAIN:g} of 255"),
-    )
+CHANGES = {
+    "size": Change("other sizes", f"from {SIDE} px (shorter side, input and network) to 192 and to 384 px"),
+    "jpeg": Change(f"JPEG {QUALITY}", f"from the clean gray picture to the same as JPEG of quality {QUALITY}"),
+    "grain": Change(f"grain {GRAIN:g}", f"from the clean gray picture to Gaussian grain of sigma {GRAIN:g} of 255"),
 }
 
 
@@ -59,34 +56,35 @@ def stability(rival: Entrant, key: str, photo: Image.Image | None) -> dict[str, 
     ]
     columns: dict[str, float] = {}
     for change, other, side in inputs:
-        for part, value in changed(before, _scaled(_ab(rival, key, other, side), gray.shape)).items():
+        after = resized(_ab(rival, key, other, side), (gray.shape[0], gray.shape[1]))
+        for part, value in changed(before, after).items():
             columns[f"{change}_{part}"] = columns.get(f"{change}_{part}", 0.0) + value
     return columns
 
 
 def changed(before: NDArray[np.float32], after: NDArray[np.float32]) -> dict[str, float]:
-    """How far colours moved, as sums over the pixels of two ab pictures (H, W, 2) in Lab units.
+    """How far colours moved, as sums over the pixels of two ab pictures (2, H, W) in Lab units.
 
     turn: |change of hue angle| in degrees, 0..180, times weight; chroma: the weights, the geometric mean of the two
     chromas, or 0 where that is below 1 Lab unit, since a gray has no hue; move: distance in the ab plane, Lab units;
     pixels.
     """
     x, y = before.astype(np.float64), after.astype(np.float64)
-    dot = (x * y).sum(-1)
-    cross = x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]
-    weight = np.sqrt(np.hypot(x[..., 0], x[..., 1]) * np.hypot(y[..., 0], y[..., 1]))
+    dot = (x * y).sum(0)
+    cross = x[0] * y[1] - x[1] * y[0]
+    weight = np.sqrt(np.hypot(*x) * np.hypot(*y))
     weight[weight < 1] = 0
     return {
         "turn": float((np.abs(np.degrees(np.arctan2(cross, dot))) * weight).sum()),
         "chroma": float(weight.sum()),
-        "move": float(np.linalg.norm(x - y, axis=-1).sum()),
+        "move": float(np.linalg.norm(x - y, axis=0).sum()),
         "pixels": float(weight.size),
     }
 
 
 def _ab(rival: Entrant, key: str, gray: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
     try:
-        return lab_of(rival.colorize(key, gray, size=size).rgb)[..., 1:]
+        return np.moveaxis(lab_of(rival.colorize(key, gray, size=size).rgb)[..., 1:], -1, 0)
     except ModelError as error:  # a network of another project may run at one size only
         remedy = "leave the stability test out with --stability 0"
         raise ModelError(f"{error.reason}, in the stability test", path=error.path, remedy=remedy) from None
@@ -104,14 +102,3 @@ def _as_jpeg(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Image.fromarray(gray).save(data, "JPEG", quality=QUALITY)
     with Image.open(data) as image:
         return np.asarray(image.convert("L"), dtype=np.uint8)
-
-
-def _scaled(ab: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """ab (h, w, 2) at another size (H, W, 2), antialiased."""
-    if ab.shape[:2] == shape:
-        return ab
-    size = (shape[1], shape[0])
-    planes = [
-        Image.fromarray(np.ascontiguousarray(ab[..., i])).resize(size, Image.Resampling.BICUBIC) for i in range(2)
-    ]
-    return np.stack([np.asarray(plane, dtype=np.float32) for plane in planes], axis=-1)

@@ -151,7 +151,6 @@ def new_summary() -> Counter[Status]:
 
 
 def counts(summary: Counter[Status]) -> str:
-    """That in words."""
     return ", ".join(f"{count} {status}" for status, count in summary.items())
 
 

@@ -151,7 +151,6 @@ app.add_typer(cli_training.data, name="data")
 
 
 def main() -> None:
-    """The program `colorizegan`."""
     # A request to end takes the way of Ctrl-C: temporary files are removed, and the status tells.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:

@@ -119,7 +119,6 @@ def remove_model(
 
 
 def given(**facts: str | int | None) -> dict[str, str | int]:
-    """The facts that were given."""
     return {key: value for key, value in facts.items() if value is not None}
 
 

@@ -223,7 +223,6 @@ def one_film(job: Job, colorizer: Colorizer, options: FilmOptions, reporter: Rep
 
 
 def one_preview(job: Job, colorizer: Colorizer, options: FilmOptions, reporter: Reporter) -> dict[str, Any]:
-    """Write the sheet of one film."""
     from colorizegan.colorize_file import DONE_ALREADY
     from colorizegan.video.preview import preview_steps
 
@@ -278,7 +277,6 @@ def with_saved_hints(job: Job, options: FilmOptions) -> FilmOptions:
 
 
 def note(ledger: Ledger | None, job: Job, facts: dict[str, Any], colorizer: Colorizer, options: FilmOptions) -> None:
-    """Write the ledger's line of a film."""
     from colorizegan.batch.ledger import Entry
 
     if ledger is None or facts["status"] == "skipped":

@@ -78,11 +78,11 @@ def open_cache(
         folder.mkdir(parents=True, exist_ok=True)
         _write_cache(photos, store_side, min_colorfulness, index_path, pixel_path, shown)
     index = json.loads(index_path.read_text("utf-8"))
-    shapes = np.asarray(index["shapes"], np.int64).reshape(-1, 2)
-    sizes = shapes.prod(1) * 3
-    offsets = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int64) if len(sizes) else np.zeros(0, np.int64)
-    if not len(sizes):
+    if not index["keys"]:
         raise DataError(f"no usable photo among {len(photos)}: {index['skipped']}", remedy="give colour photos")
+    shapes = np.asarray(index["shapes"], np.int64)
+    sizes = shapes.prod(1) * 3
+    offsets = np.cumsum(sizes) - sizes
     pixels = np.memmap(pixel_path, np.uint8, "r")
     if len(pixels) != int(sizes.sum()):
         raise DataError("is damaged", path=pixel_path, remedy="delete it; it is made again")

@@ -51,8 +51,7 @@ class Survey:
         usable = [s for s in self.seen if s.verdict == "usable"]
         groups = group_near([s.code for s in usable[:20_000]])  # all pairs of more take too long
         sides = [min(s.size) for s in usable]
-        store = STORE_SIDE
-        pixels = sum(w * h * min(1.0, store / min(w, h)) ** 2 for w, h in (s.size for s in usable))
+        pixels = sum(w * h * min(1.0, STORE_SIDE / min(w, h)) ** 2 for w, h in (s.size for s in usable))
         return {
             "photos": len(self.photos),
             "bytes": sum(photo.size for photo in self.photos),

@@ -121,7 +121,12 @@ def locate(model: str | PathLike[str] | None) -> Path:
 def read_folder(folder: Path, *, shown: Path) -> Bundle:
     """Verify the bundle that lies in `folder`; errors name its files below `shown`."""
     try:
-        raw = read_card(folder / CARD)
+        if not (folder / CARD).is_file():
+            remedy = "make one with `colorizegan export`"
+            raise ModelError("is missing, so this is not a model bundle", path=folder / CARD, remedy=remedy)
+        if (folder / CARD).stat().st_size > MAX_CARD_BYTES:
+            raise ModelError("is larger than 1 MiB", path=folder / CARD)
+        raw = (folder / CARD).read_bytes()
         card = parse_card(raw, folder / CARD)
         digest = hashlib.sha256(raw)
         for name, expected in sorted(card.files.items()):
@@ -138,16 +143,6 @@ def read_folder(folder: Path, *, shown: Path) -> Bundle:
     except OSError as error:
         raise ModelError(f"cannot be read ({error.strerror})", path=shown / Path(error.filename or CARD).name) from None
     return Bundle(shown, card, folder / GRAPH, digest.hexdigest())
-
-
-def read_card(path: Path) -> bytes:
-    if not path.is_file():
-        raise ModelError(
-            "is missing, so this is not a model bundle", path=path, remedy="make one with `colorizegan export`"
-        )
-    if path.stat().st_size > MAX_CARD_BYTES:
-        raise ModelError("is larger than 1 MiB", path=path)
-    return path.read_bytes()
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,8 @@ from colorizegan.errors import ModelError, UsageError
 
 CARD, GRAPH = "card.json", "model.onnx"
 WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")  # the last one, or one of several
-SPDX = {  # as the Hub writes licences
-    "MIT": "mit",
-    "Apache-2.0": "apache-2.0",
-    "BSD-2-Clause": "bsd-2-clause",
-    "BSD-3-Clause": "bsd-3-clause",
-    "CC0-1.0": "cc0-1.0",
-    "CC-BY-4.0": "cc-by-4.0",
-}
+# Licences that the Hub knows, and writes in small letters.
+SPDX = ("MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-4.0")
 
 
 def weight_names(count: int) -> list[str]:
@@ -70,22 +64,21 @@ class Card:
     """Shorter side of the network's input by default, px."""
     ab_bins: tuple[tuple[float, float], ...]
     """Centres of the Q colour bins of `logits`, Lab units; a single one where the network knows no distribution."""
-    temperature: float
-    """Of the annealed mean over the bins (Zhang et al. 2016, eq. 5)."""
-    detail: float
-    """Share of the working size that photos are reduced to first, 0..1: how soft a picture the network is used to.
-    1 where the card does not say."""
-    chroma: float
-    """Factor on ab that the graph applies last; 1 where the card does not say."""
-    confidence: Calibration
-    """Of `Prediction.confidence`; `AS_IT_SAYS` where the card does not say."""
-    training: Mapping[str, Any]
-    data: tuple[Mapping[str, Any], ...]
-    """Data sets trained on: name, count, licence."""
-    metrics: Mapping[str, Any]
-    """Scores, and under `command` what made them."""
     files: Mapping[str, str]
     """File name -> SHA-256, hex."""
+    temperature: float = 1.0
+    """Of the annealed mean over the bins (Zhang et al. 2016, eq. 5)."""
+    detail: float = 1.0
+    """Share of the working size that photos are reduced to first, 0..1: how soft a picture the network is used to."""
+    chroma: float = 1.0
+    """Factor on ab that the graph applies last."""
+    confidence: Calibration = AS_IT_SAYS
+    """Of `Prediction.confidence`."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    data: tuple[Mapping[str, Any], ...] = ()
+    """Data sets trained on: name, count, licence."""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """Scores, and under `command` what made them."""
 
     @property
     def weights(self) -> list[str]:
@@ -135,9 +128,9 @@ def parse_card(raw: bytes, path: Path) -> Card:
     want(1 <= multiple <= 512, f"`multiple` is {multiple}, not 1 to 512")
     want(16 <= size <= 4096, f"`working_size` is {size}, not 16 to 4096")
     bins = entry(entries, "ab_bins", list)
-    want(
-        1 <= len(bins) <= 4096 and all(is_pair(pair) for pair in bins), "`ab_bins` is not a list of [a, b] in Lab units"
-    )
+    pairs = all(isinstance(pair, list) and len(pair) == 2 for pair in bins)
+    inside = pairs and all(is_number(n) and abs(n) <= 200 for pair in bins for n in pair)
+    want(inside and 1 <= len(bins) <= 4096, "`ab_bins` is not a list of [a, b] in Lab units")
     temperature: Any = entries.get("temperature")
     want(is_number(temperature) and 0 < temperature <= 100, f"`temperature` is {temperature!r}, not a number over 0")
     chroma: Any = entries.get("chroma", 1.0)
@@ -189,10 +182,6 @@ def is_number(value: object) -> bool:
     return isinstance(value, float) and math.isfinite(value)
 
 
-def is_pair(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(is_number(n) and abs(n) <= 200 for n in value)
-
-
 def is_plain_name(name: str) -> bool:
     """A file name that stays in its folder on every system."""
     return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", name) is not None
@@ -200,7 +189,7 @@ def is_plain_name(name: str) -> bool:
 
 def write_page(card: Card, entries: Mapping[str, Any], repository: str, digest: str) -> str:
     """README.md: front matter as the Hub reads it, then what card.json (`entries`) says, in Markdown."""
-    licence = SPDX.get(card.licence, "other")
+    licence = card.licence.lower() if card.licence in SPDX else "other"
     lines = ["---", f"license: {licence}"]
     if licence == "other":
         lines.append(f"license_name: {quoted(card.licence)}")
@@ -235,7 +224,6 @@ def write_page(card: Card, entries: Mapping[str, Any], repository: str, digest: 
 
 
 def row(*cells: object) -> str:
-    """A row of a table."""
     return f"| {' | '.join(one_line(cell).replace('|', '/') for cell in cells)} |"
 
 
@@ -246,5 +234,4 @@ def one_line(value: object) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text of YAML in one line."""
     return "'" + " ".join(text.split()).replace("'", "''") + "'"

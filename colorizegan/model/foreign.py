@@ -12,9 +12,10 @@ from PIL import Image
 from colorizegan.color.lab import lightness_to_gray, rgb_to_lab
 from colorizegan.errors import InputError, ModelError, UsageError
 from colorizegan.files import sha256_of_file
-from colorizegan.model.card import AS_IT_SAYS, Architecture, Card, is_plain_name
+from colorizegan.model.card import Architecture, Card, is_plain_name
 from colorizegan.model.facts import LAYOUTS, Layout, facts_of
 from colorizegan.model.network import INPUTS, Network, NetworkInput, Prediction
+from colorizegan.model.network_input import resized
 from colorizegan.model.session import FLOAT_TYPES, Session, checked_threads
 from colorizegan.model.trial import try_graph
 from colorizegan.model.verify import external_entries
@@ -74,13 +75,6 @@ class ForeignNetwork(Network):
             network=Architecture(f"ONNX, layout {self.layout.name}", 0, 1),
             working_size=size,
             ab_bins=((0.0, 0.0),),
-            temperature=1.0,
-            detail=1.0,
-            chroma=1.0,
-            confidence=AS_IT_SAYS,
-            training={},
-            data=(),
-            metrics={},
             files=files,
         )
 
@@ -91,7 +85,7 @@ class ForeignNetwork(Network):
     def _colors(self, L: NDArray[np.float32]) -> Prediction:
         height, width = L.shape
         shape, inner = self.frame(height, width)
-        small = np.clip(resized(L, inner), 0, 100)
+        small = np.clip(resized(L[None], inner)[0], 0, 100)
         small = np.pad(small, [(0, whole - part) for whole, part in zip(shape, inner, strict=True)], mode="edge")
         feed = self._values(small).astype(self.kind)
         (out,) = self.session.run([self.output], {self.input: feed})
@@ -99,9 +93,9 @@ class ForeignNetwork(Network):
         # The photo's own share of what came out, at half the size of what went in.
         rows, columns = (round(n * p / s) for n, p, s in zip(ab.shape[1:], inner, shape, strict=True))
         half = (-(-height // 2), -(-width // 2))
-        planes = [resized(plane[: max(rows, 1), : max(columns, 1)], half, Image.Resampling.BILINEAR) for plane in ab]
+        ab = resized(ab[:, : max(rows, 1), : max(columns, 1)], half, Image.Resampling.BILINEAR)
         nothing = np.zeros((1, -(-height // 4), -(-width // 4)), np.float32)
-        return Prediction(np.stack(planes), nothing, np.zeros((1, 2), np.float32))
+        return Prediction(ab, nothing, np.zeros((1, 2), np.float32))
 
     def frame(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """The network's input for a photo of this size, and the part of it that the photo fills, (h, w) px each."""
@@ -189,7 +183,6 @@ def check_ports(path: Path, layout: Layout, inputs: Sequence[Any], output: Any) 
 
 
 def shown_ports(ports: Sequence[Any]) -> str:
-    """Names and shapes."""
     return ", ".join(f"{port.name} {port.shape}" for port in ports)[:300]
 
 
@@ -217,12 +210,3 @@ def digest_of(files: Mapping[str, str]) -> str:
     """The SHA-256 of the only file, or one over those of all files, in order."""
     hashes = list(files.values())
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
-
-
-def resized(
-    plane: NDArray[np.float32], shape: tuple[int, int], by: Image.Resampling = Image.Resampling.BICUBIC
-) -> NDArray[np.float32]:
-    """(H, W) float32 at another size, antialiased; as it is where the size is that already."""
-    if plane.shape == shape:
-        return plane
-    return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize((shape[1], shape[0]), by), np.float32)

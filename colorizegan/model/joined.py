@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.model.card import Architecture
-from colorizegan.model.foreign import resized
 from colorizegan.model.network import Network, NetworkInput, Prediction
-from colorizegan.model.network_input import GRID, softened
+from colorizegan.model.network_input import GRID, resized, softened
+
+LINEAR = Image.Resampling.BILINEAR
 
 
 class JoinedNetwork(Network):
@@ -51,9 +51,9 @@ class JoinedNetwork(Network):
         found = [network.predict_batch([self._at_size_of(network, photo)])[0] for network in self.networks]
         height, width = photo.L.shape
         half, quarter = (-(-height // 2), -(-width // 2)), (-(-height // 4), -(-width // 4))
-        ab = sum(share * enlarged(one.ab, half) for share, one in zip(self.shares, found, strict=True))
+        ab = sum(share * resized(one.ab, half, LINEAR) for share, one in zip(self.shares, found, strict=True))
         teller = found[self.teller]
-        return replace(teller, ab=np.asarray(ab, np.float32), logits=enlarged(teller.logits, quarter))
+        return replace(teller, ab=np.asarray(ab, np.float32), logits=resized(teller.logits, quarter, LINEAR))
 
     def _at_size_of(self, network: Network, photo: NetworkInput) -> NetworkInput:
         """The photo as this network is used to see it; hints stay where they are."""
@@ -62,7 +62,7 @@ class JoinedNetwork(Network):
         card, (height, width) = network.card, photo.L.shape
         scale = card.working_size / self.size
         h, w = (max(GRID, round(side * scale / GRID) * GRID) for side in (height, width))
-        L = softened(resized(np.asarray(photo.L, np.float32), (h, w)), card.detail)
+        L = softened(resized(np.asarray(photo.L, np.float32)[None], (h, w))[0], card.detail)
         if photo.hint_ab is None or photo.hint_mask is None:
             return NetworkInput(L)
         rows, columns = np.nonzero(photo.hint_mask[0])
@@ -71,8 +71,3 @@ class JoinedNetwork(Network):
         ab[:, place[0], place[1]] = photo.hint_ab[:, rows, columns]
         mask[0, place[0], place[1]] = 1
         return NetworkInput(L, ab, mask)
-
-
-def enlarged(planes: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """(C, h, w) at another size, linear."""
-    return np.stack([resized(plane, shape, Image.Resampling.BILINEAR) for plane in planes])

@@ -46,6 +46,16 @@ def working_lightness(gray: NDArray[Any], size: int, detail: float = 1.0) -> NDA
     return gray_to_lightness(small.astype(np.float32) / np.float32(np.iinfo(gray.dtype).max)).astype(np.float32)
 
 
+def resized(
+    planes: NDArray[np.float32], shape: tuple[int, int], by: Image.Resampling = Image.Resampling.BICUBIC
+) -> NDArray[np.float32]:
+    """Planes (C, H, W) at another size (h, w), antialiased; as they are where the size is that already."""
+    if planes.shape[1:] == shape:
+        return planes
+    images = [Image.fromarray(np.ascontiguousarray(plane)).resize((shape[1], shape[0]), by) for plane in planes]
+    return np.stack([np.asarray(image, np.float32) for image in images])
+
+
 def softened(L: NDArray[np.float32], detail: float) -> NDArray[np.float32]:
     """Lightness (h, w) that is at the network's size already, with as little detail as `working_lightness` leaves."""
     if detail >= 1:

@@ -101,7 +101,6 @@ def read_entry(path: Path) -> Entry:
 
 
 def is_name(name: str) -> bool:
-    """Whether a model may be called so."""
     ending = Path(name).suffix.lower()
     return is_plain_name(name) and ending not in {".onnx", ".zip", *PICKLES}
 
@@ -133,12 +132,11 @@ def entry_of_files(name: str, files: Sequence[Path], facts: Mapping[str, str | i
     main = [file for file in files if file.suffix.lower() == ".onnx"]
     if len(files) == 1 and not main:
         refuse_facts(facts)
-        bundle = open_bundle(files[0])
-        card = bundle.card
-        if files[0].is_dir():
-            found = [files[0] / file for file in (CARD, *card.files)]
-            return Entry(name, "", hashes(found), card.licence, str(card.training.get("source", ""))), found
-        return Entry(name, files[0].name, hashes(files), card.licence, str(card.training.get("source", ""))), [*files]
+        card = open_bundle(files[0]).card
+        folder = files[0].is_dir()
+        found = [files[0] / file for file in (CARD, *card.files)] if folder else [*files]
+        source = str(card.training.get("source", ""))
+        return Entry(name, "" if folder else files[0].name, hashes(found), card.licence, source), found
     if len(main) != 1:
         raise UsageError(f"{len(main)} ONNX files among {len(files)}", remedy="give one, or one bundle")
     beside = [*data_files(main[0]), main[0].with_name(f"{main[0].name}.toml")]
@@ -158,7 +156,6 @@ def refuse_facts(facts: Mapping[str, str | int]) -> None:
 
 
 def hashes(files: Sequence[Path]) -> dict[str, str]:
-    """File name -> SHA-256."""
     return {file.name: sha256_of_file(file) for file in files}
 
 

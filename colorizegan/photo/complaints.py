@@ -28,7 +28,6 @@ class Complaints:
         self.lines: list[str] = []
 
     def log(self, level: int, message: str) -> None:
-        """Take in a message."""
         if level >= logging.WARNING:
             self.lines += _lines(message.removeprefix("VIPS: "))
         self.logger.log(level, message)

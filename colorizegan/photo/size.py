@@ -32,7 +32,6 @@ class Size:
 
     @property
     def pixels(self) -> int:
-        """Width times height."""
         return self.width * self.height
 
 

@@ -27,7 +27,6 @@ ROWS = 10_000  # of a Parquet file, written at a time
 
 
 def part_name(run: str, block: int) -> str:
-    """The file name of a block's part."""
     return f"{NAME}.ray-{run}-{block}.jsonl"
 
 

@@ -248,7 +248,6 @@ class Run:
             log.info("Ray gave up on some photos: %s", error)
 
     def tables(self, jobs: Iterator[tuple[int, Job]], rows: int) -> Iterator[Any]:
-        """Blocks for Ray."""
         import pyarrow
 
         while some := list(itertools.islice(jobs, rows)):

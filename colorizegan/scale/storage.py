@@ -126,7 +126,6 @@ class Storage:
             raise OutputError(f"cannot be written ({reason(error)})", path=self.named(place)) from error
 
     def remove(self, place: Path) -> None:
-        """Remove a file, if it is there."""
         with suppress(OSError):
             self.filesystem.delete_file(self.path(place))
 

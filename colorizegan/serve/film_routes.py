@@ -40,7 +40,6 @@ class FilmWishes(Wishes):
 
 
 def add_films(app: FastAPI, films: Films) -> None:
-    """The routes under /v1/films."""
     binary = {"schema": {"type": "string", "format": "binary", "description": "The file of a film."}}
     body = {"requestBody": {"required": True, "content": {"application/octet-stream": binary, "video/*": binary}}}
     wishes = {

@@ -78,7 +78,6 @@ class Middleware:
         self.body_rate = BodyRateLimit(125e6)  # a network of 1 Gbit/s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

@@ -120,7 +120,6 @@ def as_response(error: Exception, request_id: str) -> Response:
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
-    """An error of ours as problem+json."""
     return as_response(error, request.state.request_id)
 
 

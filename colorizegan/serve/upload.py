@@ -40,7 +40,6 @@ class Upload:
 
     @property
     def path(self) -> Path:
-        """The photo's file."""
         assert self.photo is not None
         return self.photo
 

@@ -101,16 +101,12 @@ def _laid_over(ab: Plane, colors: Plane, share: Plane) -> Plane:
     return np.asarray(ab * (1 - part[2]) + part[:2], np.float32)
 
 
-def _cell(point: Point, ab: Plane) -> tuple[int, int]:
-    return min(point.row // 2, ab.shape[1] - 1), min(point.column // 2, ab.shape[2] - 1)
-
-
 def _pinned(points: Sequence[Point], ab: Plane) -> Plane:
     """`ab` with the hints' own colours at their places: little spots, as the rest has been spread already."""
     rows, columns = np.arange(ab.shape[1])[:, None], np.arange(ab.shape[2])
     for _ in range(3):  # spots that touch each other
         for point in points:
-            row, column = _cell(point, ab)
+            row, column = min(point.row // 2, len(rows) - 1), min(point.column // 2, len(columns) - 1)
             lack = np.array([point.a, point.b], np.float32) - ab[:, row, column]
             spot = np.exp(-(np.square(rows - row) + np.square(columns - column)) / np.float32(2 * BUMP**2))
             ab = ab + lack[:, None, None] * spot.astype(np.float32)

@@ -50,7 +50,6 @@ class Look:
 
     @property
     def points(self) -> tuple[Hint, ...]:
-        """The hints."""
         return tuple(hint for hint in self.hints if isinstance(hint, Hint))
 
     def check_model(self, card: Card) -> None:

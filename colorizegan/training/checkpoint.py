@@ -62,7 +62,6 @@ def _read_facts(text: str, path: Path) -> _Facts:
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
-    """Where the checkpoint of a step lies."""
     return folder / f"step-{step:09d}.safetensors"
 
 

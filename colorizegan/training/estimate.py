@@ -53,7 +53,6 @@ class Estimate:
     stages: list[StageEstimate]
 
     def lines(self) -> list[str]:
-        """For people."""
         head = f"generator {self.generator / 1e6:.2f} M parameters, {self.learning / 1e6:.2f} M learn; "
         head += f"discriminator {self.discriminator / 1e6:.2f} M; {self.precision} on {self.device}"
         rows = [
@@ -73,10 +72,8 @@ def estimate(config: Config, seconds: float = 20.0, progress: Callable[[int], No
     torch.manual_seed(config.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = best_precision(config.precision)
-    generator, discriminator = (
-        build_generator(config).to(device).train(),
-        build_discriminator(config).to(device).train(),
-    )
+    networks = (build_generator(config), build_discriminator(config))
+    generator, discriminator = (net.to(device).train() for net in networks)
     every = sum(p.numel() for p in generator.parameters())
     stages: list[StageEstimate] = []
     end = time.perf_counter() + seconds

@@ -95,7 +95,6 @@ class NotedFile:
         return len(data)
 
     def check(self) -> None:
-        """Raise what went wrong."""
         if self.error is not None:
             raise self.error
 

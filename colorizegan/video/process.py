@@ -59,7 +59,6 @@ class Task:
 
 
 def main() -> None:
-    """Do the task that comes in."""
     task = Task(**json.loads(sys.stdin.readline()))
     with suppress(AttributeError, OSError):
         os.nice(10)  # behind those who wait for photos
@@ -76,7 +75,6 @@ def main() -> None:
 
 
 def tell(**words: Any) -> None:
-    """Write a line."""
     sys.stdout.write(json.dumps(words) + "\n")
     sys.stdout.flush()
 
@@ -113,7 +111,6 @@ def asked(task: Task) -> FilmOptions:
 
 
 def preview(task: Task) -> None:
-    """A picture of each shot."""
     pulse, shots = Pulse(), 0
     for progress, picture in pictures_of_shots(Path(task.film), Colorizer(task.model), asked(task)):
         pulse.beat(progress, task)
@@ -126,7 +123,6 @@ def preview(task: Task) -> None:
 
 
 def colorize(task: Task) -> None:
-    """The film in colour."""
     suffix = task.container or ending_of(Path(task.film))
     assert suffix in CONTAINERS
     target = Path(task.folder) / f"result{suffix}"

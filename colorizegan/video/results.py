@@ -85,7 +85,6 @@ class FilmResult:
         return colors.number < self.frames
 
     def add(self, frame: VideoFrame, colors: FrameColors) -> None:
-        """Paint and encode a frame."""
         with as_output_errors(self.target):
             if self.writer is not None:
                 count, (shortest, longest) = len(self.writer.times), self.options.part_frames
@@ -173,7 +172,6 @@ class PictureResult:
         self.record.close()
 
     def path(self, number: int) -> Path:
-        """The picture of frame `number`."""
         return self.target.with_name(picture_name(self.target.name, self.from_number + number))
 
     def has(self, frame: VideoFrame, colors: FrameColors) -> bool:

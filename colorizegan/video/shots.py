@@ -58,7 +58,6 @@ class Step:
 
 
 def look_at(number: int, size: tuple[int, int], L: Plane) -> View:
-    """The view of a frame."""
     return View(number, size, L, even_contrast(L))
 
 

@@ -37,27 +37,22 @@ class Turner:
 
 def test_a_turn_is_measured_in_degrees_and_weighted_by_chroma():
     rng = np.random.default_rng(0)
-    before = rng.normal(0, 20, (30, 40, 2)).astype(np.float32)
+    before = rng.normal(0, 20, (2, 30, 40)).astype(np.float32)
     turn = np.radians(np.where(np.arange(40) < 20, 30.0, -170.0))
-    after = np.stack(
-        [
-            before[..., 0] * np.cos(turn) - before[..., 1] * np.sin(turn),
-            before[..., 0] * np.sin(turn) + before[..., 1] * np.cos(turn),
-        ],
-        -1,
-    ).astype(np.float32)
+    a, b = before
+    after = np.stack([a * np.cos(turn) - b * np.sin(turn), a * np.sin(turn) + b * np.cos(turn)]).astype(np.float32)
     found = changed(before, after)
-    chroma = np.hypot(before[..., 0], before[..., 1])
+    chroma = np.hypot(a, b)
     chroma[chroma < 1] = 0
     expected = (30 * chroma[:, :20].sum() + 170 * chroma[:, 20:].sum()) / chroma.sum()
     assert found["turn"] / found["chroma"] == pytest.approx(expected, rel=1e-5)
-    assert found["move"] == pytest.approx(np.sqrt(((before - after).astype(np.float64) ** 2).sum(-1)).sum(), rel=1e-5)
+    assert found["move"] == pytest.approx(np.sqrt(((before - after).astype(np.float64) ** 2).sum(0)).sum(), rel=1e-5)
     assert found["pixels"] == 1200
 
 
 def test_a_gray_has_no_hue():
-    before = np.zeros((5, 5, 2), np.float32)
-    before[0, 0] = (0.5, 0)
+    before = np.zeros((2, 5, 5), np.float32)
+    before[0, 0, 0] = 0.5
     assert changed(before, -before)["chroma"] == 0
     assert changed(before, -before)["move"] == pytest.approx(1)
 

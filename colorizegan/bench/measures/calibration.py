@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorizegan.model.network import RIGHT, Prediction
+from colorizegan.model.network_input import resized
 
 RELIABILITY_BINS = 15  # Guo 2017
 STEPS = 50  # of confidence 0..1
@@ -25,9 +26,9 @@ def reliability(prediction: Prediction, truth: NDArray[np.float32]) -> dict[str,
     within RIGHT Lab units of the true one. by_confidence (50, 2): by the same, cells and sum of ab errors of the
     predicted colour. by_error (76, 2): the same by the error itself.
     """
-    cells = prediction.logits.shape[1:]
-    true_ab = cells_of(np.moveaxis(truth[..., 1:], -1, 0), cells)  # (2, h', w')
-    error = np.hypot(*(cells_of(prediction.ab, cells) - true_ab)).astype(np.float64).ravel()
+    cells = (prediction.logits.shape[1], prediction.logits.shape[2])  # of each the mean colour:
+    ab, true_ab = (resized(x, cells, Image.Resampling.BOX) for x in (prediction.ab, np.moveaxis(truth[..., 1:], -1, 0)))
+    error = np.hypot(*(ab - true_ab)).astype(np.float64).ravel()
     sure = prediction.confidence().astype(np.float64).ravel()
     hit = (error <= RIGHT).astype(np.float64)
     return {
@@ -89,10 +90,3 @@ def _sums(place: NDArray[np.intp], weights: Sequence[NDArray[np.float64]], count
     """(count, len(weights)): sums of each kind of weight at each place."""
     sums = np.stack([np.bincount(place, each, count) for each in weights], axis=-1)
     return sums.astype(np.float64)
-
-
-def cells_of(planes: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """(2, H, W) -> (2, *shape): the mean colour of each cell."""
-    size = (shape[1], shape[0])
-    images = [Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.Resampling.BOX) for plane in planes]
-    return np.stack([np.asarray(image, dtype=np.float32) for image in images])

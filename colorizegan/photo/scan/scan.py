@@ -56,5 +56,4 @@ def look_at(gray: NDArray[Any]) -> Scan:
 
 
 def whole_window(shape: tuple[int, ...]) -> Window:
-    """All of a picture (H, W)."""
     return Window(0, shape[0], 0, shape[1])

@@ -158,7 +158,6 @@ def read_card_extra(path: Path | None) -> dict[str, Any]:
 
 
 def card_of_run(name: str, graph: BothHeads | PlainGraph, config: Config, facts: dict[str, Any]) -> dict[str, Any]:
-    """The card of a run's network."""
     settings = to_dict(config)
     # Paths of one machine do not belong into a card that travels.
     settings["data"]["sources"] = [Path(source).name for source in config.data.sources]

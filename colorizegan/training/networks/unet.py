@@ -15,7 +15,6 @@ from colorizegan.training.networks.efficientnet import Recognizer
 from colorizegan.training.networks.units import AB_SCALE, L_CENTRE, L_SCALE, ColorOutput, annealed_mean
 
 RECOGNIZER_SCALE = 5.0  # about one standard deviation of the recognizer's features
-# Input, squeeze and expand channels of SqueezeNet 1.0's fire modules (Iandola et al. 2016, table 1).
 
 
 def conv_norm(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:

@@ -69,7 +69,6 @@ class Run:
 
     @property
     def checkpoints(self) -> Path:
-        """Their folder."""
         return self.out / "checkpoints"
 
     @property
@@ -89,7 +88,6 @@ class Run:
         (logger.info if self.first else logger.debug)(text, *values)
 
     def record(self, event: str, values: dict[str, Any]) -> None:
-        """A line of the log."""
         if self.log is not None:
             self.log.record(event, self.state, values)
 
@@ -184,7 +182,6 @@ class Run:
         write_curves(self.out / "log.jsonl", self.out / "curves.png")
 
     def save(self, optimizers: Optimizers) -> None:
-        """A checkpoint."""
         if self.first:
             current = self._pack()
             current.tensors.update(optimizers.tensors())

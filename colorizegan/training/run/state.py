@@ -40,7 +40,6 @@ class RunState:
             self.stage, self.stage_images, self.sums, self.summed, self.scores = number, 0, {}, 0, []
 
     def count(self, crops: int, losses: dict[str, float]) -> None:
-        """One step done."""
         self.step += 1
         self.images += crops
         self.stage_images += crops
