@@ -26,7 +26,7 @@ from colorizegan.photo.formats import NEAREST
 from colorizegan.photo.photo import Photo
 from colorizegan.photo.read import read_photo
 from colorizegan.photo.write import PageWriter, pages_written
-from colorizegan.progress import watched
+from colorizegan.progress import with_bar
 from colorizegan.steer.colors import steer
 from colorizegan.steer.eye import Eye, see
 from colorizegan.steer.look import Look
@@ -248,7 +248,7 @@ def colorize_many(
     standard error is a terminal.
     """
     colorizer = Colorizer(model, device=device)
-    for x in watched(photos, "", length_hint(photos) or None, shown=progress):
+    for x in with_bar(photos, "", length_hint(photos) or None, shown=progress):
         try:
             result = colorizer.colorize(cast(Any, x), look)
         except ColorizeGANError as error:

@@ -149,4 +149,4 @@ def nearest(name: str, known: Iterable[str], remedy: str) -> str:
 def first_line(error: BaseException) -> str:
     """What a library says of an error, as much as fits into a line."""
     # As long as this, since model/trial.py looks for "Allocat", which ONNX Runtime says after long paths.
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    return (getattr(error, "strerror", None) or str(error).strip() or type(error).__name__).splitlines()[0][:300]

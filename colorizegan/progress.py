@@ -41,7 +41,7 @@ def progress_bar(label: str, total: int | None, shown: bool = True) -> Iterator[
         yield tick
 
 
-def watched(items: Iterable[T], label: str, total: int | None, shown: bool = True) -> Iterator[T]:
+def with_bar(items: Iterable[T], label: str, total: int | None, shown: bool = True) -> Iterator[T]:
     """The items, one after the other, with a bar as of `progress_bar`."""
     with progress_bar(label, total, shown) as tick:
         for done, item in enumerate(items, 1):

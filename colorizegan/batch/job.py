@@ -14,14 +14,7 @@ from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Entry, Ledger
 from colorizegan.batch.plan import shown
 from colorizegan.batch.sheets import write_confidence
-from colorizegan.colorize_file import (
-    DONE_ALREADY,
-    LEFT_IN_COLOR,
-    FileOptions,
-    FileReport,
-    colorize_file,
-    provenance,
-)
+from colorizegan.colorize_file import DONE_ALREADY, LEFT_IN_COLOR, FileOptions, FileReport, colorize_file, provenance
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, ModelError, OutputError, as_our_error
 from colorizegan.files import atomic_file, file_identity, is_dangling, make_folder, sha256_of_file

@@ -57,19 +57,19 @@ def _auc(error: str, weight: str) -> Formula:
     return lambda m: 100 * (1 - m[error] / m[weight] / 150)
 
 
-def _meaning(kind: Kind) -> tuple[Metric, Metric]:
+def _meaning(name: str, kind: Kind) -> tuple[Metric, Metric]:
     """How right a kind of region is, as a mean of photos and by pixels."""
     right = f"share with hue {kind.hue[0]:g}..{kind.hue[1]:g} degrees and chroma over {kind.chroma:g}"
 
-    def metric(name: str, label: str, bottom: str, top: str, how: str) -> Metric:
-        formula = _ratio(f"{kind.name}_{top}", f"{kind.name}_{bottom}", 100)
-        return Metric(name, label, MEANING, "higher", 1, "%", formula, f"{right} {how}", f"{kind.name}_seen")
+    def metric(ending: str, label: str, bottom: str, top: str, how: str) -> Metric:
+        formula = _ratio(f"{name}_{top}", f"{name}_{bottom}", 100)
+        return Metric(f"{name}_{ending}", label, MEANING, "higher", 1, "%", formula, f"{right} {how}", f"{name}_seen")
 
     of_photos = "in the region, mean over the photos that have one; regions: see docs/evaluation.md"
     of_pixels = "in all regions together: large ones weigh more"
     return (
-        metric(f"{kind.name}_right", kind.name, "seen", "hit", of_photos),
-        metric(f"{kind.name}_pixels", f"{kind.name}, of pixels", "area", "hit_area", of_pixels),
+        metric("right", name, "seen", "hit", of_photos),
+        metric("pixels", f"{name}, of pixels", "area", "hit_area", of_pixels),
     )
 
 
@@ -132,7 +132,7 @@ _ALL = (
         "share of the pixels of L 2..98 with a channel at 0 or 255",
     ),
     Metric("l_error", "L error", FAULTS, "lower", 3, "L", _mean("l_error"), "mean |L - L of the truth|"),
-    *(metric for kind in KINDS.values() for metric in _meaning(kind)),
+    *(metric for name, kind in KINDS.items() for metric in _meaning(name, kind)),
     *(metric for name, change in CHANGES.items() for metric in _steadiness(name, change)),
     Metric(
         "ece", "ECE", CONFIDENCE, "lower", 2, "%", lambda m: 100 * expected_calibration_error(m["reliability"]),

@@ -113,7 +113,8 @@ def colorize(
     debug: shared.Debug = False,
 ) -> None:
     """Colorize photos. Originals are never touched; results that exist are left as they are."""
-    from colorizegan.batch.plan import make_plan, parse_shard
+    from colorizegan.batch.jobs import Job
+    from colorizegan.batch.plan import Plan, file_target, make_plan, parse_shard
 
     reporter, names, places = Reporter(as_json, quiet, debug), inputs or [], None
     written, part = None if format is None else written_format(format), None if shard is None else parse_shard(shard)
@@ -130,7 +131,8 @@ def colorize(
         check_alone(names, shard, proposals, hint, hints)
         plan, places = plan_anywhere(names, output, listed=listed, suffix=suffix, format=written)
     elif names == ["-"]:
-        plan = plan_of_stdin(target, written)
+        result = Path("-") if target is None else file_target(target, written)
+        plan = Plan([Job(sys.stdin.buffer.read(), result)])
     else:
         plan = make_plan(names, target, listed=listed, suffix=suffix, format=written, shard=part)
     show_plan(plan, reporter, "photos", from_file or "")
@@ -225,15 +227,6 @@ def read_list(path: str, *, nul: bool) -> Iterator[str]:
         raise InputError(f"is no list of names: {error}", path=path, remedy=remedy) from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", path=path) from None
-
-
-def plan_of_stdin(output: str | None, format: str | None) -> Plan:
-    """The photo that comes in on standard input; without an output it goes to standard output."""
-    from colorizegan.batch.jobs import Job
-    from colorizegan.batch.plan import Plan, file_target
-
-    target = Path("-") if output is None else file_target(output, format)
-    return Plan([Job(sys.stdin.buffer.read(), target)])
 
 
 def given_hints(texts: list[str] | None, file: Path | None, photos: int) -> tuple[Hint, ...]:

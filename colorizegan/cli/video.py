@@ -282,10 +282,8 @@ def note(ledger: Ledger | None, job: Job, facts: dict[str, Any], colorizer: Colo
     if ledger is None or facts["status"] == "skipped":
         return
     source = source_of(job)
-    size, changed = 0, 0
-    if source.is_file():
-        found = source.stat()
-        size, changed = found.st_size, found.st_mtime_ns
+    found = source.stat() if source.is_file() else None
+    size, changed = (found.st_size, found.st_mtime_ns) if found else (0, 0)
     message = facts.get("message") or "; ".join(facts.get("remarks", ())) or None
     ledger.add(
         Entry(

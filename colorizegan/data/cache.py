@@ -14,7 +14,7 @@ from colorizegan.data.layouts import PhotoFile
 from colorizegan.errors import DataError
 from colorizegan.files import atomic_file, remove_leftovers, write_atomic
 from colorizegan.machine import in_order
-from colorizegan.progress import watched
+from colorizegan.progress import with_bar
 
 
 def _decode_and_judge(job: tuple[PhotoFile, int, float]) -> NDArray[np.uint8] | str:
@@ -97,12 +97,7 @@ def _places(photos: list[PhotoFile], keys: list[str]) -> list[int]:
 
 
 def _write_cache(
-    photos: list[PhotoFile],
-    store_side: int,
-    min_colorfulness: float,
-    index_path: Path,
-    pixel_path: Path,
-    shown: bool,
+    photos: list[PhotoFile], store_side: int, min_colorfulness: float, index_path: Path, pixel_path: Path, shown: bool
 ) -> None:
     keys: list[str] = []
     places: list[int] = []
@@ -111,7 +106,7 @@ def _write_cache(
     jobs = ((photo, store_side, min_colorfulness) for photo in photos)
     remove_leftovers([pixel_path, index_path])
     with atomic_file(pixel_path) as file, in_order(_decode_and_judge, jobs, len(photos)) as results:
-        for place, result in enumerate(watched(results, "decoding photos", len(photos), shown)):
+        for place, result in enumerate(with_bar(results, "decoding photos", len(photos), shown)):
             if isinstance(result, str):
                 skipped[result] += 1
             else:

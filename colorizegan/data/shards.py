@@ -16,7 +16,7 @@ from colorizegan.data.layouts import SUFFIXES, PhotoFile
 from colorizegan.errors import DataError, OutputError
 from colorizegan.files import atomic_file, remove_leftovers
 from colorizegan.machine import in_order
-from colorizegan.progress import watched
+from colorizegan.progress import with_bar
 
 PER_SHARD = 1000  # photos
 
@@ -32,11 +32,7 @@ class ImageDataset(Protocol):
 
 
 def pack(
-    photos: list[PhotoFile],
-    folder: Path,
-    *,
-    per_shard: int = PER_SHARD,
-    side: int | None = None,
+    photos: list[PhotoFile], folder: Path, *, per_shard: int = PER_SHARD, side: int | None = None
 ) -> tuple[list[Path], int]:
     """Write the photos that can be decoded into shards, their files unchanged. OutputError, DataError.
 
@@ -53,7 +49,7 @@ def pack(
         nonlocal broken
         jobs = ((photo, side) for photo in photos)
         with in_order(_member, jobs, len(photos)) as members:
-            for photo, member in zip(photos, watched(members, "", len(photos)), strict=True):
+            for photo, member in zip(photos, with_bar(members, "", len(photos)), strict=True):
                 if member is None:
                     broken += 1
                 else:

@@ -17,7 +17,7 @@ from colorizegan.data.duplicates import difference_hash, group_near
 from colorizegan.data.layouts import PhotoFile
 from colorizegan.errors import OutputError
 from colorizegan.machine import in_order
-from colorizegan.progress import watched
+from colorizegan.progress import with_bar
 
 _SIDE = 128  # px, shorter side at which photos are judged and shown
 _COLUMNS, _SHOWN = 12, 72  # thumbnails a row, and in all
@@ -84,7 +84,7 @@ class Survey:
 def survey(photos: list[PhotoFile]) -> Survey:
     """Look at every photo, on all cores, with a progress bar."""
     with in_order(look, photos, len(photos)) as results:
-        return Survey(photos, list(watched(results, "", len(photos))))
+        return Survey(photos, list(with_bar(results, "", len(photos))))
 
 
 def look(photo: PhotoFile) -> PhotoFacts:

@@ -14,7 +14,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, cast
 
-from colorizegan.errors import MissingExtraError, UsageError
+from colorizegan.errors import MissingExtraError, UsageError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ def check_answers(address: str) -> None:
         with socket.create_connection(host_and_port(address), 5.0) as connection:
             head = connection.recv(4)  # length of the first frame, and its kind
     except OSError as error:
-        what = f"no Ray cluster answers at {address!r} ({getattr(error, 'strerror', None) or error})"
+        what = f"no Ray cluster answers at {address!r} ({first_line(error)})"
         raise UsageError(what, remedy=START) from None
     if head[3:] != bytes([SETTINGS_FRAME]):
         raise UsageError(

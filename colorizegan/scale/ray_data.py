@@ -46,11 +46,7 @@ WAVE_OF_WORKER = 5_000  # and for each worker
 
 @contextmanager
 def run_on_ray(
-    plan: Plan,
-    places: Places | None,
-    settings: RunSettings,
-    *,
-    address: str = LOCAL,
+    plan: Plan, places: Places | None, settings: RunSettings, *, address: str = LOCAL
 ) -> Iterator[Generator[Result, None, None]]:
     """All jobs of a plan on a cluster: a result for each, as they come. Arguments as for `run_plan` and `connected`.
 

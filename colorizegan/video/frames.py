@@ -20,7 +20,7 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from colorizegan.errors import DecodeError, InputError, TooLargeError
+from colorizegan.errors import DecodeError, InputError, TooLargeError, first_line
 from colorizegan.video.formats import NUMBER, is_pattern, picture_name
 from colorizegan.video.pixels import pixels_of
 
@@ -223,7 +223,7 @@ def open_container(path: Path, rate: Fraction) -> InputContainer:
     except av.error.ArgumentError:  # not of OPENED
         raise DecodeError("is no film of a format that is read", path=path, remedy=READ) from None
     except (av.error.FFmpegError, ValueError, OSError) as error:
-        raise DecodeError(f"is no film that can be read ({said(error)})", path=path) from None
+        raise DecodeError(f"is no film that can be read ({first_line(error)})", path=path) from None
 
 
 def picture_numbers(pattern: Path) -> list[int]:
@@ -270,11 +270,6 @@ def display_matrix(frame: VideoFrame) -> list[int] | None:
         if data.type.name == "DISPLAYMATRIX":
             return [int(value) for value in np.frombuffer(bytes(data), np.int32)[:9]]
     return None
-
-
-def said(error: BaseException) -> str:
-    """What a library says of an error, short."""
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).split("\n")[0][:120]
 
 
 def deinterlacer(stream: VideoStream) -> Graph:

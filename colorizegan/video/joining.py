@@ -19,9 +19,9 @@ from av.container import Flags, InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from colorizegan.errors import OutputError
+from colorizegan.errors import OutputError, first_line
 from colorizegan.video.encode import START, Encoder, NotedFile
-from colorizegan.video.frames import Film, demuxed, open_container, said
+from colorizegan.video.frames import Film, demuxed, open_container
 
 LONG = 10  # seconds that a film's last frame may last
 QUICKTIME = ("mp4", "mov")
@@ -216,4 +216,4 @@ def _copied_packets(
             yield last, copies[packet.stream_index].index, packet
     except av.error.FFmpegError as error:
         if not source.streams.video:
-            raise OutputError(f"the sound cannot be copied ({said(error)})") from error
+            raise OutputError(f"the sound cannot be copied ({first_line(error)})") from error

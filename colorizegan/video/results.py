@@ -15,7 +15,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from colorizegan import __version__
-from colorizegan.errors import ColorizeGANError, OutputError, UsageError
+from colorizegan.errors import ColorizeGANError, OutputError, UsageError, first_line
 from colorizegan.files import (
     atomic_file,
     disk_full,
@@ -29,7 +29,7 @@ from colorizegan.video.chroma import chroma_gray, chroma_planes
 from colorizegan.video.consistency import FrameColors, Shot
 from colorizegan.video.encode import PartWriter, encoder_for, fitted
 from colorizegan.video.formats import CONTAINERS, is_pattern, picture_name
-from colorizegan.video.frames import Film, picture_numbers, said
+from colorizegan.video.frames import Film, picture_numbers
 from colorizegan.video.guesses import Guesses
 from colorizegan.video.joining import join
 from colorizegan.video.options import FilmOptions
@@ -206,4 +206,4 @@ def as_output_errors(target: Path) -> Iterator[None]:
             raise disk_full(target) from error
         if isinstance(error, ColorizeGANError):
             raise
-        raise OutputError(f"cannot be written ({said(error)})", path=target) from error
+        raise OutputError(f"cannot be written ({first_line(error)})", path=target) from error

@@ -216,10 +216,7 @@ NAMES = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    st.lists(NAMES.filter(lambda name: not searches(name)), max_size=5),
-    st.sampled_from([None, "out", "out/"]),
-)
+@given(st.lists(NAMES.filter(lambda name: not searches(name)), max_size=5), st.sampled_from([None, "out", "out/"]))
 def test_results_stay_inside_the_output(names: list[str], output: str | None) -> None:
     """Whatever the names, `../` and absolute ones included, nothing is written outside OUT, and no two to one place."""
     plan = make_plan([], output, listed=names)

@@ -70,7 +70,7 @@ def test_every_figure_is_there_with_its_direction_and_unit(page: str):
 
 def test_sectors_and_accuracies_are_those_of_the_code(page: str, repository: Path):
     assert [row[:3] for row in rows(page, "region")] == [
-        [kind.name, f"{kind.hue[0]:g}..{kind.hue[1]:g}", f"{kind.chroma:g}"] for kind in KINDS.values()
+        [name, f"{kind.hue[0]:g}..{kind.hue[1]:g}", f"{kind.chroma:g}"] for name, kind in KINDS.items()
     ]
     labels = Labels.read(repository / "benchmarks" / "protocols" / "photos-val-256.regions.tsv")
     marked = Counter(kind for boxes in labels.boxes.values() for kind in boxes)

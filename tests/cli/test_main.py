@@ -231,11 +231,7 @@ def test_standard_input_and_output(folder: Path) -> None:
     cli("colorize", "photo.jpg")
     expected = Path("photo.colorized.jpg").read_bytes()
     raw = Path("photo.jpg").read_bytes()
-    for args, stdin in (
-        (["-"], raw),
-        (["-", "-o", "-"], raw),
-        (["photo.jpg", "-o", "-"], b""),
-    ):
+    for args, stdin in ((["-"], raw), (["-", "-o", "-"], raw), (["photo.jpg", "-o", "-"], b"")):
         done = cli("colorize", *args, stdin=stdin)
         assert (done.status, done.err) == (0, ""), args
         assert opened(done.out)[2] == "JPEG"

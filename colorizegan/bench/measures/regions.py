@@ -34,7 +34,6 @@ class Kind:
     Hues are CIE Lab angles in degrees, chroma in Lab units.
     """
 
-    name: str
     hue: tuple[float, float]
     """The sector that counts as right, from .. to."""
     chroma: float
@@ -47,15 +46,12 @@ class Kind:
     """Smallest share of the photo that a region found by the detector may have; None = there is no detector."""
 
 
-KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        # name, right hue, chroma, seen hue, seen chroma, lightness, area
-        Kind("sky", (205, 300), 4, (225, 290), (8, 70), (35, 97), 0.06),
-        Kind("vegetation", (95, 165), 5, (105, 150), (14, 90), (12, 85), 0.08),
-        Kind("water", (165, 295), 4, (170, 290), (6, 70), (8, 92), None),
-        Kind("skin", (20, 85), 6, (30, 75), (9, 45), (25, 90), None),
-    )
+KINDS = {
+    # right hue, chroma, seen hue, seen chroma, lightness, area
+    "sky": Kind((205, 300), 4, (225, 290), (8, 70), (35, 97), 0.06),
+    "vegetation": Kind((95, 165), 5, (105, 150), (14, 90), (12, 85), 0.08),
+    "water": Kind((165, 295), 4, (170, 290), (6, 70), (8, 92), None),
+    "skin": Kind((20, 85), 6, (30, 75), (9, 45), (25, 90), None),
 }
 
 
@@ -104,7 +100,8 @@ def find_regions(lab: NDArray[np.float32], labels: Labels | None = None, key: st
             continue
         mask = np.asarray(binary_opening(_seen(lab, kind), iterations=2), bool)
         if name == "sky":
-            pieces = _pieces(mask & (texture < 2.5))
+            labelled: Any = label(mask & (texture < 2.5))  # numbers of the pieces from 1, and their count
+            pieces = labelled[0]
             top = np.unique(pieces[: max(1, len(lab) // 50)])
             mask = np.isin(pieces, top[top > 0])
         elif name == "vegetation":
@@ -156,12 +153,6 @@ def _inside(shape: tuple[int, ...], boxes: list[Box]) -> NDArray[np.bool_]:
         rows = slice(round(top * shape[0]), round(bottom * shape[0]))
         mask[rows, round(left * shape[1]) : round(right * shape[1])] = True
     return mask
-
-
-def _pieces(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Numbers of the connected pieces of a mask from 1; 0 outside."""
-    found: Any = label(mask)  # the pieces and their count; its types do not say so
-    return found[0]
 
 
 def _right(lab: NDArray[np.float32], kind: Kind) -> NDArray[np.bool_]:

@@ -6,12 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from colorizegan.photo.metadata.comments import read_comments
-from colorizegan.photo.metadata.containers import (
-    photoshop_block,
-    photoshop_descriptions,
-    photoshop_iptc,
-    png_density,
-)
+from colorizegan.photo.metadata.containers import photoshop_block, photoshop_descriptions, photoshop_iptc, png_density
 from colorizegan.photo.metadata.exif import upright
 from colorizegan.photo.metadata.xmp import xmp_of_result
 from colorizegan.photo.tiff.pages import TiffPages, read_exif

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from colorizegan.photo.scan.window import glance
 
-LOOKED_AT = 1024  # px, longer side; a newspaper's lines are then 5 px apart
+READ_AT = 1024  # px, longer side; a newspaper's lines are then 5 px apart
 SQUARE = 32  # px
 FEWEST_SQUARES = 48  # squares; less tells nothing
 # Shares of the page's white. Of 2,480 photos none passes, of 42 pages made up of seven kinds all do
@@ -30,7 +30,7 @@ def is_text_page(gray: NDArray[Any], small: NDArray[np.float32] | None = None) -
     white = float(np.percentile(first, 95))
     if white < 100 or float(np.median(first)) < 0.7 * white:
         return False
-    page = glance(gray, LOOKED_AT)
+    page = glance(gray, READ_AT)
     rows, columns = (side // SQUARE for side in page.shape)
     if rows * columns < FEWEST_SQUARES:
         return False

@@ -30,7 +30,7 @@ WIDEST_ONE_SIDED_RIM = (
 SAME_BORDER = 14.0  # codes between the sides of one border
 SAME_PLANKS = 25.0  # codes between sides that may be of the same planks
 LEAST_OF_PHOTO = 0.3  # share of the side that a photo has at least
-RIMS_IN_RIMS = 3  # rims in rims
+RIMS_IN_RIMS = 3  # borders around each other: of the scanner, of an album's page, of the print
 FULL_CONTRAST = 90.0  # codes between the darkest and the lightest per cent: with less all of these are as much smaller
 FAINTEST = 1 / 8  # of it
 

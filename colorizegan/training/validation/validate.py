@@ -24,7 +24,6 @@ from colorizegan.training.networks.units import ColorOutput, annealed_mean
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FEW = 20  # values of a curve that get a point each
 SIZE = 128  # px, of the held-out squares; those of a network that takes multiples of more only are as large as that
 _MAX_ERROR = 150  # Lab units, the end of the AuC's range
 
@@ -178,7 +177,7 @@ def curves_of(lines: list[dict[str, Any]]) -> Figure:
         for name in names:
             points = [(row["images"], row[name]) for row in rows if row.get(name) is not None]
             if points:
-                marker = "o" if len(points) < FEW else ""
+                marker = "o" if len(points) < 20 else ""
                 axis.plot(*zip(*points, strict=True), marker=marker, label=f"{name}  {points[-1][1]:.3g}")
         axis.set_title(title)
         axis.set_xlabel("images seen")

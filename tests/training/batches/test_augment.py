@@ -84,10 +84,7 @@ def test_any_size_of_crop_may_be_saved_as_jpeg() -> None:
 def test_grain_is_fine_or_coarse_of_the_same_strength() -> None:
     chance = seeded()
     grain = grain_noise(
-        60,
-        64,
-        lambda *shape: torch.rand(shape, generator=chance),
-        lambda *shape: torch.randn(shape, generator=chance),
+        60, 64, lambda *shape: torch.rand(shape, generator=chance), lambda *shape: torch.randn(shape, generator=chance)
     )
     assert grain.shape == (64, 1, 60, 60)
     assert grain.std(dim=(1, 2, 3)).sub(1).abs().max() < 0.1

@@ -37,11 +37,7 @@ def narrow(recipe: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 part.weight.fill_(1.5)
         last = net.get_submodule("head.1" if isinstance(net, pix2pix.Pix2PixUNet) else "head")
         last.get_parameter("weight").mul_(6)
-    facts = {
-        "config": to_dict(load_config(recipe)),
-        "photos": 8,
-        "state": {"images": 6, "step": 3, "seconds": 5.0},
-    }
+    facts = {"config": to_dict(load_config(recipe)), "photos": 8, "state": {"images": 6, "step": 3, "seconds": 5.0}}
     folder = tmp_path_factory.mktemp(recipe)
     saved = Checkpoint({f"average.{name}": tensor for name, tensor in net.state_dict().items()}, facts)
     return save_checkpoint(folder / "checkpoints", 3, saved)
