@@ -1,4 +1,4 @@
-"""A plan worked through by Ray Data: blocks of photos to workers, what became of them back, what was lost once more.
+"""A plan worked through on many machines by Ray Data: blocks to workers, answers back, what was lost once more.
 
 Ray schedules, holds back what would fill the memory, starts workers anew and gives their blocks to others. A block that
 was begun is not done as a whole again, as a photo that kills its worker would kill the next one with all the others
