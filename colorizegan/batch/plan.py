@@ -15,7 +15,7 @@ from colorizegan.batch.jobs import FolderNames, Job, Jobs, NameSets
 from colorizegan.data.folders import is_library, is_system
 from colorizegan.data.name_list import unlikely
 from colorizegan.errors import InputError, UsageError
-from colorizegan.files import fitting_name, is_too_long
+from colorizegan.files import file_identity, fitting_name, is_too_long
 from colorizegan.photo.formats import PHOTO_SUFFIXES, RESULT_SUFFIXES, SUFFIXES, UNREAD_SUFFIXES
 
 SUFFIX = ".colorized"
@@ -43,6 +43,8 @@ class Plan:
     """Photos that are left to other shards."""
     known: Collection[str] = field(default_factory=lambda: PHOTO_SUFFIXES)
     """Endings of what is looked for."""
+    earlier: str = SUFFIX
+    """What the names of earlier results end with, which are not looked for."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,9 @@ def make_plan(
     for name in (*inputs, output or ""):
         if "://" in name and not os.path.lexists(name):
             raise UsageError(f"{name!r} is a URL", remedy="give files of this machine; colorize --ray takes URLs")
-    plan = Plan(known=known)
+    plan = Plan(known=known, earlier=suffix or SUFFIX)
     named = itertools.chain(((name, True) for name in inputs), ((name, False) for name in listed))
-    photos, searched = find_photos(named, suffix, plan)
+    photos, searched = find_photos(named, plan)
     if output is not None and not is_folder(output, known):
         if len(photos) != 1 or searched:
             what = f"output {output!r} is one file, but the input is a folder or several files"
@@ -196,9 +198,7 @@ def file_target(output: str, format: str | None, written: Mapping[str, str] = RE
     return Path(output)
 
 
-def find_photos(
-    inputs: Iterable[tuple[str, bool]], suffix: str | None, plan: Plan
-) -> tuple[FolderNames[PhotoFolder], list[Path]]:
+def find_photos(inputs: Iterable[tuple[str, bool]], plan: Plan) -> tuple[FolderNames[PhotoFolder], list[Path]]:
     """All photos that the inputs (name, may be a pattern) mean, each once, and those inputs that are folders; what went
     wrong goes into the plan."""
     photos, seen, searched = FolderNames[PhotoFolder](), NameSets[Path](), list[Path]()
@@ -211,9 +211,9 @@ def find_photos(
         path = Path(name)
         if is_dir(path):
             searched.append(path)
-            batches = search(path, path.resolve(), suffix or SUFFIX, plan)
+            batches = search(path, path.resolve(), plan)
         elif pattern and glob.has_magic(name) and not os.path.lexists(path):
-            batches = matches(name, suffix or SUFFIX, plan)
+            batches = matches(name, plan)
         else:  # a missing file too, so that it fails by its name
             batches = [(home_of(path, homes), [path.name])]
         for folder, names in batches:
@@ -223,7 +223,11 @@ def find_photos(
             photos.add(folder, new)
         if not found and len(plan.problems) == before:
             plan.empty.append(name)
-    plan.libraries -= set(map(str, searched))  # those that are named too
+    if plan.libraries:  # some may be named too, in whatever spelling
+        alone = set(homes.values())
+        within = {p for folder in photos.folders if folder not in alone for p in (folder.place, *folder.place.parents)}
+        named = set(map(file_identity, within))
+        plan.libraries = {library for library in plan.libraries if file_identity(Path(library)) not in named}
     return photos, searched
 
 
@@ -236,7 +240,7 @@ def home_of(path: Path, homes: dict[Path, PhotoFolder]) -> PhotoFolder:
     return folder
 
 
-def matches(pattern: str, earlier: str, plan: Plan) -> Iterator[tuple[PhotoFolder, list[str]]]:
+def matches(pattern: str, plan: Plan) -> Iterator[tuple[PhotoFolder, list[str]]]:
     """The photos that a pattern names."""
     parts = Path(pattern).parts
     # The tree of a pattern begins where its fixed part ends.
@@ -249,12 +253,12 @@ def matches(pattern: str, earlier: str, plan: Plan) -> Iterator[tuple[PhotoFolde
         if is_dir(match):
             # `**` gives every folder and its files; other patterns mean the folder with all that is in it.
             if "**" not in parts:
-                yield from search(match, root, earlier, plan)
-        elif is_input(match.name, earlier, plan.known):
+                yield from search(match, root, plan)
+        elif is_input(match.name, plan):
             yield PhotoFolder(match.parent, match.parent.resolve(), root), [match.name]
 
 
-def search(folder: Path, root: Path, earlier: str, plan: Plan) -> Iterator[tuple[PhotoFolder, list[str]]]:
+def search(folder: Path, root: Path, plan: Plan) -> Iterator[tuple[PhotoFolder, list[str]]]:
     """The photos in a folder and below, in the order of their names."""
 
     def note(error: OSError) -> None:
@@ -264,7 +268,7 @@ def search(folder: Path, root: Path, earlier: str, plan: Plan) -> Iterator[tuple
         libraries = [Path(path, name) for name in folders if is_library(name)]
         plan.libraries |= {str(library) for library in libraries if holds_photos(library, plan)}
         folders[:] = sorted(name for name in folders if not is_system(name) and not is_library(name))
-        names = sorted(name for name in files if is_input(name, earlier, plan.known))
+        names = sorted(name for name in files if is_input(name, plan))
         if names:
             yield PhotoFolder(Path(path), Path(path).resolve(), root), names
         for name in files:
@@ -272,27 +276,25 @@ def search(folder: Path, root: Path, earlier: str, plan: Plan) -> Iterator[tuple
                 plan.left_out[ending] += 1
 
 
-def is_input(name: str, earlier: str, known: Collection[str]) -> bool:
+def is_input(name: str, plan: Plan) -> bool:
     """Whether a file of this name, met in a folder or by a pattern, is a photo and nothing that this program made."""
     stem, ending = split_ending(name)
-    if ending.lower() not in known or name.startswith("."):
+    if ending.lower() not in plan.known or name.startswith("."):
         return False
     stem = SHORTENED.sub("", stem)
-    return not stem.endswith(earlier) and not name.endswith(OWN_PICTURES)
+    return not stem.endswith(plan.earlier) and not name.endswith(OWN_PICTURES)
 
 
 def holds_photos(folder: Path, plan: Plan) -> bool:
     """Whether there is a photo in a folder or below."""
-    return any(is_input(name, SUFFIX, plan.known) for _, _, files in os.walk(folder) for name in files)
+    return any(is_input(name, plan) for _, _, files in os.walk(folder) for name in files)
 
 
 def passes_by(match: Path, fixed: int, plan: Plan) -> bool:
     """Whether what a pattern found lies in a folder that no search goes into, below its first `fixed` parts."""
     for number, part in enumerate(match.parts[fixed:], fixed + 1):
         if (is_library(part) or is_system(part)) and is_dir(place := Path(*match.parts[:number])):
-            if is_library(part) and (
-                holds_photos(place, plan) if place == match else is_input(match.name, SUFFIX, plan.known)
-            ):
+            if is_library(part) and (holds_photos(place, plan) if place == match else is_input(match.name, plan)):
                 plan.libraries.add(str(place))
             return True
     return False

@@ -66,8 +66,8 @@ def plan_anywhere(
         raise UsageError(f"output {output!r} is a file", remedy="give a folder")
     finder = Finder(filesystem)
     results, root = finder.place(output)
-    plan = Plan(output_root=root)
-    photos = finder.photos(inputs, listed, suffix or EARLIER, plan)
+    plan = Plan(output_root=root, earlier=suffix or EARLIER)
+    photos = finder.photos(inputs, listed, plan)
     assert finder.sources is not None
     same = finder.sources.prefix == results.prefix and finder.sources.filesystem == results.filesystem
     for folder in photos.folders:
@@ -103,11 +103,10 @@ class Finder:
             raise UsageError(f"{name!r} lies in another file system than the photos before it", remedy="one at a time")
         return place
 
-    def photos(
-        self, inputs: Sequence[str], listed: Iterator[str], earlier: str, plan: Plan
-    ) -> FolderNames[PhotoFolder]:
+    def photos(self, inputs: Sequence[str], listed: Iterator[str], plan: Plan) -> FolderNames[PhotoFolder]:
         """All photos, each once. What is listed one by one is not looked at: a photo that is not there fails later."""
         photos, seen = FolderNames[PhotoFolder](), NameSets[Path]()
+        named, libraries = set[Path](), set[Path]()  # folders that are searched, and those in them that are not
 
         def add(folder: PhotoFolder, names: Iterable[str]) -> None:
             known = seen.of(folder.place)
@@ -119,15 +118,20 @@ class Finder:
             place = self.source(name)
             assert self.sources is not None
             before = len(photos)
-            if is_input(place.name, earlier, PHOTO_SUFFIXES) and self.sources.find(place) is not None:
+            if is_input(place.name, plan) and self.sources.find(place) is not None:
                 add(PhotoFolder(place.parent, place.parent, place.parent), [place.name])
             elif not self.sources.is_dir(place):
                 raise InputError("is not there", path=name, remedy="name a photo or a folder")
             else:
-                for folder, found in search(self.sources, place, earlier, plan):
+                real = self.sources.real(place)
+                named |= {real, *real.parents}
+                for folder, found in search(self.sources, place, plan, libraries):
                     add(folder, found)
             if len(photos) == before:
                 plan.empty.append(self.sources.named(place))
+        if libraries and self.sources is not None:  # some may be named too, in whatever spelling
+            left = (place for place in libraries if self.sources.real(place) not in named)
+            plan.libraries = {self.sources.named(p) for p in left if any(search(self.sources, p, plan, set()))}
         home: PhotoFolder | None = None
         for name in listed:
             place = self.source(name)
@@ -137,16 +141,16 @@ class Finder:
         return photos
 
 
-def search(storage: Storage, root: Path, earlier: str, plan: Plan) -> Iterator[tuple[PhotoFolder, list[str]]]:
-    """The photos in a folder and below, a folder at a time."""
+def search(storage: Storage, root: Path, plan: Plan, libraries: set[Path]) -> Iterator[tuple[PhotoFolder, list[str]]]:
+    """The photos in a folder and below, a folder at a time; libraries of other programs are only noted."""
     waiting = [root]
     while waiting:
         place = waiting.pop()
         folders, files = storage.folder(place)
-        names = [name for name in files if is_input(name, earlier, PHOTO_SUFFIXES)]
+        names = [name for name in files if is_input(name, plan)]
         if names:
             yield PhotoFolder(place, place, root), names
-        plan.libraries |= {storage.named(place / name) for name in folders if is_library(name)}
+        libraries.update(place / name for name in folders if is_library(name))
         waiting += [place / name for name in reversed(folders) if not is_system(name) and not is_library(name)]
 
 

@@ -47,6 +47,10 @@ class Storage:
         """A place as the user has it."""
         return f"{self.prefix}{self.path(place)}"
 
+    def real(self, place: Path) -> Path:
+        """A place in its one spelling."""
+        return Path(os.path.normpath(place))
+
     def is_dir(self, place: Path) -> bool:
         from pyarrow.fs import FileType
 
@@ -132,6 +136,9 @@ class Storage:
 
 class LocalStorage(Storage):
     """That of this machine, where a name need not be text for its file to be read."""
+
+    def real(self, place: Path) -> Path:
+        return Path(os.path.realpath(place))
 
     @contextmanager
     def read(self, place: Path) -> Iterator[Any]:

@@ -471,10 +471,21 @@ def test_libraries_of_other_programs_are_searched_where_they_are_named(folder: P
     for names in ([place], [f"{place}/**/*.png"], [f"album/*/*{Path(kind).suffix}/**/*.png"]):
         done = cli("colorize", *names, "-o", "out", "--dry-run")
         assert (done.status, done.out.count(b"->"), done.err) == (0, 2, ""), done
+    Path("link").symlink_to(place)
+    for other in (f"{place}/", f"./album/../{place}", place.absolute(), f"{place.absolute()}/.", "link", f"{place}/**"):
+        done = cli("colorize", "album", other, "-o", "out", "--dry-run")
+        assert (done.out.count(b"->"), done.err) == (3, ""), other
+    done = cli("colorize", "album", f"{place}/originals/0/0A1B.png", "-o", "out", "--dry-run")  # one photo is not all
+    assert (done.out.count(b"->"), told in done.err) == (2, True)
     alone = cli("colorize", "album/deep")
     assert alone.status == 3
     assert told in alone.err
     assert cli("colorize", "album", "-q", "-n").err == ""
+    for photo in place.rglob("*.png"):
+        photo.rename(photo.with_name(f"{photo.stem}-colour.png"))
+    for names in (["album"], ["album/**/*.png"], ["album/deep/*"]):  # which are no photos, but results
+        assert "left out" not in cli("colorize", *names, "--suffix", "-colour", "-n").err
+        assert "left out" in cli("colorize", *names, "-n").err
 
 
 def test_system_folders_are_left_out_of_patterns_too(folder: Path) -> None:

@@ -292,6 +292,26 @@ def test_plans_elsewhere(memory: Any, tmp_path: Path) -> None:
     assert plan_anywhere([str(tmp_path)], str(tmp_path / "out"))[1] is None
 
 
+def test_libraries_of_other_programs_elsewhere_are_told_unless_they_are_named(memory: Any, tmp_path: Path) -> None:
+    for root in ("/album", str(tmp_path / "album")):
+        put_there = memory.pipe if root == "/album" else lambda name, raw: put_bytes(Path(name), raw)
+        for name in ("a.png", "My.photoslibrary/originals/1.png", "empty.lrdata/x.txt"):
+            put_there(f"{root}/{name}", b"a photo")
+    (tmp_path / "link").symlink_to(tmp_path / "album/My.photoslibrary")
+    for root in ("memory:///album", str(tmp_path / "album")):
+        assert plan_anywhere([root], "memory://out")[0].libraries == {f"{root}/My.photoslibrary"}
+        part = [root, f"{root}/My.photoslibrary/originals/1.png"]
+        assert plan_anywhere(part, "memory://out")[0].libraries == {f"{root}/My.photoslibrary"}
+        named = [f"{root}/My.photoslibrary", f"{root}/My.photoslibrary/", f"{root}/../album/My.photoslibrary"]
+        for other in named[:2] if "://" in root else [*named, str(tmp_path / "link")]:
+            assert plan_anywhere([root, other], "memory://out")[0].libraries == set(), other
+
+
+def put_bytes(path: Path, raw: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(raw)
+
+
 @pytest.mark.usefixtures("memory")
 @pytest.mark.parametrize(
     ("inputs", "output", "error", "said"),
