@@ -160,7 +160,8 @@ def run_jobs(
 ) -> Generator[Result, None, None]:
     """Do the jobs; yield one result for each, in their order, whatever happens in it.
 
-    When the generator is closed or interrupted, photos under way get a few seconds to end; none is left half-written.
+    Where the run ends early, photos under way get a few seconds to end, and none is left half-written. The results that
+    are there then are yielded still, in the same order, unless the generator is closed.
 
     Args:
         jobs: no target twice.
@@ -181,6 +182,7 @@ def run_jobs(
     run = BatchRun(colorizer, reader, options, overwrite, ledger, Originals(jobs), budget, threading.Event())
     pool = ThreadPoolExecutor(workers, thread_name_prefix="colorize")
     waiting: deque[tuple[Job, Future[Result]]] = deque()
+    seconds = SHUTDOWN_SECONDS
     try:
         for job in jobs:
             waiting.append((job, pool.submit(run_job, run, job)))
@@ -188,18 +190,21 @@ def run_jobs(
                 yield next_result(waiting, run)
         while waiting:
             yield next_result(waiting, run)
-    except OutputError:  # the end of the run; what others have done meanwhile is told before
+    except (OutputError, KeyboardInterrupt, SystemExit) as end:  # what became of others meanwhile is told before
+        if not isinstance(end, OutputError):
+            run.stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
         under_way = [future for _, future in waiting if not future.cancelled()]
-        wait(under_way, SHUTDOWN_SECONDS)
-        ended = [future for future in under_way if future.done() and not future.exception()]
-        yield from (future.result() for future in ended if not future.result().error)
+        wait(under_way, seconds)
+        seconds = 0.0
+        ended = [future.result() for future in under_way if future.done() and not future.exception()]
+        yield from (result for result in ended if reason_to_end(result, run) is None)
         raise
     finally:
         run.stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
         # `wait` would wait for futures that were cancelled before they began, too.
-        wait([future for _, future in waiting if not future.cancelled()], SHUTDOWN_SECONDS)
+        wait([future for _, future in waiting if not future.cancelled()], seconds)
         reader.close()
         slow = [job.target for job, future in waiting if not future.done()]  # these do not end by themselves
         remove_leftovers(slow, own=True)
@@ -208,17 +213,20 @@ def run_jobs(
 
 
 def next_result(waiting: deque[tuple[Job, Future[Result]]], run: BatchRun) -> Result:
-    """The result of the first job; it stays among those that wait until it is there, as a signal may come before."""
+    """The result of the first job; it stays among those that wait until it is there, as a signal may come before.
+    OutputError where the run cannot go on."""
     result = waiting[0][1].result()
     waiting.popleft()
-    return settled(result, run)
+    if (end := reason_to_end(result, run)) is not None:
+        raise end
+    return result
 
 
-def settled(result: Result, run: BatchRun) -> Result:
-    """A result, unless it tells that the run as a whole cannot go on."""
+def reason_to_end(result: Result, run: BatchRun) -> OutputError | None:
+    """Why the run as a whole cannot go on, where a result tells so."""
     error = result.error
     if is_disk_full(error):
-        raise disk_full(result.job.target)
+        return disk_full(result.job.target)
     if run.ledger is not None and isinstance(error, OutputError) and error.path == str(run.ledger.path):
-        raise error
-    return result
+        return error
+    return None

@@ -235,11 +235,11 @@ class Run:
                 if block[0].lost:
                     continue
                 self.ledger.note(numbers[0], [line for answer in block for line in answer.lines])
-                for number, answer in zip(numbers, block, strict=True):
-                    if answer.fatal is not None:
-                        self.ledger.publish()
-                        raise answer.fatal
-                    yield number, answer.result
+                answered = zip(numbers, block, strict=True)
+                yield from ((number, answer.result) for number, answer in answered if answer.fatal is None)
+                for fatal in (answer.fatal for answer in block if answer.fatal is not None):
+                    self.ledger.publish()
+                    raise fatal
         except self.ray.exceptions.RayError as error:  # what is missing is tried once more
             log.info("Ray gave up on some photos: %s", error)
 

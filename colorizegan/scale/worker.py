@@ -21,7 +21,7 @@ from colorizegan import __version__
 from colorizegan.batch.job import BatchRun, Originals, Result, run_job
 from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Entry, as_entry, as_line
-from colorizegan.batch.run import settled
+from colorizegan.batch.run import reason_to_end
 from colorizegan.colorize_file import FileOptions
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, InputError, ModelError, OutputError, as_our_error
@@ -159,12 +159,7 @@ class PhotoWorker:
         answers: list[Answer] = []
         for result in results:
             line = lines.get(ledger.name_of(result.job.target))
-            fatal = None
-            try:
-                settled(result, run)
-            except ColorizeGANError as error:
-                fatal = error
-            answers.append(Answer(result, (line,) if line else (), fatal))
+            answers.append(Answer(result, (line,) if line else (), reason_to_end(result, run)))
         return answers
 
     def do_elsewhere(self, jobs: list[Job], places: Places, block: int, earlier: dict[str, Entry]) -> list[Answer]:

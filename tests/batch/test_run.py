@@ -1,5 +1,6 @@
 """Runs over many photos: the ledger, going on after any kind of end, shards, workers, a full disk, memory."""
 
+import errno
 import os
 import random
 import re
@@ -7,9 +8,10 @@ import resource
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -17,7 +19,8 @@ from command import COMMAND, call, command, digests, json_lines, start
 from foreign_models import write_colorizer
 from pictures import colors, put, waves
 
-from colorizegan.batch.job import Result
+from colorizegan.batch.job import BatchRun, Result, run_job
+from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Ledger
 from colorizegan.batch.plan import make_plan, parse_shard
 from colorizegan.batch.run import run_jobs, workers_for
@@ -262,6 +265,47 @@ def test_a_full_disk_ends_the_run_and_nothing_is_lost(
     assert f"stopped: {results} done, 0 skipped, 0 failed" in full.stderr
     run(colorizer, album, tmp_path / "unbroken")
     assert digests(tmp_path / "out-then") == digests(tmp_path / "unbroken")
+
+
+@pytest.mark.parametrize(
+    "end", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt(), SystemExit(143)]
+)
+def test_what_became_of_others_is_told_at_the_end_of_a_run_in_their_order(
+    tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch, end: BaseException
+) -> None:
+    """The first photo ends the run while one is done and two have failed by themselves."""
+    first, *others = put_photos(tmp_path / "album", 8)[::2]
+    others[0].write_text("no photo")
+    others[2].write_text("no photo either")
+    jobs = make_plan(list(map(str, (first, *others))), str(tmp_path / "out")).jobs
+    meanwhile = threading.Semaphore(0)
+
+    def job_of(run: BatchRun, job: Job) -> Result:
+        if job.source != first:
+            result = run_job(run, job)
+            meanwhile.release()
+            return result
+        assert all(meanwhile.acquire(timeout=60) for _ in others)
+        if isinstance(end, OSError):
+            return Result(job, "failed", error=end)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
+        return Result(job, "done")
+
+    monkeypatch.setattr("colorizegan.batch.run.run_job", job_of)
+    before = signal.signal(signal.SIGINT, lambda *_: raises(end))
+    found = list[Result]()
+    try:
+        with pytest.raises(OutputError if isinstance(end, OSError) else type(end)):
+            found.extend(run_jobs(jobs, colorizer, FileOptions(), ledger=Ledger(tmp_path / "out"), workers=2))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    told = [(Path(str(result.job.source)).name, result.status) for result in found]
+    assert told[-3:] == [("002.png", "failed"), ("004.png", "done"), ("006.png", "failed")]
+
+
+def raises(error: BaseException) -> NoReturn:
+    raise error
 
 
 def test_a_ledger_that_cannot_be_written_ends_the_run(tmp_path: Path, colorizer: Colorizer) -> None:
