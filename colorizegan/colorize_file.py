@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -13,14 +12,14 @@ from numpy.typing import NDArray
 
 from colorizegan import __version__
 from colorizegan.colorizer import Colorizer
-from colorizegan.errors import InputError, UsageError
+from colorizegan.errors import UsageError
 from colorizegan.machine import Cancelled, MemoryBudget
 from colorizegan.photo.formats import NEAREST
 from colorizegan.photo.photo import Photo
 from colorizegan.photo.reader import Reader
 from colorizegan.photo.write import PageWriter, pages_written
 from colorizegan.steer.confidence import confidence_pictures
-from colorizegan.steer.hints import hints_path, read_hints
+from colorizegan.steer.hints import kept_hints, read_hints
 from colorizegan.steer.look import Look
 
 # What is said of a photo or film that is left as it is.
@@ -75,12 +74,8 @@ class FileOptions:
         """The options of one photo, with its hints. InputError where the file of its hints is damaged."""
         if self.look.hints or not self.use_saved_hints or isinstance(source, bytes):
             return self
-        path = hints_path(source)
-        if not os.path.lexists(path):  # also of a photo whose name is too long for one of hints
-            return self
-        if path.is_symlink():
-            raise InputError("is a link, which is not followed", path=path, remedy="put the file itself there")
-        return replace(self, look=replace(self.look, hints=read_hints(path)))
+        path = kept_hints(source)
+        return self if path is None else replace(self, look=replace(self.look, hints=read_hints(path)))
 
 
 @dataclass

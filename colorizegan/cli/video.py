@@ -267,13 +267,11 @@ def followed(steps: Generator[Progress, None, T], reporter: Reporter) -> T:
 
 def with_saved_hints(job: Job, options: FilmOptions) -> FilmOptions:
     """The options with the hints that are kept beside the film, where none are given."""
-    from colorizegan.steer.hints import hints_path
+    from colorizegan.steer.hints import kept_hints
     from colorizegan.video.options import read_film_hints
 
-    path = hints_path(source_of(job))
-    if options.hints or not path.is_file():
-        return options
-    return dataclasses.replace(options, hints=read_film_hints(path))
+    path = None if options.hints else kept_hints(source_of(job))
+    return options if path is None else dataclasses.replace(options, hints=read_film_hints(path))
 
 
 def note(ledger: Ledger | None, job: Job, facts: dict[str, Any], colorizer: Colorizer, options: FilmOptions) -> None:

@@ -1,6 +1,7 @@
 """Hints: points of a photo whose colour a person knows, as text, as JSON beside the photo, and as network input."""
 
 import json
+import os
 import re
 import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -112,6 +113,16 @@ def parse_hint(text: str) -> Hint:
 def hints_path(photo: Path) -> Path:
     """Where the hints of a photo are kept: `photo.jpg.hints.json` beside it."""
     return Path(f"{photo}{ENDING}")
+
+
+def kept_hints(photo: Path) -> Path | None:
+    """The file of the hints that are kept beside a photo or film; None where there is none. InputError for a link."""
+    path = hints_path(photo)
+    if not os.path.lexists(path):  # also of a photo whose name is too long for one of hints
+        return None
+    if path.is_symlink():
+        raise InputError("is a link, which is not followed", path=path, remedy="put the file itself there")
+    return path
 
 
 def write_hints(path: Path, hints: Sequence[Hint]) -> None:

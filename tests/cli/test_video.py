@@ -80,6 +80,23 @@ def test_hints_are_kept_beside_the_film_and_found_again(video: Any, ffmpeg: FFmp
     assert "hint 1" in broken.err[0]
 
 
+@pytest.mark.parametrize("lead", ["hints of another film.json", "nowhere"])
+def test_a_link_in_the_place_of_hints_is_neither_read_nor_replaced(
+    video: Any, ffmpeg: FFmpeg, tmp_path: Path, lead: str
+) -> None:
+    source, kept = ffmpeg.make(tmp_path / "a.mp4", *MOVING), tmp_path / "a.mp4.hints.json"
+    (tmp_path / "hints of another film.json").write_text('{"schema": 1, "hints": []}')
+    kept.symlink_to(tmp_path / lead)
+    out = video(source)
+    assert (out.status, out.err) == (
+        1,
+        [f"error: {kept}: is a link, which is not followed; put the file itself there [E_INPUT]"],
+    )
+    assert video(source, "--hint", "40,30,#3a6ea5@0.5").status == 0
+    assert kept.is_symlink()
+    assert (tmp_path / "hints of another film.json").read_text() == '{"schema": 1, "hints": []}'
+
+
 def test_a_film_is_made_where_its_hints_cannot_be_kept(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     source = ffmpeg.make(tmp_path / "a.mp4", *MOVING)
     (tmp_path / "a.mp4.hints.json").mkdir()

@@ -89,9 +89,12 @@ def test_what_is_no_list_of_hints_is_told_with_the_form_that_is_meant(hints: Any
         Look(hints=hints)
 
 
-def test_a_link_in_the_place_of_hints_is_not_replaced(tmp_path: Path) -> None:
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_in_the_place_of_hints_is_not_replaced(tmp_path: Path, there: bool) -> None:
     path = hints_path(tmp_path / "a.jpg")
     path.symlink_to(tmp_path / "hints of another photo")
+    if there:
+        write_hints(tmp_path / "hints of another photo", [])
     with pytest.raises(OutputError, match="is a link, which is not replaced"):
         write_hints(path, [Hint(1, 2, "red")])
     assert path.is_symlink()
