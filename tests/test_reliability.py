@@ -97,7 +97,7 @@ def test_hostile_files_through_the_command_line(
         ["doctor"],
         ["models"],
         ["--help"],
-        ["evaluate", "--data", "album", "-o", "report"],
+        pytest.param(["evaluate", "--data", "album", "-o", "report"], marks=pytest.mark.slow, id="evaluate"),
     ],
     ids=lambda args: args[0],
 )

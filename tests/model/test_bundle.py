@@ -359,6 +359,7 @@ def test_names_that_lead_nowhere(model: str, monkeypatch: pytest.MonkeyPatch, tm
     refusal(model)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(FILES), place=st.floats(0, 1), patch=st.binary(min_size=1, max_size=40))
 def test_any_patch_is_refused_or_harmless(bundle: Path, name: str, place: float, patch: bytes) -> None:

@@ -113,6 +113,7 @@ def test_an_onnx_file_and_the_weights_beside_it(user: User, tmp_path: Path) -> N
     assert "dd  model.onnx of another project, apache-2.0" in user.models().stdout
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_one_line(user: User, tmp_path: Path) -> None:
     (tmp_path / "many").mkdir()
     ddcolor(tmp_path / "many", 64, seed=1).rename(tmp_path / "many" / "b.onnx")

@@ -124,6 +124,7 @@ def test_what_lacks_the_weights_is_refused(weights: Path, tmp_path: Path) -> Non
         start_recognizer(Recognizer(), other)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_the_script_folds_the_norms_of_published_weights(repository: Path, tmp_path: Path) -> None:
     state = lite0_weights()
