@@ -127,9 +127,14 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
     part, descriptor = _new_part(target)
     try:
         with os.fdopen(descriptor, "w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(descriptor)
+            try:
+                yield file
+                file.flush()
+                os.fsync(descriptor)
+            except BaseException:  # is what is told, though what the buffer holds may find no room either
+                with suppress(OSError):
+                    file.close()
+                raise
         part.replace(target)
         sync_folder(target.parent)
     finally:

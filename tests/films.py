@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 
 class FFmpeg:
@@ -56,6 +57,13 @@ class FFmpeg:
         """When each frame is shown."""
         found = self.ask(path, "-select_streams", "v:0", "-show_entries", "frame=best_effort_timestamp_time")["frames"]
         return [frame.get("best_effort_timestamp_time", "") for frame in found]
+
+
+def write(page: NDArray[np.uint8], words: str, place: tuple[int, int], size: int, ink: int) -> None:
+    """Fat letters on a page, their upper left corner at (x, y); by Pillow, as OpenCV's are others in each version."""
+    image = Image.fromarray(page)
+    ImageDraw.Draw(image).text(place, words, ink, ImageFont.load_default(size), stroke_width=1)
+    page[:] = np.asarray(image)
 
 
 def texture(seed: int, height: int, width: int) -> NDArray[np.float32]:

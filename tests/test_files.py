@@ -34,6 +34,18 @@ with atomic_file(Path(sys.argv[1])) as file:
 """
 
 
+def test_what_went_wrong_first_is_told_though_closing_goes_wrong_too(tmp_path: Path) -> None:
+    def write() -> None:
+        with atomic_file(tmp_path / "a") as file:
+            file.write(b"in the buffer")
+            os.close(file.fileno())
+            raise ValueError("first")
+
+    with pytest.raises(ValueError, match="first"):
+        write()
+    assert not list(tmp_path.iterdir())
+
+
 def test_parts_of_a_living_process_stay_and_those_of_a_killed_one_go(tmp_path: Path) -> None:
     target = tmp_path / "a.jpg"
     holder = subprocess.Popen([sys.executable, "-c", HOLDER, target], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -189,4 +189,4 @@ def update_average(average: nn.Module, generator: nn.Module, decay: float, step:
 
 def seed_of(*numbers: int) -> int:
     """A seed for torch that follows from these numbers alone."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]) >> 1

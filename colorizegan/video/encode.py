@@ -125,7 +125,8 @@ class PartWriter:
             context.sample_aspect_ratio = aspect
         if not reorder:
             context.max_b_frames = 0
-        context.field_order = film.field_order
+        if hasattr(context, "field_order"):
+            context.field_order = film.field_order
         if film.interlaced:
             context.flags |= INTERLACED
         self.step = 1 / (film.rate * film.time_base)

@@ -58,7 +58,8 @@ class Film:
             self.pixels = pixels_of(self.stream)
             self.rate: Fraction = self.stream.guessed_rate or self.stream.average_rate or rate
             self.interlaced = first.interlaced_frame
-            self.field_order: int = context.field_order if self.interlaced else 1
+            # PyAV tells and takes it from 18.1 on, which Python 3.10 does not get.
+            self.field_order: int = getattr(context, "field_order", 0) if self.interlaced else 1
             self.display_matrix = display_matrix(first)
             self.turns = round(first.rotation / 90) % 4
             """Quarter turns to the left that bring a frame upright."""

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from command import command, python
@@ -122,7 +123,8 @@ def test_everything_but_the_picture_stays(ffmpeg: FFmpeg, tmp_path: Path, colori
     wanted, found = facts(ffmpeg, source), facts(ffmpeg, target)
     for table in (wanted, found):
         for stream in table["streams"]:
-            if kind == "old.avi":  # MPEG-4 in AVI does not say that it is progressive
+            # MPEG-4 in AVI does not say that it is progressive, and PyAV 17, Python 3.10's, cannot.
+            if kind == "old.avi" or not hasattr(av.VideoCodecContext, "field_order"):
                 stream.pop("field_order", None)
     if kind == "vary.mp4":  # an edit list counts milliseconds, and the mean rate follows from the duration
         durations = [table["streams"][0].pop("duration_ts") / 12288 for table in (wanted, found)]

@@ -3,10 +3,9 @@
 import itertools
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import pytest
-from films import texture
+from films import texture, write
 from numpy.typing import NDArray
 
 from colorizegan.video.consistency import FrameColors, Guess, steady_colors
@@ -156,7 +155,7 @@ def test_no_hint_crosses_a_dissolve(length: int) -> None:
 
 def test_titles_and_empty_frames_stay_neutral() -> None:
     gray = np.full(SIZE, 20, np.uint8)
-    cv2.putText(gray, "THE END", (20, 70), cv2.FONT_HERSHEY_TRIPLEX, 1.2, (240,), 1)
+    write(gray, "THE END", (20, 40), 32, 240)
     found = colored([*[gray] * 8, *[np.full(SIZE, 128, np.uint8)] * 3, *pan(11, 8)], Colors(noise=20))
     assert all(np.abs(one.ab).max() == 0 for one in found[:11])
     assert all(np.abs(one.ab).max() > 5 for one in found[11:])

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from films import texture
+from films import texture, write
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -153,7 +153,7 @@ def test_frames_without_a_picture_are_empty() -> None:
 def lettering(ground: int, ink: int, noise: float, lines: int) -> Plane:
     page = np.full((240, 320), ground, np.uint8)
     for i in range(lines):
-        cv2.putText(page, "the clock had stopped", (20, 50 + 30 * i), cv2.FONT_HERSHEY_TRIPLEX, 0.7, (ink,), 1)
+        write(page, "the clock had stopped", (20, 30 + 30 * i), 22, ink)
     grain = np.random.default_rng(0).normal(0, noise, page.shape)
     return np.clip((page + grain) / 2.55, 0, 100).astype(np.float32)
 
@@ -168,7 +168,7 @@ def test_a_leader_is_lettering() -> None:
     for radius in (80, 90):
         cv2.circle(leader, (160, 120), radius, (250,), 3)
     cv2.line(leader, (0, 120), (320, 120), (20,), 2)
-    cv2.putText(leader, "5", (130, 160), cv2.FONT_HERSHEY_TRIPLEX, 4, (0,), 6)
+    write(leader, "5", (130, 60), 110, 0)
     assert is_lettering((leader / 2.55).astype(np.float32))
 
 
