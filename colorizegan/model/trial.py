@@ -21,12 +21,20 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 # Of the process, with what Python and ONNX Runtime take themselves; for each byte of weights; for each pixel it sees.
 MEMORY, MEMORY_A_BYTE, MEMORY_A_PIXEL = 2 << 30, 8, 4096
 CPU_SECONDS, CPU_SECONDS_A_BYTE, CPU_SECONDS_A_PIXEL = 5.0, 5e-8, 5e-5
-PATIENCE = 10  # seconds that may pass for one of the processor, on a machine with much to do
+PATIENCE = 10
 FLOODED = 3  # exit status
 REMEDY = "do not use this model"
 
 
-def try_graph(graph: Path, weights: int, side: int, digest: str, shown: Path, cpu_seconds: float = CPU_SECONDS) -> None:
+def try_graph(
+    graph: Path,
+    weights: int,
+    side: int,
+    digest: str,
+    shown: Path,
+    cpu_seconds: float = CPU_SECONDS,
+    patience: float = PATIENCE,
+) -> None:
     """Run a graph once as it will be used, unless that was done before.
 
     Args:
@@ -36,6 +44,7 @@ def try_graph(graph: Path, weights: int, side: int, digest: str, shown: Path, cp
         digest: SHA-256, hex, of the files, by which it is remembered.
         shown: what errors name.
         cpu_seconds: that it may take beside what its weights and its picture take.
+        patience: seconds that may pass for one of the processor, on a machine with much to do.
 
     Raises ModelError where it ended the process, did not end itself, or wanted too much memory. An error of ONNX
     Runtime is left to the caller, who gets the same one.
@@ -49,12 +58,15 @@ def try_graph(graph: Path, weights: int, side: int, digest: str, shown: Path, cp
     command = child_command("colorizegan.model.trial", str(graph.absolute()), *map(str, (side, memory, seconds)))
     try:
         done = subprocess.run(  # noqa: S603 (a file's name goes in as such)
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE * seconds, check=False
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=patience * seconds, check=False
         ).returncode
     except subprocess.TimeoutExpired:
-        done = -signal.SIGXCPU if resource is not None else -1
+        raise ModelError(
+            f"its graph does not end within {patience * seconds:.0f} s", path=shown, remedy=REMEDY
+        ) from None
     if resource is not None and done in (-signal.SIGXCPU, -signal.SIGKILL):
-        raise ModelError(f"its graph does not end within {seconds} s", path=shown, remedy=REMEDY)
+        what = f"its graph does not end within {seconds} s of the processor's time"
+        raise ModelError(what, path=shown, remedy=REMEDY)
     if done == FLOODED:
         raise ModelError(f"its graph takes more than {memory / 1e9:.1f} GB of memory", path=shown, remedy=REMEDY)
     if done < 0 or done > FLOODED:

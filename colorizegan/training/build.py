@@ -1,6 +1,7 @@
 """From settings to networks: which ones, on what weights they start, which of them learn."""
 
 import copy
+import json
 import logging
 from dataclasses import InitVar, dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from colorizegan.errors import CheckpointError, ConfigError
 from colorizegan.model.bundle import open_bundle
+from colorizegan.model.spec import stored_bundle
 from colorizegan.training.checkpoint import Checkpoint, load_checkpoint
 from colorizegan.training.config import Config, NetworkConfig
 from colorizegan.training.networks.bins import SoftLabels
@@ -23,6 +25,8 @@ from colorizegan.training.networks.zhang16 import Zhang16
 from colorizegan.training.precision import autocast
 from colorizegan.training.restore import restore
 from colorizegan.training.step import Objective
+
+CHECKPOINT_SUFFIX = ".safetensors"
 
 logger = logging.getLogger("colorizegan.training")
 
@@ -58,14 +62,21 @@ def build_unet(config: NetworkConfig) -> ColorUNet:
 
 def _start(net: nn.Module, config: Config, part: str) -> None:
     """Load a network's weights from the checkpoint or bundle that `network.start` names, if it names one."""
-    if not config.network.start:
+    start = config.network.start
+    if not start:
         return
-    path = Path(config.network.start)
+    path = Path(start)
     weights: dict[str, Tensor] = {}
-    if not path.is_dir():
+    remedy = "give the same network settings"
+    if path.suffix == CHECKPOINT_SUFFIX:
         weights = load_checkpoint(path).part(part)
     elif part == "average":
-        weights = restore(open_bundle(path)).net.state_dict()
+        base = restore(open_bundle(stored_bundle(start)))
+        weights = base.net.state_dict()
+        wanted = {name: getattr(base.config, name) for name in ("widths", "deep_blocks", "recognizer", "attention")}
+        lines = [f"network.{name}={json.dumps(value)}" for name, value in wanted.items()
+                 if value != getattr(config.network, name)]  # fmt: skip
+        remedy = f"give its settings: {', '.join(lines)}" if lines else remedy
     else:  # a bundle has no discriminator: it starts at random
         return
     # A network without recognizer may start one with it, whose weights must then come from elsewhere; one without
@@ -85,7 +96,7 @@ def _start(net: nn.Module, config: Config, part: str) -> None:
         logger.info("the discriminator starts at random: %s holds another one", path)
         net.load_state_dict(fresh_state)
     elif not fits:
-        raise CheckpointError("holds another network", path=path, remedy="give the same network settings")
+        raise CheckpointError("holds another network", path=path, remedy=remedy)
 
 
 def open_features(path: Path) -> SqueezeNetFeatures | EfficientNetFeatures:

@@ -81,8 +81,8 @@ class NetworkConfig(_Settings):
     """Give the U-Net self-attention at 1/32, in place of its last residual block, and at 1/16."""
     start: str = ""
     """A checkpoint of a run of the same generator, whose averaged generator and discriminator start this run (a
-    discriminator of another kind is left: this run's starts at random); or the folder of a model bundle, whose
-    generator does."""
+    discriminator of another kind is left: this run's starts at random); or a model bundle, whose generator does: a
+    folder, a zip or a name, as `--model` takes them."""
     frozen: int = 0
     """How many of the encoder's nine parts (stem, eight fire modules) keep their given weights: cheaper steps."""
     discriminator_norm: Literal["spectral", "batch"] = "spectral"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from colorizegan.machine import cpu_threads
 from colorizegan.training.batches.augment import make_batch
 from colorizegan.training.build import build_discriminator, build_generator
 from colorizegan.training.config import Config, Stage
@@ -63,13 +64,14 @@ class Estimate:
         return [head, *rows, f"all stages {sum(stage.hours for stage in self.stages):.2f} h, uncompiled"]
 
 
-def estimate(config: Config, seconds: float = 20.0, progress: Callable[[int], None] = lambda done: None) -> Estimate:
+def estimate(config: Config, seconds: float = 12.0, progress: Callable[[int], None] = lambda done: None) -> Estimate:
     """Run a few steps of each stage, to count and to time them; nothing is written, no photo is read.
 
     seconds: about how long it may take. Where whole steps would take longer, it is told from smaller batches. progress:
     called with the number of steps that are through, of STEPS a stage.
     """
     torch.manual_seed(config.seed)
+    torch.set_num_threads(config.threads or cpu_threads())
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = best_precision(config.precision)
     networks = (build_generator(config), build_discriminator(config))

@@ -83,6 +83,9 @@ def setup(
     tell = logger.info if first else logger.debug
     torch.manual_seed(config.seed)
 
+    # --- networks: what is wrong with their weights is told before photos are decoded for hours ---
+    networks = Networks(*(chosen or (build_generator(config), build_discriminator(config))), device)
+
     # --- photos ---
     photos = in_turn(fabric, lambda: open_photos(config.data, cache, shown=first))
     if fabric.broadcast(photos.digest) != photos.digest:
@@ -91,8 +94,7 @@ def setup(
     counts = (len(photos.training), len(photos.held_out))
     tell("%d photos to train on, %d held out; skipped: %s", *counts, photos.skipped)
 
-    # --- networks ---
-    networks = Networks(*(chosen or (build_generator(config), build_discriminator(config))), device)
+    # --- what is to be reached ---
     rebalance = torch.from_numpy(rebalancing_weights(bins, config.losses.rebalance))
     objective = build_objective(config, device, rebalance)
     learning = (count_parameters(networks.generator) / 1e6, count_parameters(networks.discriminator) / 1e6)

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -23,6 +24,7 @@ from colorizegan.model.bundle import open_bundle
 from colorizegan.model.predictor import Predictor
 from colorizegan.training.build import build_discriminator, build_generator
 from colorizegan.training.checkpoint import list_checkpoints, load_checkpoint
+from colorizegan.training.config import Config
 from colorizegan.training.configure import from_dict, load_config
 from colorizegan.training.export import export_bundle
 from colorizegan.training.loop import train
@@ -30,6 +32,7 @@ from colorizegan.training.networks.unet import ColorUNet
 from colorizegan.training.networks.units import annealed_mean
 from colorizegan.training.optimizers import learning_rate
 from colorizegan.training.precision import best_precision
+from colorizegan.training.restore import restore
 from colorizegan.training.validation.validate import auc
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -164,6 +167,29 @@ def test_a_run_starts_from_another_ones_average(run: Path, photos: Path, tmp_pat
         train(wider, tmp_path / "b")
     with pytest.raises(CheckpointError, match=r"none\.safetensors: no such file"):
         build_generator(load_config("tiny", None, overrides(photos, f"network.start={tmp_path}/none.safetensors")))
+
+
+def test_a_run_starts_from_what_model_takes(tmp_path: Path) -> None:
+    """A name of a model that ships or was added, a folder, a zip."""
+    shipped = open_bundle("default")
+    base = restore(shipped)
+    zipped = shutil.make_archive(str(tmp_path / "copy"), "zip", shipped.path)
+    assert command("models", "add", "mine", zipped, "--yes").returncode == 0
+    for model in ("default", "mine", str(shipped.path), zipped):
+        weights = build_generator(Config(network=replace(base.config, start=model))).state_dict()
+        assert all(torch.equal(weights[name], tensor) for name, tensor in base.net.state_dict().items()), model
+
+
+def test_a_start_that_is_none_is_one_line(photos: Path, tmp_path: Path) -> None:
+    """Before any photo is decoded."""
+    for model, words in {
+        "defualt": r"no such model bundle; .*did you mean default\?",
+        "default": r"default: holds another network; give its settings: .*network\.recognizer=true",
+        str(tmp_path): r"card\.json",
+    }.items():
+        with pytest.raises(ColorizeGANError, match=words):
+            train(load_config("tiny", None, overrides(photos, f"network.start={model}")), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
