@@ -33,9 +33,8 @@ def frames_of(x: Pixels) -> tuple[list[Pixels], bool]:
     """
     channels = x.shape[-1] in (1, 2, 3, 4) if x.ndim else False
     if x.size == 0 or x.ndim not in (2, 3, 4) or (x.ndim == 4 and not channels):
-        raise UsageError(
-            f"an array of shape {x.shape} is no photo", remedy="give HxW, HxWxC, NxHxW or NxHxWxC, C 1 to 4"
-        )
+        what = f"an array of shape {x.shape} is no photo"
+        raise UsageError(what, remedy="give HxW, HxWxC, NxHxW or NxHxWxC, C 1 to 4")
     stack = x.ndim == 4 or (x.ndim == 3 and not channels)
     return (list(x), True) if stack else ([x], False)
 

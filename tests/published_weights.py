@@ -190,15 +190,8 @@ def lite0_weights(seed: int = 4) -> Weights:
     conv("_conv_stem", 32, 3, 3, 3)
     norm("_bn0", 32)
     number, inputs = 0, 32
-    for kernel, outputs, blocks in (
-        (3, 16, 1),
-        (3, 24, 2),
-        (5, 40, 2),
-        (3, 80, 3),
-        (5, 112, 3),
-        (5, 192, 4),
-        (3, 320, 1),
-    ):
+    stages = ((3, 16, 1), (3, 24, 2), (5, 40, 2), (3, 80, 3), (5, 112, 3), (5, 192, 4), (3, 320, 1))
+    for kernel, outputs, blocks in stages:
         for _ in range(blocks):
             width = inputs * (6 if number else 1)
             if number:

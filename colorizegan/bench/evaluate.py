@@ -85,9 +85,8 @@ def evaluate(
 
     with ThreadPoolExecutor(workers) as pool:
         # Look at the whole set: its mean colour, its colour frequencies, its digest.
-        facts = TestSetFacts.of(
-            list(_in_order(pool, lambda i: facts_of(photos.keys[i], photos, chosen), total, 4 * workers))
-        )
+        parts = _in_order(pool, lambda i: facts_of(photos.keys[i], photos, chosen), total, 4 * workers)
+        facts = TestSetFacts.of(list(parts))
         mean_ab, mean_from = (chosen.mean_ab, "the protocol") if chosen.mean_ab else (facts.mean_ab, "this test set")
         scorer = PhotoScorer(photos, chosen, rivals, facts, mean_ab, pair_up(total, seed), labels, networks, stable)
 
@@ -141,12 +140,9 @@ def evaluate(
         notes=[*notes, *_notes(columns["truth"], labels, min(stable, total) if live else 0, total, bool(networks))],
     )
     if out is not None:
-        texts = {
-            "report.json": report_json(report),
-            "report.md": report_markdown(report),
-            "photos.csv": photos_csv(report),
-        }
-        write_files(Path(out), texts)  # before the page: figures that took long are safe first
+        texts = {"report.json": report_json, "report.md": report_markdown, "photos.csv": photos_csv}
+        # Before the page: figures that took long are safe first.
+        write_files(Path(out), {name: make(report) for name, make in texts.items()})
         write_files(Path(out), {"report.html": report_page(report, choose_photos(report), scorer.shown)})
     return report
 

@@ -134,9 +134,8 @@ def _best(report: Report, metric: Metric) -> set[str]:
 def _cell(score: Score | None, metric: Metric, best: bool) -> str:
     if score is None:
         return "<td>-</td>"
-    value, low, high = (
-        f"{round(v, metric.digits) + 0.0:.{metric.digits}f}" for v in (score.value, score.low, score.high)
-    )
+    figures = (score.value, score.low, score.high)
+    value, low, high = (f"{round(v, metric.digits) + 0.0:.{metric.digits}f}" for v in figures)
     interval = f"<small>{low} .. {high}</small>" if score.low == score.low else "<small>&nbsp;</small>"
     return f"<td{' class=best' if best else ''}>{value}{interval}</td>"
 
@@ -154,9 +153,9 @@ def _charts(report: Report, rivals: Sequence[str]) -> list[tuple[str, str]]:
     found.append(("How colourful the pixels are", _chroma_chart(report)))
     title = "CIEDE2000 of each photo"
     gray = report.columns["gray"]["ciede2000"]
-    clouds = [Series(name, gray, report.columns[name]["ciede2000"], points=True) for name in rivals]
-    clouds = clouds or [
-        Series("mean colour", gray, report.columns["mean colour"]["ciede2000"], points=True, quiet=True)
+    clouds = [
+        Series(name, gray, report.columns[name]["ciede2000"], points=True, quiet=not rivals)
+        for name in (rivals or ["mean colour"])
     ]
     found.append((title + " (below the line: better than gray)", chart(title, "gray", "entrant", clouds, square=True)))
     title = "Colourfulness of each photo"

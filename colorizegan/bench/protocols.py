@@ -171,9 +171,8 @@ def open_photos(
     if names is not None:
         photos.select(_read_names(names))
     elif protocol.needs_list:
-        raise UsageError(
-            f"{protocol.name} needs its list of photos", remedy="give it with --list FILE, one name a line"
-        )
+        remedy = "give it with --list FILE, one name a line"
+        raise UsageError(f"{protocol.name} needs its list of photos", remedy=remedy)
     wanted = protocol.count or len(photos.keys)
     if len(photos.keys) < wanted:
         raise DataError(f"{protocol.name} needs {wanted} photos, {len(photos.keys)} are here", path=source)

@@ -85,7 +85,8 @@ class Report:
 
 def report_json(report: Report) -> str:
     """The report as JSON, schema 1; figures are [value, low, high], rounded to 6 decimals."""
-    shares = {name: [_shares(part) for part in curve] for name, curve in report.curves.items()}
+    # Share of pixels within each threshold 0..150, of all alike and rebalanced.
+    shares = {name: [np.cumsum(part)[:-1] / part.sum() for part in curve[:2]] for name, curve in report.curves.items()}
     document = {
         "schema": 1,
         "protocol": {"name": report.protocol.name, "text": report.protocol.text, "source": report.protocol.source},
@@ -111,8 +112,8 @@ def report_json(report: Report) -> str:
             name: {
                 "facts": report.facts[name],
                 "scores": {metric: _figures(score) for metric, score in scores.items()},
-                "within_raw": shares[name][0],
-                "within_rebalanced": shares[name][1],
+                "within_raw": shares[name][0].round(6).tolist(),
+                "within_rebalanced": shares[name][1].round(6).tolist(),
             }
             for name, scores in report.scores.items()
         },
@@ -195,8 +196,3 @@ def _cell(score: Score | None, digits: int) -> str:
         return "-"
     interval = f" [{score.low:.{digits}f}, {score.high:.{digits}f}]" if math.isfinite(score.low) else ""
     return f"{round(score.value, digits) + 0.0:.{digits}f}{interval}"  # + 0.0: no minus before a rounded zero
-
-
-def _shares(histogram: NDArray[np.float64]) -> list[float]:
-    """(152,) histogram -> share of pixels within each threshold 0..150."""
-    return [round(float(v), 6) for v in np.cumsum(histogram)[:-1] / histogram.sum()]

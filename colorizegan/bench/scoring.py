@@ -59,9 +59,8 @@ def facts_of(key: str, photos: PhotoSet, protocol: Protocol) -> Part:
     name = f"{PurePosixPath(key).name}\n".encode("utf-8", "surrogateescape")
     lab = lab_of(prepare(photos.read(key), protocol))
     bins = np.bincount(ab_bin(lab).ravel(), minlength=AB_BINS).astype(np.float64)
-    return Part(
-        name + hashlib.sha256(photos.read_bytes(key)).digest(), lab[..., 1:].sum((0, 1), dtype=np.float64), bins
-    )
+    digest = name + hashlib.sha256(photos.read_bytes(key)).digest()
+    return Part(digest, lab[..., 1:].sum((0, 1), dtype=np.float64), bins)
 
 
 @dataclass
@@ -125,11 +124,8 @@ class PhotoScorer:
         key = self.photos.keys[index]
         truth = prepare(self.photos.read(key), self.protocol)
         gray = gray_of(lab_of(truth))
-        return {
-            "input": gray,
-            **{name: rival.colorize(key, gray).rgb for name, rival in self.rivals.items()},
-            "truth": truth,
-        }
+        results = {name: rival.colorize(key, gray).rgb for name, rival in self.rivals.items()}
+        return {"input": gray, **results, "truth": truth}
 
 
 def other_colours_of(photos: PhotoSet, protocol: Protocol, other: int, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:

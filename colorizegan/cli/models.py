@@ -185,16 +185,14 @@ def model_facts(name: str) -> tuple[dict[str, Any], list[str]]:
 
 def bundle_facts(name: str, bundle: Bundle, entry: Entry | None) -> tuple[dict[str, Any], list[str]]:
     """A bundle, as JSON and in some lines."""
-    card = bundle.card
+    card, network = bundle.card, bundle.card.network
     text = json.loads((bundle.onnx.parent / "card.json").read_text("utf-8"))
     weights = sum((bundle.onnx.parent / file).stat().st_size for file in card.weights)
-    memory = 4 * card.network.parameters  # half precision on the disk, single precision in memory
+    memory = 4 * network.parameters  # half precision on the disk, single precision in memory
     facts: dict[str, Any] = {"bundle": name, "path": str(bundle.path), "digest": bundle.digest, "card": text}
     facts |= {"weights_bytes": weights, "memory_bytes": memory}
     lines = [f"{name}  {card.name} {card.version} of {card.created}, {entry.licence if entry else card.licence}"]
-    lines.append(
-        f"  {card.network.generator}, {card.network.parameters / 1e6:.1f} M parameters, {card.working_size} px"
-    )
+    lines.append(f"  {network.generator}, {network.parameters / 1e6:.1f} M parameters, {card.working_size} px")
     many = f" in {len(card.weights)} files, loaded when they are needed" if len(card.weights) > 1 else ""
     lines.append(f"  weights {weights / 1e6:.1f} MB{many}; {memory / 1e6:.0f} MB of memory")
     if entry is not None:

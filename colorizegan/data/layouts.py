@@ -79,9 +79,8 @@ def _guess(path: Path) -> str:
     if path.suffix == ".tar":
         return "shards"
     if path.exists():
-        raise DataError(
-            "is neither a folder nor a .tar shard", path=path, remedy="write list:PATH for a list of photos"
-        )
+        remedy = "write list:PATH for a list of photos"
+        raise DataError("is neither a folder nor a .tar shard", path=path, remedy=remedy)
     known = ", ".join(LAYOUTS)
     raise DataError("no such folder or shard", path=path, remedy=f"check --data; layouts are {known}")
 
@@ -196,9 +195,8 @@ def _children(folder: Path) -> Iterable[Path]:
 def _not_laid_out(root: Path, wanted: str) -> DataError:
     if not root.is_dir():
         return DataError("no such folder", path=root, remedy="check --data")
-    return DataError(
-        f"has no {wanted}", path=root, remedy="unpack it as it was downloaded, or name it as a plain folder"
-    )
+    remedy = "unpack it as it was downloaded, or name it as a plain folder"
+    return DataError(f"has no {wanted}", path=root, remedy=remedy)
 
 
 def _listed(path: Path, folder: Path) -> list[PhotoFile]:

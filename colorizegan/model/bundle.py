@@ -104,9 +104,8 @@ def locate(model: str | PathLike[str] | None) -> Path:
             return path
         if not path.is_file():  # also keeps FIFOs and devices from being opened
             names = [*bundled, *added_names()]
-            remedy = (
-                f"give a folder, a zip or a name that `colorizegan models` lists ({', '.join(names) or 'none here'})"
-            )
+            known = ", ".join(names) or "none here"
+            remedy = f"give a folder, a zip or a name that `colorizegan models` lists ({known})"
             raise ModelError("no such model bundle", path=path, remedy=nearest(str(model), names, remedy))
         if path.suffix.lower() not in PICKLES and zipfile.is_zipfile(path):
             return path
@@ -137,9 +136,8 @@ def read_folder(folder: Path, *, shown: Path) -> Bundle:
             digest.update(bytes.fromhex(expected))
         check_model_files(folder / GRAPH, [folder / name for name in card.weights])
     except ModelError as error:
-        raise ModelError(
-            error.reason, path=shown / Path(error.path or CARD).name, remedy=error.remedy or AGAIN
-        ) from None
+        path = shown / Path(error.path or CARD).name
+        raise ModelError(error.reason, path=path, remedy=error.remedy or AGAIN) from None
     except OSError as error:
         raise ModelError(f"cannot be read ({error.strerror})", path=shown / Path(error.filename or CARD).name) from None
     return Bundle(shown, card, folder / GRAPH, digest.hexdigest())

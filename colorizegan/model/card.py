@@ -153,9 +153,8 @@ def parse_card(raw: bytes, path: Path) -> Card:
     want(bool(whole), f"`files` does not name {GRAPH} and model.safetensors, or all its parts")
     for name, sha in files.items():
         want(is_plain_name(name), f"`files` names {name[:100]!r}, which is not a plain file name")
-        want(
-            isinstance(sha, str) and re.fullmatch("[0-9a-f]{64}", sha) is not None, f"`files` has no SHA-256 for {name}"
-        )
+        hexadecimal = isinstance(sha, str) and re.fullmatch("[0-9a-f]{64}", sha)
+        want(bool(hexadecimal), f"`files` has no SHA-256 for {name}")
     return Card(
         schema=1,
         name=entry(entries, "name", str),

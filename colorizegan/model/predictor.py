@@ -47,14 +47,12 @@ class Predictor(Network):
         """The graph in memory. ModelError where it cannot be loaded or does not have the ports of a bundle."""
         with self.loading:
             if self.loaded is None:
-                onnx = self.bundle.onnx
+                onnx, shown = self.bundle.onnx, self.bundle.path
                 if not self.bundle.ships:
                     files = [onnx, *(onnx.parent / name for name in self.card.weights)]
                     size = sum(file.stat().st_size for file in files)
-                    try_graph(onnx, size, self.card.working_size, self.digest, self.bundle.path)
-                loaded = Session(
-                    onnx, self.threads, self.device, shrink_arena=self.shrink_arena, shown=self.bundle.path
-                )
+                    try_graph(onnx, size, self.card.working_size, self.digest, shown)
+                loaded = Session(onnx, self.threads, self.device, shrink_arena=self.shrink_arena, shown=shown)
                 check_ports(loaded, self.bundle)
                 self.loaded = loaded
             return self.loaded
@@ -96,9 +94,8 @@ class Predictor(Network):
             if array.shape != (count, channels, height // step, width // step):
                 raise ModelError(f"its output `{name}` has shape {array.shape}", path=self.bundle.path)
             if not np.isfinite(array).all():
-                raise ModelError(
-                    f"its output `{name}` is not finite", path=self.bundle.path, remedy="use another model"
-                )
+                what = f"its output `{name}` is not finite"
+                raise ModelError(what, path=self.bundle.path, remedy="use another model")
         return ab, logits
 
 

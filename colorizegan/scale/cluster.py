@@ -187,9 +187,8 @@ def check_answers(address: str) -> None:
         what = f"no Ray cluster answers at {address!r} ({first_line(error)})"
         raise UsageError(what, remedy=START) from None
     if head[3:] != bytes([SETTINGS_FRAME]):
-        raise UsageError(
-            f"what answers at {address!r} is no Ray cluster", remedy=f"give the port of ray start, or {START}"
-        )
+        what = f"what answers at {address!r} is no Ray cluster"
+        raise UsageError(what, remedy=f"give the port of ray start, or {START}")
 
 
 def check_address(address: str) -> None:

@@ -59,10 +59,8 @@ def run_on_ray(
     with root, tempfile.TemporaryDirectory(prefix=spool_prefix(f"{os.getpid()}-")) as spool, ExitStack() as ends:
         with opened(replace(settings, device="cpu")) as (colorizer, _, options):
             digest = colorizer.network.digest
-        setup = Setup(
-            secrets.token_hex(4), settings.model, digest, __version__, settings.device, options, settings.overwrite,
-            plan.output_root, places,
-        )  # fmt: skip
+        settings = replace(settings, options=options, like=None)  # which the options hold
+        setup = Setup(secrets.token_hex(4), settings, digest, __version__, plan.output_root, places)
         ray = ends.enter_context(connected(address))
         check_machines(ray)
         try:
@@ -201,7 +199,7 @@ class Run:
 
     def refused(self, jobs: Iterator[tuple[int, Job]]) -> Iterator[tuple[int, Result]]:
         """Jobs whose results would replace the photo of another one, which no worker could know."""
-        if self.here and self.setup.overwrite:
+        if self.here and self.setup.settings.overwrite:
             originals = Originals(self.plan.jobs)
             for number, job in jobs:
                 try:
@@ -226,7 +224,7 @@ class Run:
         photos.context.enable_progress_bars = False
         answers = photos.map_batches(
             PhotoWorker, fn_constructor_args=(self.setup,), batch_size=None, batch_format="numpy", compute=pool,
-            num_cpus=1, num_gpus=1 if self.setup.device == "cuda" else None,
+            num_cpus=1, num_gpus=1 if self.setup.settings.device == "cuda" else None,
         )  # fmt: skip
         try:
             for batch in answers.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):

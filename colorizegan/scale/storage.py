@@ -19,16 +19,6 @@ OBJECT_STORES = ("s3", "gcs", "gs", "abfs", "abfss", "az", "oss", "r2", "s3a")
 
 
 @dataclass(frozen=True)
-class FoundFile:
-    """A file that is there."""
-
-    size: int
-    """Bytes."""
-    mtime_ns: int
-    """When it was changed last, ns since 1970; 0 = not told."""
-
-
-@dataclass(frozen=True)
 class Storage:
     """A file system. Places in it are absolute paths as if it were mounted at the root."""
 
@@ -52,16 +42,12 @@ class Storage:
         return Path(os.path.normpath(place))
 
     def is_dir(self, place: Path) -> bool:
-        from pyarrow.fs import FileType
+        return self.ask(self.path(place), place).type.name == "Directory"
 
-        return self.ask(self.path(place), place).type == FileType.Directory
-
-    def find(self, place: Path) -> FoundFile | None:
-        """The file at a place; None where there is none. InputError where the file system does not answer."""
-        from pyarrow.fs import FileType
-
+    def find(self, place: Path) -> Any:
+        """The pyarrow.fs.FileInfo of a file; None where there is none. InputError where there is no answer."""
         found = self.ask(self.path(place), place)
-        return FoundFile(found.size or 0, found.mtime_ns or 0) if found.type == FileType.File else None
+        return found if found.is_file else None
 
     def folder(self, place: Path) -> tuple[list[str], list[str]]:
         """Names of the folders and of the files in a folder, sorted. InputError where it cannot be listed."""

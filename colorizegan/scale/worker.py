@@ -21,8 +21,7 @@ from colorizegan import __version__
 from colorizegan.batch.job import BatchRun, Originals, Result, run_job
 from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Entry, as_entry, as_line
-from colorizegan.batch.run import reason_to_end
-from colorizegan.colorize_file import FileOptions
+from colorizegan.batch.run import RunSettings, reason_to_end
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, InputError, ModelError, OutputError, as_our_error
 from colorizegan.files import name_tag
@@ -44,15 +43,11 @@ class Setup:
 
     run: str
     """Eight hex digits that no other run has."""
-    model: str | None
-    """As for `Colorizer`; the same on every machine."""
+    settings: RunSettings
     digest: str
-    """Of that model, so that no machine works with another one."""
+    """Of its model, so that no machine works with another one."""
     version: str
     """Of this package."""
-    device: str
-    options: FileOptions
-    overwrite: bool
     root: Path
     """Folder of the results."""
     places: Places | None
@@ -87,10 +82,10 @@ class PhotoWorker:
         self.budget = MemoryBudget(max(1, MemoryBudget().pixels // cpu_threads()))
         self.broken: ColorizeGANError | None = None
         try:
-            self.colorizer = Colorizer(setup.model, threads=1, device=setup.device)
+            self.colorizer = Colorizer(setup.settings.model, threads=1, device=setup.settings.device)
             if (self.colorizer.network.digest, __version__) != (setup.digest, setup.version):
                 what = f"{platform.node()} has another model or version of ColorizeGAN ({__version__})"
-                raise ModelError(what, path=setup.model, remedy="install the same on every machine")
+                raise ModelError(what, path=setup.settings.model, remedy="install the same on every machine")
         except ColorizeGANError as error:  # told with the first block: the death of a worker would be tried again
             self.broken = error
 
@@ -147,10 +142,8 @@ class PhotoWorker:
         """The jobs of a block, on file systems that this machine has; its part of the ledger lies in `home`."""
         ledger = BlockLedger(root, home / part_name(self.setup.run, block), earlier)
         originals = Originals(())  # that no result replaces another photo was seen to before
-        run = BatchRun(
-            self.colorizer, self.reader, self.setup.options, self.setup.overwrite, ledger, originals, self.budget,
-            Event(),
-        )  # fmt: skip
+        options, overwrite = self.setup.settings.options, self.setup.settings.overwrite
+        run = BatchRun(self.colorizer, self.reader, options, overwrite, ledger, originals, self.budget, Event())
         try:
             results = list(self.pool.map(lambda job: run_job(run, job), jobs))
         finally:
@@ -198,18 +191,18 @@ class PhotoWorker:
             if found is None:
                 return InputError("is not there", path=file)
             file.parent.mkdir(parents=True, exist_ok=True)
-            if self.setup.options.use_saved_hints:
+            if self.setup.settings.options.use_saved_hints:
                 fetch_beside(sources, place, file, HINTS)
-            if places.results.find(job.target) is not None and not self.setup.overwrite:
+            if places.results.find(job.target) is not None and not self.setup.settings.overwrite:
                 near.target.parent.mkdir(parents=True, exist_ok=True)
                 near.target.touch()
                 file.touch()
-                os.truncate(file, found.size)
+                os.truncate(file, found.size or 0)
             else:
                 sources.fetch(place, file)
-                if not self.setup.options.strip:
+                if not self.setup.settings.options.strip:
                     any(fetch_beside(sources, place, file, ending) for ending in SIDECARS)
-            os.utime(file, ns=(found.mtime_ns, found.mtime_ns))
+            os.utime(file, ns=(found.mtime_ns or 0, found.mtime_ns or 0))
         except ColorizeGANError as error:
             return error
         except OSError as error:

@@ -102,7 +102,8 @@ class Middleware:
         if len(hosts) > 1 or len(origins) > 1:
             raise UsageError("the request has two headers Host or Origin", remedy="send one")
         host = hosts[0].lower() if hosts else ""
-        if not self.is_own_name(host):
+        name = re.sub(r":\d{1,5}$", "", host)
+        if not ("*" in self.names or {host, name} & self.names or (self.any_address and is_address(name))):
             what = f"this server does not go by the name {host[:80]!r}"
             raise WrongHostError(what, remedy="start it with --allow-host NAME")
         if not origins or exchange.scope["method"] in ("GET", "HEAD", "OPTIONS"):
@@ -114,11 +115,6 @@ class Middleware:
         if not own:
             what = f"a page of {origins[0][:80]!r} may not use this server"
             raise RefusedError(what, remedy="use the server's own page")
-
-    def is_own_name(self, host: str) -> bool:
-        """Whether a name, with or without a port, is one of this server's."""
-        name = re.sub(r":\d{1,5}$", "", host)
-        return "*" in self.names or bool({host, name} & self.names) or (self.any_address and is_address(name))
 
 
 class BodyRateLimit:

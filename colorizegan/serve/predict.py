@@ -47,12 +47,8 @@ def describe_upload(queued: QueuedPhoto, upload: Upload, options: Options) -> di
         if options.proposals is not None:
             proposals = colorizer.propose(photo, look, count=options.proposals, seed=options.seed)
             found["proposals"] = [
-                {
-                    "likelihood": round(one.likelihood, 4),
-                    "hints": list(map(vars, one.hints)),
-                    "ab": colors_as_text(one.ab),
-                }
-                for one in proposals
+                {"likelihood": round(p.likelihood, 4), "hints": list(map(vars, p.hints)), "ab": colors_as_text(p.ab)}
+                for p in proposals
             ]
         queued.check()
     return found

@@ -206,21 +206,16 @@ def open_container(path: Path, rate: Fraction) -> InputContainer:
     elif not path.is_file():
         raise InputError("is no regular file" if path.exists() else "no such file", path=path)
     try:
-        return av.open(
-            f"file:{name}",
-            format="image2" if is_pattern(path.name) else None,
-            options=options,
-            metadata_errors="replace",
-        )
+        form = "image2" if is_pattern(path.name) else None
+        return av.open(f"file:{name}", format=form, options=options, metadata_errors="replace")
     except (av.error.PermissionError, PermissionError):
         raise InputError("may not be read", path=path) from None
     except (av.error.FileNotFoundError, FileNotFoundError):
         raise InputError("no such file", path=path) from None
     except av.error.InvalidDataError:
         empty = not is_pattern(path.name) and path.stat().st_size == 0
-        raise DecodeError(
-            "is empty" if empty else "is no film, or damaged or cut off at its beginning", path=path
-        ) from None
+        what = "is empty" if empty else "is no film, or damaged or cut off at its beginning"
+        raise DecodeError(what, path=path) from None
     except av.error.ArgumentError:  # not of OPENED
         raise DecodeError("is no film of a format that is read", path=path, remedy=READ) from None
     except (av.error.FFmpegError, ValueError, OSError) as error:

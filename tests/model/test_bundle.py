@@ -160,10 +160,7 @@ CARD_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "temperature NaN": ({"temperature": float("nan")}, "`temperature`"),
     "name not text": ({"name": 5}, "`name`"),
     "files empty": ({"files": {}}, "`files`"),
-    "file outside": (
-        {"files": {"../../x": "0" * 64, "model.onnx": "0" * 64, "model.safetensors": "0" * 64}},
-        "plain file name",
-    ),
+    "file outside": ({"files": dict.fromkeys(["../../x", "model.onnx", "model.safetensors"], "0" * 64)}, "plain file"),
     "hash not hex": ({"files": {"model.onnx": "z" * 64, "model.safetensors": "0"}}, "no SHA-256"),
 }
 

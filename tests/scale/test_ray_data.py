@@ -158,9 +158,8 @@ class Elsewhere:
         self.root = self.plan.output_root
         digest = Colorizer(model, threads=1).network.digest
         overwrite = options.pop("overwrite", False)
-        self.setup = Setup(
-            run, str(model), digest, __version__, "cpu", FileOptions(**options), overwrite, self.root, self.places
-        )
+        settings = RunSettings(FileOptions(**options), str(model), overwrite=overwrite)
+        self.setup = Setup(run, settings, digest, __version__, self.root, self.places)
         self.worker = PhotoWorker(self.setup)
         spool.mkdir()
         self.ledger = RunLedger(self.root, self.places.results, spool, run)

@@ -195,11 +195,6 @@ def test_hints_and_proposals(client: Client, tiny_bundle: Path):
     assert np.array_equal(pixels(again.body), pixels(picked.body))
 
 
-def test_the_photo_may_be_called_file(client: Client):
-    raw = picture()
-    assert client.form([("file", "x.jpg", raw)]).body == client.form([("photo", "y.jpg", raw)]).body
-
-
 def test_the_colours_of_another_photo(client: Client, tiny_bundle: Path, tmp_path: Path):
     raw, like = picture("PNG"), IN_COLOUR
     (tmp_path / "like.png").write_bytes(like)
@@ -413,9 +408,8 @@ def test_every_error_has_its_status():
     titles: dict[str, int] = {}
     common = {getattr(errors, name) for name in errors.__all__} - {errors.MissingExtraError}
     for kind in [*common, *own]:
-        status, _, problem = problem_of(
-            kind("reason", remedy="use --allow-truncated or --allow-host", path="/x/y"), "i"
-        )
+        error = kind("reason", remedy="use --allow-truncated or --allow-host", path="/x/y")
+        status, _, problem = problem_of(error, "i")
         assert 400 <= status < 600
         assert problem["code"] == kind.code
         assert problem["detail"] == "reason; use allow_truncated or --allow-host"  # no path, and options as fields

@@ -19,8 +19,5 @@ def habits(lab: NDArray[np.float32], truth: NDArray[np.float32]) -> dict[str, fl
     chroma, hue = np.hypot(a, b), np.degrees(np.arctan2(b, a))  # warm hues are within -180..180 as they are
     step = (lab[..., 1:] - truth[..., 1:]).mean((0, 1), dtype=np.float64)
     warm = (hue >= WARM_HUE[0]) & (hue <= WARM_HUE[1]) & (chroma > WARM_CHROMA)
-    return {
-        "cast": float(np.hypot(*step)),
-        "warm": float(warm.mean()),
-        "neutral": float((chroma < NEUTRAL_CHROMA).mean()),
-    }
+    neutral = chroma < NEUTRAL_CHROMA
+    return {"cast": float(np.hypot(*step)), "warm": float(warm.mean()), "neutral": float(neutral.mean())}

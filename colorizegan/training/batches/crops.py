@@ -89,10 +89,8 @@ def photos_of_sources(manifest: str, sources: tuple[str, ...], keys: list[str]) 
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"cannot be read as a table ({error})", path=manifest) from None
     except KeyError as error:
-        what = f"has no column {error}"
-        raise DataError(
-            what, path=manifest, remedy="its first line names the columns, with a tab between them"
-        ) from None
+        remedy = "its first line names the columns, with a tab between them"
+        raise DataError(f"has no column {error}", path=manifest, remedy=remedy) from None
     unknown = sorted(set(sources) - set(source_of.values()))
     if unknown:
         raise DataError(f"has no source {unknown[0]!r}", path=manifest, remedy="correct data.holdout_sources")

@@ -21,11 +21,9 @@ class Attention(nn.Module):
         self.before = nn.LayerNorm(width)
         self.ask = nn.Linear(width, 3 * width)
         self.answer = nn.Linear(width, width)
-        self.think = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width)
-        )
-        for last in (self.answer, self.think[3]):
-            assert isinstance(last, nn.Linear)
+        wider, back = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        self.think = nn.Sequential(nn.LayerNorm(width), wider, nn.ReLU(), back)
+        for last in (self.answer, back):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
 

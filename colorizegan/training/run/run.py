@@ -99,9 +99,8 @@ class Run:
         if saved is not None:
             check_resumable(saved, self.config, self.photos.digest, self.out, resume)
         elif passed:
-            raise CheckpointError(
-                "no checkpoint is whole", path=self.checkpoints, remedy="start again in another folder"
-            )
+            remedy = "start again in another folder"
+            raise CheckpointError("no checkpoint is whole", path=self.checkpoints, remedy=remedy)
         step = self.fabric.broadcast(saved.facts["state"]["step"] if saved is not None else None)
         if step is not None:
             path = checkpoint_path(self.checkpoints, step)

@@ -53,9 +53,8 @@ def answer(net: ColorUNet, base: Restored, squares: Tensor, device: torch.device
 
     Every other pixel each way is enough to score, and takes a quarter of the time.
     """
-    L, truth, predicted, _ = predict_squares(
-        BothHeads(net, base.correction, base.temperature, base.chroma), squares, device
-    )
+    heads = BothHeads(net, base.correction, base.temperature, base.chroma)
+    L, truth, predicted, _ = predict_squares(heads, squares, device)
     return L, truth[..., ::2, ::2], predicted[..., ::2, ::2]
 
 
