@@ -6,8 +6,6 @@ Needs root and Linux. `colorizegan colorize FOLDER` runs in a control group of i
 the memory). All of its processes and what the system keeps of its files count; over the limit the system would end one.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import subprocess

@@ -8,8 +8,6 @@ intervals are 95 %, by bootstrap over photos. Of several models the last is comp
 same photos and hints. The tables of docs/steering.md.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections import defaultdict
 from dataclasses import dataclass, field

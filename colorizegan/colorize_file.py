@@ -111,11 +111,7 @@ def colorize_file(
     """Colorize a photo file; a TIFF with all its pages. Saved hints are the caller's to look up, once.
 
     Args:
-        source: a file, or the bytes of one.
         open_result: called once there is something to write; gives an empty file that is open for reading and writing.
-        colorizer: the model.
-        reader: decodes it.
-        options: how.
         budget: memory that it shares with other photos.
         stop: once it is set nobody waits for the result any more.
 

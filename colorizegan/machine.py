@@ -162,14 +162,14 @@ def limit_process(*, for_good: bool = False, **limits: int) -> None:
         resource.setrlimit(which, (min(value, most) if bounded else value, min(last, most) if bounded else last))
 
 
-def installed_version(package: str) -> str:
-    """The version of a package, or "not installed"."""
+def installed_version(package: str) -> str | None:
+    """The version of a package, None where it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        return None
 
 
 A = TypeVar("A")

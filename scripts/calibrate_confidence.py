@@ -10,8 +10,6 @@ The temperature is that of the smallest Brier score where each source is judged 
 reported. Figures before and after go to standard output.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import json

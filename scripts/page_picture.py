@@ -5,8 +5,6 @@ python scripts/page_picture.py [-o PICTURE] [--width 1280 --height 800]
 Starts `colorizegan serve` and a headless Chromium (needs selenium, chromium, chromedriver). A phone has 390 x 844 px.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import shutil

@@ -1,7 +1,5 @@
 """scripts/calibrate_confidence.py: confidence comes to mean the share of right colours, and nothing else changes."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

@@ -37,7 +37,7 @@ def examine(model: str | None = None) -> tuple[dict[str, dict[str, Any]], str]:
         "models": {"bundled": ", ".join(list_bundles()) or "none"},
         "self-test": {},
     }
-    facts["versions"] |= {package: installed_version(package) for package in PACKAGES}
+    facts["versions"] |= {package: installed_version(package) or "not installed" for package in PACKAGES}
     try:
         colorizer = Colorizer(model)
         card = colorizer.network.card
@@ -89,7 +89,7 @@ def extras() -> dict[str, str]:
     found: dict[str, str] = {}
     for extra in sorted(facts.get_all("Provides-Extra") or []):
         wanted = [one.name for one in needed if one.marker is not None and one.marker.evaluate({"extra": extra})]
-        missing = [name for name in wanted if installed_version(name) == "not installed"]
+        missing = [name for name in wanted if not installed_version(name)]
         said = f'lacks {", ".join(missing)}; in the folder of ColorizeGAN: pip install ".[{extra}]"'
         found[extra] = said if missing else "installed"
     return found

@@ -39,7 +39,6 @@ class Session:
 
     Args:
         onnx: the graph; weights that it keeps outside itself lie in the same folder.
-        threads: of the CPU.
         device: one of PROVIDERS; `NEEDS` says what it takes.
         shrink_arena: give the memory that a run took back to the system after it.
         shown: what errors name, the bundle; None = the graph itself.

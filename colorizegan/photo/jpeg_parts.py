@@ -20,7 +20,6 @@ def save_jpeg(image: Any, threads: int, *, part: int = PART, **settings: Any) ->
     """The header of a JPEG, and the pieces that follow it.
 
     Args:
-        image: of libvips.
         threads: the bytes do not depend on it.
         part: pixels of a part, about.
         settings: of `jpegsave_buffer`, of a baseline JPEG.

@@ -19,12 +19,10 @@ def read_pnm(data: bytes, check: Check, pad: bool) -> NDArray[Any]:
     """The pixels (H, W, C) of a file, uint8 or uint16.
 
     Args:
-        data: the file.
         check: called with the size before anything is allocated.
         pad: zeros for values that lack, and the nearest one for those that are out of range.
 
-    Raises:
-        DecodeError, TooLargeError: it is damaged or too large; what `check` raises.
+    Raises DecodeError, TooLargeError where it is damaged or too large, and what `check` raises.
     """
     kind = int(data[1:2])
     numbers: list[int] = []

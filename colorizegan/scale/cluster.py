@@ -1,7 +1,5 @@
 """Ray: found and connected to, or one line that says why not."""
 
-from __future__ import annotations
-
 import io
 import logging
 import os

@@ -5,8 +5,6 @@ that the user started, as results come back, and a part is removed when its line
 of a block whose worker, or that process itself, was lost.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json
@@ -31,13 +29,7 @@ def part_name(run: str, block: int) -> str:
 
 
 class BlockLedger(Ledger):
-    """The part of one block: knows what earlier runs say of its photos, and keeps the lines that it writes.
-
-    Args:
-        folder: what results are named from.
-        path: of the part.
-        earlier: result's name -> what earlier runs say of it.
-    """
+    """The part of one block: knows what earlier runs say of its photos, by the result's name, and keeps its lines."""
 
     def __init__(self, folder: Path, path: Path, earlier: Mapping[str, Entry]) -> None:
         super().__init__(folder, read=False)
@@ -97,14 +89,9 @@ def legible(value: Any) -> Any:
 
 
 def write_rows(folder: Path, storage: Storage, place: Path) -> None:
-    """Write the last line of each result as a row of a Parquet file, in the order of their names; settings as JSON.
+    """Write the last line of each result in a folder's ledger as a row of a Parquet file, by name; settings as JSON.
 
     Parquet holds valid text only: a byte of a name that is none stands there as \\udcXX, as in the ledger.
-
-    Args:
-        folder: of this machine, with the ledger.
-        storage: where the file goes.
-        place: in it.
     """
     import pyarrow
     from pyarrow.parquet import ParquetWriter

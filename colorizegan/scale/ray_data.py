@@ -5,8 +5,6 @@ was begun is not done as a whole again, as a photo that kills its worker would k
 beside it: each photo of such a block that has no result is tried once more alone.
 """
 
-from __future__ import annotations
-
 import itertools
 import logging
 import os

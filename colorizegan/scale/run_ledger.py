@@ -1,7 +1,5 @@
 """The ledger of a run on many machines: written by one process, also where files cannot be appended to."""
 
-from __future__ import annotations
-
 import itertools
 import os
 from collections.abc import Sequence
@@ -17,15 +15,10 @@ UNSENT = 10_000  # lines that may be on this machine alone, as parts hold them t
 
 
 class RunLedger:
-    """What earlier runs say of results, and where this one notes its own.
+    """What earlier runs say of the results in the folder `root`, and where this one notes its own.
 
-    Parts that a lost process left are brought in.
-
-    Args:
-        root: folder of the results.
-        elsewhere: its file system, where that is not one of this machine.
-        spool: a folder of this machine for a ledger elsewhere.
-        run: the name of this run in its parts.
+    Parts that a lost process left are brought in. `spool` is a folder of this machine for a ledger elsewhere; `run` is
+    the name of this run in its parts.
     """
 
     def __init__(self, root: Path, elsewhere: Storage | None, spool: Path, run: str) -> None:

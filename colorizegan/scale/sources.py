@@ -1,7 +1,5 @@
 """Photos elsewhere: from URLs to the plan; names of photos from a Parquet file."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

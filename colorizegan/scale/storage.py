@@ -1,7 +1,5 @@
 """File systems elsewhere, of pyarrow or fsspec: what a URL names, what lies there, files that appear whole."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

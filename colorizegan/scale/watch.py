@@ -1,7 +1,5 @@
 """A cluster that ends while photos are under way: noticed, before Ray ends this process without a word."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -1,7 +1,5 @@
 """A block of photos on one core of the cluster, done as one machine would do them."""
 
-from __future__ import annotations
-
 import io
 import os
 import platform

@@ -167,13 +167,9 @@ def serve(
     video: bool = False,
     listening: Callable[[list[str]], None] = lambda addresses: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, which are passed on once all is closed.
+    """Serve until SIGTERM or SIGINT, which are passed on once all is closed; with `video` films too.
 
-    Args:
-        model: as for `Colorizer`.
-        site: where, and for whom.
-        video: take films too.
-        listening: called with the addresses to open, once requests are taken.
+    `listening` is called with the addresses to open, once requests are taken.
 
     Raises:
         ModelError: the model is missing or damaged.

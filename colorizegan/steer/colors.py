@@ -42,7 +42,6 @@ def steer(
     """What the network says of a photo, with its `ab` as asked.
 
     Args:
-        network: the network.
         L: (h, w) 0..100, at the network's size.
         look: what is asked; its saturation and size are left to the caller.
         photo: height and width of the photo, px, which hints refer to.

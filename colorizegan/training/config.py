@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal, get_args, get_origin
 from colorizegan.data.decode import MIN_COLORFULNESS, STORE_SIDE
 from colorizegan.errors import ConfigError
 
-MIN_SEEN = 24  # px; the discriminator gives no patch on less
 MIN_CROP = 48  # px
 CELL = {"unet": 2, "pix2pix": 1, "zhang16": 4}  # side of the square of L, px, for which a generator gives one ab
 PIX2PIX_CROP = 256  # px; the published U-Net halves eight times
@@ -304,7 +303,7 @@ def check(config: Config) -> Config:
         cell = CELL[config.network.generator]
         if config.network.discriminator_scales < 1:
             raise ConfigError("network.discriminator_scales is below 1", remedy="1 is one discriminator")
-        seen = MIN_SEEN << (config.network.discriminator_scales - 1)  # px of an answer
+        seen = 24 << (config.network.discriminator_scales - 1)  # px of an answer; no patch is given on less
         least = MIN_CROP if stage.kind == "pretrain_generator" else max(MIN_CROP, seen * cell)
         if stage.size < least or stage.size % cell:  # the sizes of answer and target would round apart
             remedy = f"it must be a multiple of {cell}, and {least} px or more, for {config.network.generator}"

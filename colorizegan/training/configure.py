@@ -43,9 +43,8 @@ def load_config(preset: str = "default", toml: Path | None = None, overrides: li
         ConfigError: unknown preset or key, a value of another type or that is not known, an unreadable file.
     """
     if preset not in PRESETS:
-        raise ConfigError(
-            f"no preset {preset!r}", remedy=nearest(preset, PRESETS, f"use one of {', '.join(sorted(PRESETS))}")
-        )
+        remedy = nearest(preset, PRESETS, f"use one of {', '.join(sorted(PRESETS))}")
+        raise ConfigError(f"no preset {preset!r}", remedy=remedy)
     table = to_dict(PRESETS[preset])
     if toml is not None:
         try:
@@ -56,20 +55,16 @@ def load_config(preset: str = "default", toml: Path | None = None, overrides: li
         key, equals, text = override.partition("=")
         if not equals:
             raise ConfigError(f"{override!r} is no setting", remedy="write it as key=value")
-        _put(table, key, _parse_value(text))
+        try:
+            _put(table, key, tomllib.loads(f"v = {text}")["v"])
+        except tomllib.TOMLDecodeError:
+            _put(table, key, text)  # a bare word or path is itself
     return check(_settings(table))
 
 
 def from_dict(table: dict[str, Any]) -> Config:
     """The inverse of `to_dict`; settings that earlier versions had are passed over."""
     return check(_settings({name: value for name, value in table.items() if name not in RETIRED}))
-
-
-def _parse_value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        return text  # a bare word or path is itself
 
 
 def _merged(old: Any, new: Any) -> Any:

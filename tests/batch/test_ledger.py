@@ -1,7 +1,5 @@
 """The ledger is a regular file in its folder, whatever somebody put in its place; bad lines are passed over."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """From inputs to jobs: what is found, what is left out, how results are named."""
 
-from __future__ import annotations
-
 import errno
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Steering from the command line: hints kept and found again, proposals shown and picked, pictures of doubt."""
 
-from __future__ import annotations
-
 import json
 import re
 import time

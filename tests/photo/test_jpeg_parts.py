@@ -1,7 +1,5 @@
 """A large JPEG is encoded in parts: to every decoder it is the one that is encoded as one."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

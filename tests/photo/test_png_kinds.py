@@ -1,7 +1,5 @@
 """No valid PNG is called damaged, whatever its type, depth, order and chunks; and its brightness is read as it is."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from png_kinds import DEPTHS, chunk, every_kind

@@ -1,7 +1,5 @@
 """The files for SLURM with a stand-in for it: a test sets what the scheduler would set, and runs their bodies."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

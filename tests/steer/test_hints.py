@@ -1,7 +1,5 @@
 """Hints: text and JSON in and out, places at the network's size, one clear error for everything else."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

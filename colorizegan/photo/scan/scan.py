@@ -1,7 +1,5 @@
 """What a scan shows, looked at once: where the photo lies in it, what is black and white there, whether it is text."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -19,7 +19,6 @@ from colorizegan.machine import child_command, limit_process
 
 MOST_BYTES = 8 << 30  # of a file
 SECONDS = 300  # of the process, by the clock
-BASE_MEMORY = 4 << 30  # bytes that the process may take, beside four times the file
 REFUSED = 3  # its exit status, where it says why
 NESTED = ("state_dict", "params", "params_ema", "model", "generator", "netG")  # names under which weights are put
 
@@ -50,7 +49,7 @@ def read_pickled(path: Path) -> dict[str, Tensor]:
 def main() -> None:
     """The process: FILE.pth -> OUT.safetensors, or REFUSED with the reason on standard output."""
     source, target = (Path(argument) for argument in sys.argv[1:3])
-    limit_process(for_good=True, DATA=BASE_MEMORY + 4 * source.stat().st_size, CPU=SECONDS)
+    limit_process(for_good=True, DATA=(4 << 30) + 4 * source.stat().st_size, CPU=SECONDS)
     try:
         weights = tensors_of(torch.load(source, map_location="cpu", weights_only=True))
     except Exception as error:  # whatever an unpickler makes of bytes that anybody may have written

@@ -224,15 +224,10 @@ class ColorUNet(nn.Module):
 
 
 class BothHeads(nn.Module):
-    """A ColorUNet as its bundle answers: a share of the ab head's correction on the distribution's annealed mean.
+    """A ColorUNet, held and not copied, as the graph of its bundle answers.
 
-    This is what the graph of a bundle computes.
-
-    Args:
-        net: the generator; it is held, not copied.
-        correction: share of the ab head's correction, 0..1; see `ColorUNet.predict_padded`.
-        temperature: T of the annealed mean, above 0.
-        chroma: factor on ab.
+    That is a share of the ab head's correction, 0..1 (see `ColorUNet.predict_padded`), on the distribution's annealed
+    mean of a temperature above 0; `chroma` is a factor on ab.
     """
 
     def __init__(self, net: ColorUNet, correction: float, temperature: float, chroma: float = 1.0) -> None:

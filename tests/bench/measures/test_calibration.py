@@ -1,7 +1,5 @@
 """The worth of a confidence: calibration error against torchmetrics, risk-coverage area against plain integration."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """texture: what is unlike a rough rim, where brightness alone cannot tell it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """TIFF beyond plain gray and RGB: raw files, infrared channels, CIELAB, compressions not read, damaged tiles."""
 
-from __future__ import annotations
-
 import io
 import logging
 import struct
