@@ -46,9 +46,8 @@ class FFmpeg:
         frame = self.ask(path, "-select_streams", "v:0", "-show_entries", "stream=width,height")["streams"][0]
         command = ["ffmpeg", "-v", "error", "-noautorotate", "-i", str(path), "-map", "v:0", "-fps_mode", "passthrough"]
         command += ["-frames:v", str(count)] if count > 0 else []
-        raw = subprocess.run(
-            [*command, "-f", "rawvideo", "-pix_fmt", form, "-"], check=True, capture_output=True
-        ).stdout
+        command += ["-f", "rawvideo", "-pix_fmt", form, "-"]
+        raw = subprocess.run(command, check=True, capture_output=True).stdout
         samples = {"yuv420p": 1.5, "gray": 1, "rgb24": 3, "yuv444p": 3, "yuv420p10le": 3, "gray10le": 2}[form]
         size = int(frame["width"] * frame["height"] * samples)
         return [np.frombuffer(raw[i : i + size], np.uint8) for i in range(0, len(raw), size)]

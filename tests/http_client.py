@@ -4,7 +4,7 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ class Client:
     def colorize(self, body: Any, query: str = "", **headers: str) -> Reply:
         return self.send("POST", f"/v1/colorize{query}", body, **headers)
 
-    def form(self, parts: list[tuple[str, str | None, bytes]], path: str = "/v1/colorize", **headers: str) -> Reply:
+    def form(self, parts: Sequence[tuple[str, str | None, bytes]], path: str = "/v1/colorize", **headers: str) -> Reply:
         """A form of parts (name, file name, content)."""
         raw = b""
         for name, file, content in parts:

@@ -267,9 +267,8 @@ def test_model_card_agrees_with_the_model(repository: Path) -> None:
     text = text_of(repository, "docs/model-card.md")
     *sources, total = rows(text, "repository")
     for column in (2, 3):
-        assert sum(int(row[column].replace(",", "")) for row in sources) == int(
-            total[column].strip("*").replace(",", "")
-        )
+        *counts, whole = (int(row[column].strip("*").replace(",", "")) for row in (*sources, total))
+        assert sum(counts) == whole
     path = repository / "colorizegan" / "weights" / "default" / "card.json"
     if path.exists():
         card = parse_card(path.read_bytes(), path)

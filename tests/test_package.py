@@ -118,9 +118,7 @@ def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_the_package_and_nothing_else(wheel: Path, tracked: list[Path], repository: Path):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    package = {
-        p.relative_to(repository).as_posix() for p in tracked if "colorizegan" in p.relative_to(repository).parts[:1]
-    }
+    package = {p.relative_to(repository).as_posix() for p in tracked if p.is_relative_to(repository / "colorizegan")}
     assert "colorizegan/py.typed" in package
     homes = {"gray": "colorizegan/serve/page/examples", "original": "colorizegan/data/examples"}
     samples = {
@@ -202,9 +200,7 @@ def test_the_readme_names_every_file_and_folder_of_the_top(repository: Path, tra
 
 
 def test_every_folder_of_the_package_says_what_its_files_are(repository: Path, tracked: list[Path]):
-    folders = {
-        path.parent for path in tracked if path.is_relative_to(repository / "colorizegan") and path.suffix == ".py"
-    }
+    folders = {p.parent for p in tracked if p.is_relative_to(repository / "colorizegan") and p.suffix == ".py"}
     assert len(folders) > 10
     for folder in folders:
         doc = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""

@@ -84,12 +84,8 @@ def run_pytest(repository: Path, folder: Path, test: str, ci: str) -> str:
     """The closing line of pytest for one test file, with the rule of tests/ci_skips.py."""
     (folder / "test_it.py").write_text(test)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "ci_skips", "--rootdir", str(folder), str(folder)]
-    environment = {
-        **os.environ,
-        "CI": ci,
-        "PYTHONPATH": str(repository / "tests"),
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-    }
+    home = str(repository / "tests")
+    environment = os.environ | {"CI": ci, "PYTHONPATH": home, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     return done.stdout.strip().splitlines()[-1]
 

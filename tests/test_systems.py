@@ -45,10 +45,8 @@ def test_training_needs_nothing_of_it_either(tmp_path: Path, photos: Path) -> No
     code, run, bundle = f"{hide}\nfrom colorizegan.cli.main import main\nmain()", tmp_path / "run", tmp_path / "bundle"
     settings = [word for one in overrides(photos, "data.workers=0") for word in ("--set", one)]
     python("-c", code, "train", "--preset", "tiny", "-o", run, *settings)
-    assert (
-        "going on after step"
-        in python("-c", code, "train", "--preset", "tiny", "-o", run, "--resume", *settings).stderr
-    )
+    resumed = python("-c", code, "train", "--preset", "tiny", "-o", run, "--resume", *settings)
+    assert "going on after step" in resumed.stderr
     python("-c", code, "export", run, "-o", bundle, "--name", "mine")
     done = python("-c", code, "colorize", album(tmp_path / "album", 2), "-o", tmp_path / "out", "--model", bundle)
     assert "2 done, 0 skipped, 0 failed" in done.stderr

@@ -151,7 +151,6 @@ def make_tiny_bundle(folder: Path, *, seed: int = 0, width: int = 8) -> Path:
     places = write_safetensors(folder / "model.safetensors", weights)
     model = make_graph(weights, places)
     (folder / "model.onnx").write_bytes(model.SerializeToString())
-    write_card(
-        folder, network={"generator": "tiny", "parameters": sum(w.size for w in weights.values()), "multiple": MULTIPLE}
-    )
+    parameters = sum(w.size for w in weights.values())
+    write_card(folder, network={"generator": "tiny", "parameters": parameters, "multiple": MULTIPLE})
     return folder

@@ -251,11 +251,9 @@ def test_every_ending_of_training_photos_is_a_test_photo_too(ending: str, tmp_pa
     assert shapes == [(64, 82, 3)] * 2
 
 
-@pytest.mark.parametrize(
-    "name", ["photos-val-256", "photos-unseen-256", "photos-coco-256", "kodak-256", "mcmaster-256"]
-)
+@pytest.mark.parametrize("name", ["photos-val", "photos-unseen", "photos-coco", "kodak", "mcmaster"])
 def test_protocols_of_this_projects_photos_open_by_their_files(name: str, shared_data: Path, repository: Path):
-    protocol = find_protocol(str(repository / "benchmarks" / "protocols" / f"{name}.json"))
+    protocol = find_protocol(str(repository / "benchmarks" / "protocols" / f"{name}-256.json"))
     photos = open_photos(protocol, shared_data)
     assert len(photos.keys) == protocol.count
     assert prepare(photos.read(photos.keys[0]), protocol).shape == (256, 256, 3)

@@ -122,9 +122,7 @@ def test_answers_of_several_files_count_once(tmp_path: Path):
         read_answers([tmp_path / "none"])
 
 
-@pytest.mark.parametrize(
-    "line", ["no json", "[]", '{"session": "s"}', json.dumps({**vars(answer("A", True)), "choice": "1"})]
-)
+@pytest.mark.parametrize("line", ["no json", "[]", '{"session": "s"}', json.dumps(vars(answer("A", True, choice="1")))])
 def test_another_file_is_not_taken_for_answers(line: str, tmp_path: Path):
     path = tmp_path / "answers.jsonl"
     path.write_text(json.dumps(vars(answer("A", True))) + "\n" + line + "\n")

@@ -216,9 +216,8 @@ def test_commands_typed_one_after_the_other_work(tiny_bundle: Path, photo: Path)
         before = result.read_bytes()
         done = call(tiny_bundle, photo, *options)
         assert done.exit_code == 0
-        assert (
-            f"{photo}: the earlier result was made with other options or another model, and is replaced" in done.stderr
-        )
+        said = "the earlier result was made with other options or another model, and is replaced"
+        assert f"{photo}: {said}" in done.stderr
         assert result.read_bytes() != before
         assert "done already" in call(tiny_bundle, photo, *options).stderr
     assert "is replaced" in call(tiny_bundle, photo).stderr  # the hints were kept and are found again

@@ -242,9 +242,8 @@ def test_a_damaged_checkpoint_is_passed_over_in_one_line(
     assert result.exit_code == 0, result.stderr
     said = [line for line in result.stderr.splitlines() if "checkpoint" in line]
     assert len(said) == 1
-    assert re.fullmatch(
-        rf"passed over a checkpoint: .*{last.name}: does not match its hash; .* \[E_CHECKPOINT\]", said[0]
-    )
+    wanted = rf"passed over a checkpoint: .*{last.name}: does not match its hash; .* \[E_CHECKPOINT\]"
+    assert re.fullmatch(wanted, said[0])
     assert "going on after step 9, 72 images" in result.stderr.splitlines()
     assert_equal(newest(run), load_checkpoint(last))
     assert log_of(out) == log_of(run)

@@ -51,13 +51,11 @@ def test_imagenet_validation_flat_or_sorted_is_never_trained_on(tmp_path: Path) 
     imagenet(tmp_path / "train")
     with pytest.raises(DataError, match=r"has no val/\*\.JPEG"):
         keys(f"imagenet-val:{tmp_path}")
-    put(tmp_path / "val" / "ILSVRC2012_val_00000001.JPEG")
-    put(tmp_path / "val" / "n01440764" / "ILSVRC2012_val_00000002.JPEG")
+    names = ["ILSVRC2012_val_00000001.JPEG", "n01440764/ILSVRC2012_val_00000002.JPEG"]
+    for name in names:
+        put(tmp_path / "val" / name)
     (tmp_path / "val" / "readme.txt").write_text("not a photo")
-    assert keys(f"imagenet-val:{tmp_path}") == [
-        "ILSVRC2012_val_00000001.JPEG",
-        "n01440764/ILSVRC2012_val_00000002.JPEG",
-    ]
+    assert keys(f"imagenet-val:{tmp_path}") == names
     assert not any("val" in key for key in keys(f"imagenet:{tmp_path}"))
 
 

@@ -180,9 +180,8 @@ def test_a_bundle_is_sent_with_its_card_as_a_page(user: User, tmp_path: Path) ->
     bundle = make_tiny_bundle(tmp_path / "tiny")
     send = f"from colorizegan.model.hub import push_to_hub; print(push_to_hub({str(bundle)!r}, 'somebody/new'))"
     found = user.run("-c", send)
-    assert found.stdout.strip() == f"{user.hub.url}/somebody/new/commit/{user.hub.commit_of('somebody/new')}", (
-        found.stderr
-    )
+    commit = user.hub.commit_of("somebody/new")
+    assert found.stdout.strip() == f"{user.hub.url}/somebody/new/commit/{commit}", found.stderr
     files = user.hub.models["somebody/new"]
     assert files.keys() == {"README.md", "card.json", "model.onnx", "model.safetensors"}
     assert {name: files[name] for name in files if name != "README.md"} == {

@@ -98,9 +98,8 @@ def test_a_bundle_by_name(tmp_path: Path, photo: Path, kind: str) -> None:
     assert Colorizer("tuned").network.digest == wanted.network.digest
     told = json_lines(call("models", "--json").stdout)
     assert {line["bundle"] for line in told} >= {"default", "tuned"}
-    assert "does not hold the weights of a 'unet'" in refused(
-        "finetune", photo.parent, "-o", tmp_path / "x", "--model", "tuned"
-    )
+    said = refused("finetune", photo.parent, "-o", tmp_path / "x", "--model", "tuned")
+    assert "does not hold the weights of a 'unet'" in said
 
 
 def test_a_file_that_has_changed_is_not_run(tmp_path: Path, photo: Path) -> None:
@@ -108,9 +107,8 @@ def test_a_file_that_has_changed_is_not_run(tmp_path: Path, photo: Path) -> None
     kept = store_folder() / "mine" / "ddcolor.onnx"
     kept.write_bytes(ddcolor(tmp_path, 64, seed=1).read_bytes())
     line = refused("colorize", photo, "--model", "mine")
-    assert line.startswith(
-        f"error: {kept}: has changed since it was added as mine; run `colorizegan models remove mine`"
-    )
+    remedy = "run `colorizegan models remove mine`"
+    assert line.startswith(f"error: {kept}: has changed since it was added as mine; {remedy}")
     call("models", "add", "other", ddcolor(tmp_path, 64), "-y")
     assert "[E_MODEL]" in refused("models")
     told = json_lines(call("models", "--json").stdout)

@@ -46,9 +46,8 @@ def test_parts_decode_to_the_pixels_of_the_whole(height: int, width: int, qualit
 
 def test_a_large_result_is_the_same_for_any_threads_and_keeps_what_it_carries() -> None:
     rgb = picture(1300, 3000)
-    photo = Photo(
-        rgb[..., 0], metadata=Metadata(xmp=b"<x:xmpmeta/>", comments=(("Comment", "the mill"),), profiled=True)
-    )
+    metadata = Metadata(xmp=b"<x:xmpmeta/>", comments=(("Comment", "the mill"),), profiled=True)
+    photo = Photo(rgb[..., 0], metadata=metadata)
     files = [io.BytesIO(), io.BytesIO()]
     for file, threads in zip(files, (1, 3), strict=True):
         PageWriter(file, "jpeg", 95, threads=threads).add(rgb, photo)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command import call, json_lines, python
+from command import COMMAND, call, json_lines, python
 from pictures import colors, put
 
 from colorizegan import __version__
@@ -84,19 +84,7 @@ def test_a_run_that_is_told_to_end_leaves_nothing_half_written(tiny_bundle: Path
     noise = np.random.default_rng(0).integers(0, 255, (600, 800), np.uint8)
     for number in range(200):
         put(album / f"{number}.jpg", noise)
-    command = [
-        sys.executable,
-        "-m",
-        "colorizegan",
-        "colorize",
-        album,
-        "-o",
-        out,
-        "--model",
-        tiny_bundle,
-        "--ray",
-        "local",
-    ]
+    command = [*COMMAND, "colorize", album, "-o", out, "--model", tiny_bundle, "--ray", "local"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
         while run.poll() is None and len(list(out.glob("*.jpg"))) < 10:
             time.sleep(0.02)
@@ -665,11 +653,8 @@ def test_without_its_packages_there_is_one_line(monkeypatch: pytest.MonkeyPatch)
 def test_a_plan_without_a_folder_for_results_is_refused(tiny_bundle: Path) -> None:
     from colorizegan.scale.ray_data import run_on_ray
 
-    with (
-        pytest.raises(UsageError, match="need a folder"),
-        run_on_ray(Plan(), None, RunSettings(model=str(tiny_bundle))),
-    ):
-        pass
+    with pytest.raises(UsageError, match="need a folder"):
+        run_on_ray(Plan(), None, RunSettings(model=str(tiny_bundle))).__enter__()
 
 
 @pytest.mark.parametrize("place", ["file/out", "file", "/proc/out", "/sys"])

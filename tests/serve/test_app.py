@@ -61,11 +61,11 @@ def tight(tiny_bundle: Path) -> Iterator[Client]:
 def is_at_rest(client: Client) -> bool:
     """Whether nothing of any request is left: no file, no place in the queue, no memory."""
     queue = client.queue
-    return waits(
-        lambda: (
-            not (queue.waiting or queue.working or queue.spooled or queue.budget.taken or list(queue.path.iterdir()))
-        )
-    )
+
+    def is_empty() -> bool:
+        return not (queue.waiting or queue.working or queue.spooled or queue.budget.taken or any(queue.path.iterdir()))
+
+    return waits(is_empty)
 
 
 def expected(raw: bytes, bundle: Path, settings: FileOptions | None = None, format: str | None = None) -> bytes:
@@ -795,6 +795,5 @@ def test_a_port_that_is_taken(tiny_bundle: Path, client: Client):
 
 def test_options_are_read_alike_from_text_and_json():
     limits = ServiceLimits()
-    assert read_options({"saturation": "1.5", "force": "true"}, limits) == read_options(
-        {"saturation": 1.5, "force": True}, limits
-    )
+    text, values = {"saturation": "1.5", "force": "true"}, {"saturation": 1.5, "force": True}
+    assert read_options(text, limits) == read_options(values, limits)

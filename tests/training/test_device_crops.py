@@ -19,9 +19,8 @@ def photos() -> PhotoCache:
     pixels: list[np.ndarray] = []
     for height, width in shapes:
         small = Image.fromarray(rng.integers(0, 256, (6, 7, 3), np.uint8)).resize((int(width), int(height)))
-        noisy = np.asarray(small, np.float32) + rng.normal(0, 25, (height, width, 3)) * (
-            rng.random((height, 1, 1)) < 0.5
-        )
+        noise = rng.normal(0, 25, (height, width, 3)) * (rng.random((height, 1, 1)) < 0.5)
+        noisy = np.asarray(small, np.float32) + noise
         pixels.append(noisy.clip(0, 255).astype(np.uint8).ravel())
     sizes = shapes.prod(1) * 3
     offsets = np.concatenate(([0], np.cumsum(sizes)[:-1]))

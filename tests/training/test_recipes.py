@@ -67,9 +67,8 @@ def test_every_recipe_runs_on_the_loop(preset: str, loss: str, stage: str, color
     changes = [f"stages.0.{change}" for change in stage.split(",")]
     settings = [f'data.sources=["{colors}"]', "data.holdout=2", "data.workers=0", "threads=2", "compile=false"]
     # Without rebalancing: a loss that hangs on how rare the colours of a crop are says little after six steps.
-    config = load_config(
-        preset, None, [*settings, "log_every=1", 'precision="32-true"', "losses.rebalance=1", *changes]
-    )
+    settings += ["log_every=1", 'precision="32-true"', "losses.rebalance=1", *changes]
+    config = load_config(preset, None, settings)
     train(config, tmp_path)
     lines = json_lines(tmp_path / "log.jsonl")
     values = [line[loss] for line in lines if line["event"] == "step"]

@@ -69,9 +69,8 @@ def test_the_command_needs_little_and_its_weights_go_on(
 
     saved = load_checkpoint(join_weights(folder, tmp_path / "run"))
     assert saved.facts["photos"] == 20
-    begin = load_config(
-        "tiny", None, overrides(photos, f"network.start={next((tmp_path / 'run').rglob('*.safetensors'))}")
-    )
+    start = next((tmp_path / "run").rglob("*.safetensors"))
+    begin = load_config("tiny", None, overrides(photos, f"network.start={start}"))
     for net, part in ((build_generator(begin), "average"), (build_discriminator(begin), "discriminator")):
         assert all(torch.equal(value, saved.part(part)[name]) for name, value in net.state_dict().items())
     torch.manual_seed(config.seed)

@@ -56,9 +56,8 @@ def test_histograms_of_photos_add_up():
     for _ in range(2):
         index = rng.integers(0, 16, (8, 12))
         parts.append((rng.normal(0, 3, (16, 8, 12)), index))
-    both = reliability(
-        prediction(np.concatenate([p[0] for p in parts], 1)), lab_of_bins(np.concatenate([p[1] for p in parts]))
-    )
+    logits, index = (np.concatenate(of_both, axis=-2) for of_both in zip(*parts, strict=True))
+    both = reliability(prediction(logits), lab_of_bins(index))
     alone = [reliability(prediction(logits), lab_of_bins(index)) for logits, index in parts]
     for name, column in both.items():
         assert sum(a[name] for a in alone) == pytest.approx(column, rel=1e-5)

@@ -98,10 +98,8 @@ def test_squeezenet_reproduces_a_plain_torch_module(shared_data: Path):
     y = pool(y)
     for index, (inputs, squeeze, expand) in enumerate(channels):
         s = torch.relu(conv(f"fires.{index}.s1", inputs, squeeze, 1)(y))
-        one, three = (
-            conv(f"fires.{index}.e1", squeeze, expand, 1),
-            conv(f"fires.{index}.e3", squeeze, expand, 3, padding=1),
-        )
+        one = conv(f"fires.{index}.e1", squeeze, expand, 1)
+        three = conv(f"fires.{index}.e3", squeeze, expand, 3, padding=1)
         y = torch.relu(torch.cat([one(s), three(s)], 1))
         if index in (2, 6):
             y = pool(y)

@@ -28,9 +28,8 @@ def by_libvips(**options: Any) -> bytes:
 def by_tifffile(pixels: Array = GRAY, pages: int = 1, **options: Any) -> bytes:
     """Strips of 16 rows."""
     file = io.BytesIO()
-    with tifffile.TiffWriter(
-        file, bigtiff=options.pop("bigtiff", False), byteorder=options.pop("byteorder", "<")
-    ) as out:
+    of_file = {name: options.pop(name) for name in ("bigtiff", "byteorder") if name in options}
+    with tifffile.TiffWriter(file, **of_file) as out:
         for _ in range(pages):
             how: dict[str, Any] = {"compression": "zlib", "rowsperstrip": 16}
             out.write(pixels, **(how | options))

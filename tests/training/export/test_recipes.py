@@ -117,10 +117,8 @@ def test_service_and_bench_give_the_same_picture(bundle: Path, album: Path, tmp_
 def test_wishes_of_other_recipes_are_refused(narrow: Path, recipe: str, tmp_path: Path) -> None:
     result = call("export", narrow, "-o", tmp_path / "out", "--correction", 0.5)
     assert result.exit_code == 2
-    assert (
-        result.stderr
-        == f"error: correction is for two heads, and {recipe} has one; leave --correction out [E_CONFIG]\n"
-    )
+    said = f"correction is for two heads, and {recipe} has one; leave --correction out"
+    assert result.stderr == f"error: {said} [E_CONFIG]\n"
     result = call("export", narrow, "-o", tmp_path / "out", "--temperature", 0.5)
     assert (result.exit_code == 0) == (recipe == "zhang16")
 

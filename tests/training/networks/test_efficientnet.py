@@ -96,9 +96,8 @@ def test_a_recognizer_learns_at_its_own_rate_if_asked(weights: Path) -> None:
     net = build_generator(config)
     assert isinstance(net, ColorUNet)
     assert net.recognizer is not None
-    factors = {
-        id(p): group["factor"] for group in parameter_groups(net, config.stages[0], config) for p in group["params"]
-    }
+    groups = parameter_groups(net, config.stages[0], config)
+    factors = {id(p): group["factor"] for group in groups for p in group["params"]}
     assert {factors[id(p)] for p in net.recognizer.parameters()} == {0.25}
     assert {factors[id(p)] for p in net.seen.parameters()} == {1.0}
     assert factors.keys() == {id(p) for p in net.parameters()}
@@ -136,10 +135,8 @@ def test_the_script_folds_the_norms_of_published_weights(repository: Path, tmp_p
     start_recognizer(net, out)
 
     def normed(x: torch.Tensor, name: str) -> torch.Tensor:
-        mean, variance, gain, shift = (
-            state[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")
-        )
-        return F.batch_norm(x, mean, variance, gain, shift, eps=1e-3)
+        mean, variance = state[f"{name}.running_mean"], state[f"{name}.running_var"]
+        return F.batch_norm(x, mean, variance, state[f"{name}.weight"], state[f"{name}.bias"], eps=1e-3)
 
     # The published arithmetic up to the first block, for an RGB picture of equal channels.
     code = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(5)) * 255
