@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from colorizegan.errors import CheckpointError, ConfigError
 from colorizegan.model.bundle import open_bundle
-from colorizegan.model.spec import stored_bundle
 from colorizegan.training.checkpoint import Checkpoint, load_checkpoint
 from colorizegan.training.config import Config, NetworkConfig
 from colorizegan.training.networks.bins import SoftLabels
@@ -71,6 +70,8 @@ def _start(net: nn.Module, config: Config, part: str) -> None:
     if path.suffix == CHECKPOINT_SUFFIX:
         weights = load_checkpoint(path).part(part)
     elif part == "average":
+        from colorizegan.model.spec import stored_bundle  # with ONNX Runtime, which a borrowed machine may lack
+
         base = restore(open_bundle(stored_bundle(start)))
         weights = base.net.state_dict()
         wanted = {name: getattr(base.config, name) for name in ("widths", "deep_blocks", "recognizer", "attention")}
