@@ -28,7 +28,8 @@ def damage_by_checksum(stream: BinaryIO, pages: TiffPages, page: TiffPage) -> li
     """
     if page.compression not in DEFLATE:
         return []
-    stream.seek(0, io.SEEK_END)  # libvips has moved the place of the file, of which Python's buffer knows nothing
+    # libvips has moved the place of the file, of which Python's buffer knows nothing.
+    unread = stream.seek(0, io.SEEK_END)  # bytes: no honest piece holds those of another
     tags = read_directory(stream, pages.order, page.offset, pages.big, LONGEST_LIST)
     if FILL_ORDER in tags and 2 in _numbers(tags[FILL_ORDER], pages.order):
         return []  # the bits of each byte stand the other way round, which hardly any file has
@@ -36,33 +37,38 @@ def damage_by_checksum(stream: BinaryIO, pages: TiffPages, page: TiffPage) -> li
     budget = max(LEAST_BUDGET, 2 * samples * page.bits // 8)
     for piece, places, lengths in PIECES:
         if places in tags and lengths in tags:
-            spans = zip(_numbers(tags[places], pages.order), _numbers(tags[lengths], pages.order), strict=False)
-            for number, (start, length) in enumerate(spans, 1):
-                damaged, size = _inflated(stream, start, length, budget)
+            starts, sizes = (_numbers(tags[tag], pages.order, samples) for tag in (places, lengths))
+            seen: set[tuple[int, int]] = set()
+            for number, span in enumerate(zip(starts, sizes, strict=False), 1):
+                if span in seen:  # empty tiles may be one
+                    continue
+                seen.add(span)
+                damaged, taken, size = _inflated(stream, *span, unread=unread, most=budget)
                 if damaged:
                     return [f"the checksum of its {piece} {number} is wrong"]
-                budget -= size
-                if budget <= 0:
-                    return []  # more than the picture can have: a bomb, for the decoder to refuse
+                unread, budget = unread - taken, budget - size
+                if budget <= 0 or unread < 0:
+                    return []  # more than the picture, or the file, can have: a bomb, for the decoder to refuse
     return []
 
 
-def _numbers(tag: Tag, order: str) -> list[int]:
-    return np.frombuffer(tag.raw, order + INTEGERS[tag.type]).tolist() if tag.type in INTEGERS else []
+def _numbers(tag: Tag, order: str, most: int = 1) -> list[int]:
+    """The first numbers of a tag; none where it holds others."""
+    return np.frombuffer(tag.raw, order + INTEGERS[tag.type])[:most].tolist() if tag.type in INTEGERS else []
 
 
-def _inflated(stream: BinaryIO, start: int, length: int, most: int) -> tuple[bool, int]:
-    """Whether a piece is damaged, and its bytes, up to about `most`."""
-    inflate, size = zlib.decompressobj(), 0
+def _inflated(stream: BinaryIO, start: int, length: int, unread: int, most: int) -> tuple[bool, int, int]:
+    """Whether a piece is damaged, its bytes in the file, up to about `unread`, and inflated, up to about `most`."""
+    inflate, size, taken = zlib.decompressobj(), 0, 0
     stream.seek(start)
-    while length > 0 and not inflate.eof and (part := stream.read(min(CHUNK, length))):
-        length -= len(part)
+    while taken <= min(length - 1, unread) and not inflate.eof and (part := stream.read(min(CHUNK, length - taken))):
+        taken += len(part)
         while part and not inflate.eof and size < most:
             try:
                 size += len(inflate.decompress(part, MOST_INFLATED))
             except zlib.error:
-                return True, size
+                return True, taken, size
             part = inflate.unconsumed_tail
         if size >= most:
             break
-    return False, size
+    return False, taken, size

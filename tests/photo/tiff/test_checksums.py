@@ -15,6 +15,8 @@ from pictures import encoded, waves
 
 from colorizegan.errors import DecodeError
 from colorizegan.photo.read import read_photo
+from colorizegan.photo.tiff.checksums import damage_by_checksum
+from colorizegan.photo.tiff.pages import find_pages
 
 Array = np.ndarray[Any, Any]
 GRAY = waves(96, 128)
@@ -144,3 +146,53 @@ def test_bits_that_stand_the_other_way_round_are_no_damage() -> None:
     for start, length in pieces(bytes(raw)):
         raw[start : start + length] = raw[start : start + length].translate(turned)
     assert np.array_equal(read_photo(bytes(raw)).gray, GRAY)
+
+
+class Counting(io.BytesIO):
+    """A file that counts what is read of it."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        part = super().read(size)
+        self.taken += len(part)
+        return part
+
+
+def with_all_at(raw: bytes, piece: bytes, *, shorter: int = 0) -> bytes:
+    """Each strip or tile is this one at the end of the file, or so many bytes shorter than the one before."""
+    for number in range(len(pieces(raw))):
+        raw = with_piece(raw, number, piece if number == 0 else b"")
+    data = bytearray(raw)
+    with tifffile.TiffFile(io.BytesIO(raw)) as file:
+        tags: Any = file.pages[0].tags
+        for codes, first, less in (((273, 324), len(raw) - len(piece), 0), ((279, 325), len(piece), shorter)):
+            tag = next(tags[code] for code in codes if code in tags)
+            layout = "<" + {3: "H", 4: "I", 16: "Q"}[int(tag.dtype)]
+            for n in range(tag.count):
+                struct.pack_into(layout, data, tag.valueoffset + n * struct.calcsize(layout), first - n * less)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("shorter", [0, 5])
+def test_bytes_that_many_pieces_hold_are_not_inflated_again_and_again(shorter: int) -> None:
+    """Else a file of 1 MB would be inflated 16,000 times."""
+    deflate = zlib.compressobj()
+    piece = deflate.compress(bytes(32 * 32)) + deflate.flush(zlib.Z_SYNC_FLUSH) + b"\0\0\0\xff\xff" * 12_000
+    bomb = with_all_at(by_tifffile(tile=(32, 32), rowsperstrip=None), piece, shorter=shorter)
+    pages = find_pages(io.BytesIO(bomb), 1)
+    assert pages is not None
+    stream = Counting(bomb)
+    damage_by_checksum(stream, pages, pages.photos[0])
+    assert stream.taken < 2 * len(bomb), "11 times where all are read"
+
+
+def test_damage_behind_tiles_that_are_one_is_found() -> None:
+    raw = spoilt(by_tifffile(np.zeros((96, 128), np.uint8) + 9, tile=(32, 32), rowsperstrip=None), 7)
+    start, _ = pieces(raw)[0]
+    shared = bytearray(raw)
+    with tifffile.TiffFile(io.BytesIO(raw)) as file:
+        tag: Any = file.pages[0].tags[324]
+        struct.pack_into(f"<{6}I", shared, tag.valueoffset, *[start] * 6)
+    with pytest.raises(DecodeError, match="tile 8 is wrong"):
+        read_photo(bytes(shared))
