@@ -242,7 +242,7 @@ def picture_stream(container: InputContainer, path: Path, most: int = PIXELS) ->
         if stream.width * stream.height > most:
             what = f"has frames of {stream.width} x {stream.height} pixels"
             raise TooLargeError(what, path=path, remedy=f"at most {most >> 20} Mpx are taken")
-        if stream.width < 1 or stream.height < 1 or context.pix_fmt is None:
+        if stream.width < 1 or stream.height < 1 or context.format is None:  # pix_fmt of none ends PyAV 17
             raise DecodeError("has no frame that can be decoded", path=path)
         return stream
     raise DecodeError("has sound but no pictures" if container.streams.audio else "holds no film", path=path)

@@ -123,8 +123,10 @@ def test_everything_but_the_picture_stays(ffmpeg: FFmpeg, tmp_path: Path, colori
     wanted, found = facts(ffmpeg, source), facts(ffmpeg, target)
     for table in (wanted, found):
         for stream in table["streams"]:
-            # MPEG-4 in AVI does not say that it is progressive, and PyAV 17, Python 3.10's, cannot.
-            if kind == "old.avi" or not hasattr(av.VideoCodecContext, "field_order"):
+            old = not hasattr(av.VideoCodecContext, "field_order")  # PyAV 17, the newest for Python 3.10
+            if old and kind.endswith(".mkv"):
+                stream.pop("avg_frame_rate", None)
+            if old or kind == "old.avi":  # MPEG-4 in AVI does not say that it is progressive
                 stream.pop("field_order", None)
     if kind == "vary.mp4":  # an edit list counts milliseconds, and the mean rate follows from the duration
         durations = [table["streams"][0].pop("duration_ts") / 12288 for table in (wanted, found)]
