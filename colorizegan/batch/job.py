@@ -1,6 +1,7 @@
 """One job of a run, the whole way: what an earlier run left, read, colorize, write, note in the ledger."""
 
 import hashlib
+import os
 import stat
 import threading
 import time
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO, Literal
 from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Entry, Ledger
 from colorizegan.batch.plan import shown
-from colorizegan.batch.sheets import write_confidence
+from colorizegan.batch.sheets import is_ours, write_confidence
 from colorizegan.colorize_file import DONE_ALREADY, LEFT_IN_COLOR, FileOptions, FileReport, colorize_file, provenance
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, ModelError, OutputError, as_our_error
@@ -21,7 +22,7 @@ from colorizegan.files import atomic_file, file_identity, is_dangling, make_fold
 from colorizegan.machine import Cancelled, MemoryBudget
 from colorizegan.photo.formats import format_of_name
 from colorizegan.photo.metadata.seal import PROPERTY, is_as_written
-from colorizegan.photo.metadata.xmp import carry_sidecar, note_of, same_note
+from colorizegan.photo.metadata.xmp import carry_sidecar, has_note, note_of, same_note
 from colorizegan.photo.reader import Reader
 from colorizegan.steer.hints import hints_path, write_hints
 from colorizegan.steer.look import Look
@@ -35,8 +36,10 @@ EARLIER_VERSION = (
     " nobody can tell whether they were changed since, and they stay; --overwrite does them again"
 )
 UNSEALED = "is of other options, and of a version that put no seal on it: it may have been changed since"
+NOT_OURS = "is there already, and nothing in it says that this program made it, so it stays"
 OTHER_SETTINGS = "done already, with other settings or another model; --overwrite does it again"
 
+NOTED = {"jpeg", "png", "tiff", "webp", "avif"}  # formats whose results hold a note
 Status = Literal["done", "skipped", "failed"]
 
 
@@ -235,9 +238,12 @@ def note_failure(run: BatchRun, job: Job, error: ColorizeGANError) -> None:
 
 
 def earlier_result(run: BatchRun, job: Job) -> str:
-    """Why a job whose result is there already is left, by what the ledger knows of it."""
+    """Why a job whose result is there already is left, by what the ledger knows of it. OutputError where it is none."""
     entry = run.ledger.entry(job.target) if run.ledger is not None else None
-    if entry is None or not entry.output_sha256 or isinstance(job.source, bytes):
+    if entry is None or not entry.output_sha256:
+        check_is_ours(job.target)
+        return DONE_ALREADY
+    if isinstance(job.source, bytes):
         return DONE_ALREADY
     if not entry.is_of(job.source):
         return PHOTO_CHANGED
@@ -279,6 +285,13 @@ def is_known_color(run: BatchRun, job: Job) -> bool:
     if entry is None or entry.code != "COLOR" or isinstance(job.source, bytes):
         return False
     return entry.is_of(job.source)
+
+
+def check_is_ours(target: Path) -> None:
+    """OutputError where a file can be told to be none of this program's; what BMP, PNM and films hold tells nothing."""
+    path = Path(os.path.realpath(target))  # results may have been moved elsewhere, with a link in their place
+    if format_of_name(target.suffix) in NOTED and not has_note(path) and not is_ours(path):
+        raise OutputError(NOT_OURS, path=target, remedy="--overwrite replaces it; or name another output")
 
 
 def may_write(job: Job, overwrite: bool, originals: Originals) -> bool:

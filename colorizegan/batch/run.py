@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from colorizegan.batch.job import BatchRun, Originals, Result, keep_hints, of_photo, run_job
+from colorizegan.batch.job import BatchRun, Originals, Result, check_is_ours, keep_hints, may_write, of_photo, run_job
 from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Ledger
 from colorizegan.batch.plan import Plan
@@ -83,7 +83,8 @@ def run_sheets(jobs: Collection[Job], settings: RunSettings, *, count: int, seed
         for job in jobs:
             sheet = Job(job.source, sheet_path(job.target))
             try:
-                if os.path.lexists(sheet.target) and not overwrite:
+                if not may_write(sheet, overwrite, Originals(jobs)):
+                    check_is_ours(sheet.target)
                     yield Result(sheet, "skipped", DONE_ALREADY)
                     continue
                 look = options.with_saved_hints(job.source).look

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -136,13 +137,10 @@ def colorize(
     else:
         plan = make_plan(names, target, listed=listed, suffix=suffix, format=written, shard=part)
     show_plan(plan, reporter, "photos", from_file or "")
-    if dry_run:
-        list_jobs(plan, overwrite, as_json=as_json)
-        raise typer.Exit(FAILED if plan.problems else 0)
 
     # --- what is asked of each ---
-    from colorizegan.batch.run import RunSettings, run_plan, run_sheets
-    from colorizegan.batch.sheets import drawn_before
+    from colorizegan.batch.run import RunSettings, opened, run_plan, run_sheets
+    from colorizegan.batch.sheets import drawn_before, sheet_path
     from colorizegan.colorize_file import FileOptions, ProposalChoice
     from colorizegan.steer.look import Look
 
@@ -164,6 +162,12 @@ def colorize(
     only_show = proposals is not None and pick is None
 
     # --- photos to results, and what became of them ---
+    if dry_run:
+        if only_show:
+            plan.jobs = [Job(job.source, sheet_path(job.target)) for job in plan.jobs]
+        # The model and --like, as the run has them; what the workers of --ray run on is not known here.
+        with opened(settings if ray is None else replace(settings, device="cpu")):
+            raise typer.Exit(0 if list_jobs(plan, overwrite, as_json=as_json, places=places) else FAILED)
     if streamed:
         if confidence or only_show:
             raise UsageError("standard output carries the photo alone", remedy="give a file as output (-o)")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 import traceback
@@ -11,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -23,6 +23,7 @@ from colorizegan.progress import progress_bar
 if TYPE_CHECKING:
     from colorizegan.batch.job import Result, Status
     from colorizegan.batch.plan import Plan
+    from colorizegan.scale.sources import Places
 
 TOLD_BY_NAME = 3  # photos that were skipped for the same reason, where a bar is shown; libraries of other programs
 
@@ -92,18 +93,37 @@ def show_plan(plan: Plan, reporter: Reporter, kind: str, listed: str = "") -> No
         reporter.note(f"{empty}: no {kind} found")
 
 
-def list_jobs(plan: Plan, overwrite: bool, *, as_json: bool) -> None:
-    """What a dry run says: one line for each job, to standard output."""
+def list_jobs(plan: Plan, overwrite: bool, *, as_json: bool, places: Places | None = None, noted: bool = True) -> bool:
+    """What a dry run says: one line for each job, to standard output. Whether the run could do all.
+
+    places: of the photos and the results, where they lie elsewhere; noted: a result can be told from another file.
+    """
+    from colorizegan.batch.job import Originals, check_is_ours, may_write  # here, because --help does without it
+
+    originals, good = Originals(plan.jobs), not plan.problems
     for job in plan.jobs:
-        status = "skipped" if os.path.lexists(job.target) and not overwrite else "planned"
+        source, target, status = shown(job.source), str(job.target), "planned"
+        try:
+            if places is not None:
+                source, target = places.sources.named(Path(source)), places.results.named(job.target)
+                done = places.results.find(job.target) is not None and not overwrite
+            else:
+                done = not may_write(job, overwrite, originals)
+                if done and noted:
+                    check_is_ours(job.target)
+            status = "skipped" if done else status
+        except ColorizeGANError as error:
+            to_stderr(f"error: {error}")
+            status, good = "failed", False
         if as_json:
-            to_stdout(json.dumps({"input": shown(job.source), "output": str(job.target), "status": status}))
-        else:
-            to_stdout(f"{shown(job.source)} -> {job.target}" + ("  (done already)" if status == "skipped" else ""))
+            to_stdout(json.dumps({"input": source, "output": target, "status": status}))
+        elif status != "failed":
+            to_stdout(f"{source} -> {target}" + ("  (done already)" if status == "skipped" else ""))
     if as_json:
         to_stdout(json.dumps({"summary": {"planned": len(plan.jobs), "left_out": plan.left_out}}))
     elif plan.left_out:
         to_stderr(words_of_left_out(plan.left_out))
+    return good
 
 
 def show_results(

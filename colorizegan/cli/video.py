@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import time
 import traceback
 from collections.abc import Generator
@@ -91,11 +90,9 @@ def video(
     reporter = Reporter(as_json, quiet, debug)
     plan = plan_films(inputs, output, preview=preview)
     show_plan(plan, reporter, "films")
-    if dry_run:
-        list_jobs(plan, overwrite, as_json=as_json)
-        raise typer.Exit(FAILED if plan.problems else 0)
     from colorizegan.colorizer import Colorizer
     from colorizegan.steer.look import Look
+    from colorizegan.video.formats import is_pattern
     from colorizegan.video.options import FilmOptions, parse_film_hint, parse_rate, parse_time
 
     if hint and len(plan.jobs) != 1:
@@ -113,6 +110,9 @@ def video(
     colorizer = Colorizer(model)
     if like is not None:
         options = dataclasses.replace(options, look=dataclasses.replace(options.look, like=colorizer.palette(like)))
+    if dry_run:
+        anew = overwrite or any(is_pattern(job.target.name) for job in plan.jobs)  # numbered pictures are gone through
+        raise typer.Exit(0 if list_jobs(plan, anew, as_json=as_json, noted=False) else FAILED)
     if run(plan, colorizer, options, reporter, preview=preview, use_saved=not no_hints) or plan.problems:
         raise typer.Exit(FAILED)
 
@@ -223,10 +223,11 @@ def one_film(job: Job, colorizer: Colorizer, options: FilmOptions, reporter: Rep
 
 
 def one_preview(job: Job, colorizer: Colorizer, options: FilmOptions, reporter: Reporter) -> dict[str, Any]:
+    from colorizegan.batch.job import Originals, may_write
     from colorizegan.colorize_file import DONE_ALREADY
     from colorizegan.video.preview import preview_steps
 
-    if os.path.lexists(job.target) and not options.overwrite:
+    if not may_write(job, options.overwrite, Originals([job])):
         reporter.note(f"{job.target}: {DONE_ALREADY}")
         return {"status": "skipped", "message": DONE_ALREADY}
     shots = followed(preview_steps(source_of(job), job.target, colorizer, options), reporter)

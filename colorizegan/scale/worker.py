@@ -193,7 +193,7 @@ class PhotoWorker:
                 fetch_beside(sources, place, file, HINTS)
             if places.results.find(job.target) is not None and not self.setup.settings.overwrite:
                 near.target.parent.mkdir(parents=True, exist_ok=True)
-                near.target.touch()
+                near.target.write_bytes(b"<colorizegan:tool>")  # by its name it is a result
                 file.touch()
                 os.truncate(file, found.size or 0)
             else:

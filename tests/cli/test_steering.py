@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import pyvips
+from command import the_error
 from pictures import pixels, put, waves
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -325,13 +327,93 @@ def test_results_of_folders_are_sealed_too(tiny_bundle: Path, photo: Path, tmp_p
         assert not is_as_written(result)
 
 
+OTHERS = (
+    "is there already, and nothing in it says that this program made it, so it stays; --overwrite replaces it; or name"
+    " another output [E_OUTPUT]"
+)
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".tif", ".webp", ".avif", ".bmp", ".ppm"])
+def test_files_of_others_in_the_place_of_results_are_told(tiny_bundle: Path, tmp_path: Path, ending: str) -> None:
+    """In a folder: two copies of photos, an empty file, and a result; what BMP and PPM hold tells nothing."""
+    album, out = tmp_path / "album", tmp_path / "out"
+    for number in range(4):
+        put(album / f"{number}{ending}")
+    shutil.copytree(album, out)
+    (out / f"2{ending}").write_bytes(b"")
+    (out / f"3{ending}").unlink()
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    told = 0 if ending in (".bmp", ".ppm") else 3
+    planned = call(tiny_bundle, album, "-o", out, "--dry-run")
+    assert (planned.exit_code, planned.stderr.count(OTHERS)) == (bool(told), told)
+    assert planned.stdout.count("done already") == 3 - told
+    for _ in range(2):
+        done = call(tiny_bundle, album, "-o", out)
+        assert (done.exit_code, done.stderr.count(OTHERS)) == (bool(told), told)
+        assert {name: (out / name).read_bytes() for name in before} == before
+    assert f"{out}/3{ending}" not in [line.partition(": ")[2] for line in done.stderr.splitlines() if "error" in line]
+    (out / "colorizegan.jsonl").unlink()  # the note is enough
+    assert f"3{ending}: done already" in call(tiny_bundle, album, "-o", out).stderr
+    assert call(tiny_bundle, album, "-o", out, "--overwrite").exit_code == 0
+    done = call(tiny_bundle, album, "-o", out)
+    assert (done.exit_code, done.stderr.count("done already")) == (0, 4)
+
+
+def test_a_sheet_is_listed_by_its_name_and_others_in_its_place_stay(tiny_bundle: Path, photo: Path) -> None:
+    sheet = photo.with_name("a.colorized.png.proposals.png")
+    assert call(tiny_bundle, photo, "--proposals", 2, "-n").stdout == f"{photo} -> {sheet}\n"
+    assert call(tiny_bundle, photo, "--proposals", 2).exit_code == 0
+    assert call(tiny_bundle, photo, "--proposals", 2, "-n").stdout == f"{photo} -> {sheet}  (done already)\n"
+    sheet.write_bytes(photo.read_bytes())
+    for more in ([], ["-n"]):
+        assert the_error(call(tiny_bundle, photo, "--proposals", 2, *more)) == f"error: {sheet}: {OTHERS}"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--hints", "missing.json"],
+        ["--hints", "broken.json"],
+        ["--hint", "1,2,nocolour"],
+        ["--hint", "1,2,red", "--hints", "good.json"],
+        ["--like", "missing.jpg"],
+        ["--like", "broken.json"],
+        ["--pick", "2"],
+        ["--pick", "3", "--proposals", "2"],
+        ["--model", "no/such/model"],
+        ["--model", "broken.json"],
+    ],
+    ids=" ".join,
+)
+def test_a_dry_run_refuses_what_the_run_refuses(
+    tiny_bundle: Path, photo: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.chdir(photo.parent)
+    Path("broken.json").write_text("{")
+    Path("good.json").write_text("[]")
+    model = [] if "--model" in options else ["--model", tiny_bundle]
+    dry, run = (command.call("colorize", photo, *model, *options, *more) for more in (["--dry-run"], []))
+    assert (dry.exit_code, the_error(dry)) == (run.exit_code, the_error(run))
+    assert dry.stdout == ""
+
+
+def test_a_dry_run_tells_of_a_link_that_leads_nowhere(tiny_bundle: Path, photo: Path) -> None:
+    photo.with_name("a.colorized.png").symlink_to("nowhere")
+    dry, run = (call(tiny_bundle, photo, *more) for more in (["--dry-run"], []))
+    assert (dry.exit_code, the_error(dry)) == (run.exit_code, the_error(run))
+    assert "is a link that leads nowhere" in the_error(dry)
+
+
 def test_files_of_others_are_not_made_anew(tiny_bundle: Path, photo: Path, tmp_path: Path) -> None:
     target = photo.with_name("a.colorized.png")
     others = tmp_path / "others.png"
     Image.new("RGB", (8, 8)).save(others)
     target.write_bytes(others.read_bytes())
-    assert "done already" in call(tiny_bundle, photo, "--saturation", 2).stderr
-    assert target.read_bytes() == others.read_bytes()
+    for options in ([], ["--saturation", 2], ["--dry-run"]):
+        done = call(tiny_bundle, photo, *options)
+        assert done.exit_code == 1
+        assert the_error(done) == f"error: {target}: {OTHERS}"
+        assert target.read_bytes() == others.read_bytes()
     target.unlink()
     made = tmp_path / "made.png"
     assert call(tiny_bundle, photo, "-o", made).exit_code == 0

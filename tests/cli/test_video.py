@@ -219,3 +219,33 @@ def test_a_dry_run_only_lists(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> Non
     out = video(source, "-n", model=False)
     assert out.out == [f"{source} -> {tmp_path / 'a.colorized.mkv'}"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mpg"]
+
+
+@pytest.mark.parametrize(
+    "options", [["--model", "no/such"], ["--like", "no.jpg"], ["--start", "soon"], ["--hint", "1,2@3"]]
+)
+def test_a_dry_run_refuses_what_the_run_refuses(video: Any, ffmpeg: FFmpeg, tmp_path: Path, options: list[str]) -> None:
+    source = ffmpeg.make(tmp_path / "a.mp4", *MOVING)
+    dry, real = (video(source, *options, *more, model="--model" not in options) for more in (["-n"], []))
+    assert (dry.status, dry.err) == (real.status, real.err)
+    assert dry.out == []
+
+
+def test_a_dry_run_says_done_already_where_the_run_does(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    source = ffmpeg.make(tmp_path / "a.mp4", *MOVING)
+    numbered = tmp_path / "out" / "%05d.png"
+    numbered.parent.mkdir()
+    numbered.touch()  # a file of just that name says nothing of the pictures
+    assert video(source, "-o", numbered, "-n").out == [f"{source} -> {numbered}"]
+    link = tmp_path / "a.colorized.mp4"
+    link.symlink_to("nowhere")
+    assert [video(source, *more).status for more in ([], ["-n"])] == [1, 1]
+    sheet = tmp_path / "a.preview.jpg"
+    sheet.symlink_to("nowhere")
+    for more in ([], ["-n"]):
+        out = video(source, "--preview", *more)
+        assert (out.status, out.out) == (1, [])
+        assert f"{sheet}: is a link that leads nowhere" in out.err[0]
+    sheet.unlink()
+    assert video(source, "--preview").status == 0
+    assert video(source, "--preview", "-n").out == [f"{source} -> {sheet}  (done already)"]

@@ -133,6 +133,17 @@ def note_of(path: Path) -> dict[str, str]:
         return {}
 
 
+def has_note(path: Path) -> bool:
+    """Whether a file has a note of `xmp_with_note`, or cannot be read, so that nobody can tell."""
+    try:
+        with os.fdopen(open_regular(path), "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+            return raw.find(b"<colorizegan:tool>") >= 0
+    except ValueError:  # an empty file has no map
+        return False
+    except OSError:
+        return True
+
+
 def same_note(found: Mapping[str, str], note: Mapping[str, object]) -> bool | None:
     """Whether a result, by its `note_of`, was made as a note says; None where it has none, and so is none of ours.
 
