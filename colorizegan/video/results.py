@@ -19,6 +19,7 @@ from colorizegan.errors import ColorizeGANError, OutputError, UsageError, first_
 from colorizegan.files import (
     atomic_file,
     disk_full,
+    file_identity,
     is_disk_full,
     open_regular,
     remove_leftovers,
@@ -144,13 +145,19 @@ class PictureResult:
     ) -> None:
         if target.suffix.lower() != ".png":
             raise UsageError(f"no numbered pictures end with {target.suffix!r}", remedy="use .png")
-        if target.absolute() == film.path.absolute():
+        numbered = picture_numbers(film.path) if is_pattern(film.path.name) else []
+        pictures = [film.path.with_name(picture_name(film.path.name, number)) for number in numbered]
+        there = [target.with_name(picture_name(target.name, number)) for number in picture_numbers(target)]
+        if not {file_identity(path) for path in (film.path, *pictures)}.isdisjoint(map(file_identity, there)):
             raise OutputError("are the pictures themselves", path=target, remedy="name another output")
         self.film, self.target, self.guesses = film, target, guesses
-        self.from_number = picture_numbers(film.path)[0] if is_pattern(film.path.name) else 1
+        self.from_number = numbered[0] if numbered else 1
         self.frames = 0
         # What was made with other facts is made anew.
         record = hidden_beside(target, "json")
+        if there and not options.overwrite and not os.path.lexists(record):
+            what = "such pictures are there already, and nothing says that this program made them, so they stay"
+            raise OutputError(what, path=target, remedy="--overwrite replaces them; or name another output")
         wanted = json.dumps(dict(facts), sort_keys=True).encode()
         with as_output_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)

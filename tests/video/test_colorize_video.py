@@ -385,6 +385,36 @@ def test_pictures_in_and_out_keep_16_bits(ffmpeg: FFmpeg, tmp_path: Path, colori
     assert len(ffmpeg.times(tmp_path / "film.mkv")) == 5
 
 
+@pytest.mark.parametrize("spelling", ["%04d.png", "%4d.png", "../pictures/%04d.png", "link/%04d.png"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_pictures_are_never_replaced_by_their_own_results(
+    ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer, spelling: str, overwrite: bool
+) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "link").symlink_to(folder)
+    ffmpeg.make(folder / "%04d.png", *MOVING, "-vf", "format=gray", "-frames:v", "3")
+    before = {path.name: path.read_bytes() for path in folder.glob("*.png")}
+    with pytest.raises(OutputError, match="are the pictures themselves"):
+        colorize_video(
+            folder / "%04d.png", folder / spelling, colorizer=colorizer, options=FilmOptions(overwrite=overwrite)
+        )
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_pictures_of_others_stay(ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer) -> None:
+    source = ffmpeg.make(tmp_path / "made.mp4", *MOVING, "-vf", GRAY, *H264, "-frames:v", "3")
+    out = tmp_path / "out" / "%d.png"
+    out.parent.mkdir()
+    (out.parent / "2.png").write_bytes(b"a picture of somebody else")
+    with pytest.raises(OutputError, match="such pictures are there already, and nothing says that this program made"):
+        colorize_video(source, out, colorizer=colorizer)
+    assert [path.read_bytes() for path in out.parent.iterdir()] == [b"a picture of somebody else"]
+    for overwrite in (True, False):  # once they are its own, it goes on with them
+        colorize_video(source, out, colorizer=colorizer, options=FilmOptions(overwrite=overwrite))
+        assert len(list(out.parent.glob("*.png"))) == 3
+
+
 def test_a_gap_among_pictures_is_told_and_they_may_begin_anywhere(
     ffmpeg: FFmpeg, tmp_path: Path, colorizer: Colorizer
 ) -> None:
