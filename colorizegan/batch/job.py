@@ -291,7 +291,12 @@ def check_is_ours(target: Path) -> None:
     """OutputError where a file can be told to be none of this program's; what BMP, PNM and films hold tells nothing."""
     path = Path(os.path.realpath(target))  # results may have been moved elsewhere, with a link in their place
     if format_of_name(target.suffix) in NOTED and not has_note(path) and not is_ours(path):
-        raise OutputError(NOT_OURS, path=target, remedy="--overwrite replaces it; or name another output")
+        raise not_ours(target)
+
+
+def not_ours(target: Path) -> OutputError:
+    """What is said of a file that only has the name of a result."""
+    return OutputError(NOT_OURS, path=target, remedy="--overwrite replaces it; or name another output")
 
 
 def may_write(job: Job, overwrite: bool, originals: Originals) -> bool:

@@ -159,7 +159,7 @@ def run(
                 facts |= (
                     one_preview(job, colorizer, asked, reporter)
                     if preview
-                    else one_film(job, colorizer, asked, reporter)
+                    else one_film(job, colorizer, asked, reporter, ledger)
                 )
             except ModuleNotFoundError:
                 raise  # the same for all films
@@ -196,16 +196,24 @@ def check_is_no_photo(source: Path) -> None:
         raise InputError("is a photo", path=source, remedy=f"use colorizegan colorize {source.name}")
 
 
-def one_film(job: Job, colorizer: Colorizer, options: FilmOptions, reporter: Reporter) -> dict[str, Any]:
-    """Do one film; what became of it."""
+def one_film(
+    job: Job, colorizer: Colorizer, options: FilmOptions, reporter: Reporter, ledger: Ledger | None
+) -> dict[str, Any]:
+    """Do one film; what became of it. OutputError where a film of somebody else is in the place of its result."""
+    from colorizegan.batch.job import not_ours
+    from colorizegan.colorize_file import DONE_ALREADY
     from colorizegan.steer.hints import hints_path
     from colorizegan.video.colorize_video import colorize_steps
     from colorizegan.video.formats import is_pattern
+    from colorizegan.video.joining import may_be_result
     from colorizegan.video.options import write_film_hints
 
     source = source_of(job)
     report = followed(colorize_steps(source, job.target, colorizer, options), reporter)
     if report.skipped:
+        known = None if ledger is None else ledger.entry(job.target)
+        if report.skipped == DONE_ALREADY and known is None and not may_be_result(job.target, source):
+            raise not_ours(job.target)
         reporter.note(f"{source}: {report.skipped}")
         return {"status": "skipped", "message": report.skipped}
     if not reporter.as_json:

@@ -32,7 +32,7 @@ from colorizegan.video.encode import PartWriter, encoder_for, fitted
 from colorizegan.video.formats import CONTAINERS, is_pattern, picture_name
 from colorizegan.video.frames import Film, picture_numbers
 from colorizegan.video.guesses import Guesses
-from colorizegan.video.joining import join
+from colorizegan.video.joining import MADE_BY, join
 from colorizegan.video.options import FilmOptions
 from colorizegan.video.parts import PartFolder, Start, hidden_beside, made_elsewhere
 from colorizegan.video.pixels import canvas, plane_of, whole_gray
@@ -53,7 +53,7 @@ class FilmResult:
         self.form = CONTAINERS[suffix][0]
         self.encoder = encoder_for(suffix, options.codec, options.quality, film.pixels.bits)
         self.pixels = fitted(film.pixels, self.encoder)
-        self.note = f"colours by ColorizeGAN {__version__}, model {guesses.colorizer.network.digest[:12]}"
+        self.note = f"{MADE_BY} {__version__}, model {guesses.colorizer.network.digest[:12]}"
         with as_output_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             remove_leftovers([target])

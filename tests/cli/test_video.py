@@ -231,6 +231,32 @@ def test_a_dry_run_refuses_what_the_run_refuses(video: Any, ffmpeg: FFmpeg, tmp_
     assert dry.out == []
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv", "avi", "ts"])
+def test_a_film_of_others_in_the_place_of_a_result_is_told(
+    video: Any, ffmpeg: FFmpeg, tmp_path: Path, ending: str
+) -> None:
+    source, target = ffmpeg.make(tmp_path / f"a.{ending}", *MOVING), tmp_path / f"a.colorized.{ending}"
+    assert video(source).status == 0
+    assert "done already" in video(source).err[0]
+    for other in (source.read_bytes(), b"", b"no film"):
+        target.write_bytes(other)
+        out = video(source)
+        if ending == "ts":  # holds no comment
+            assert "done already" in out.err[0]
+        else:
+            assert (out.status, target.read_bytes()) == (1, other)
+            assert "nothing in it says that this program made it, so it stays; --overwrite replaces it" in out.err[0]
+    assert video(source, "--overwrite").status == 0
+
+
+def test_a_film_that_had_a_comment_keeps_it_and_is_known_by_its_name(
+    video: Any, ffmpeg: FFmpeg, tmp_path: Path
+) -> None:
+    source = ffmpeg.make(tmp_path / "a.mp4", *MOVING, "-metadata", "comment=Grandmother")
+    assert video(source).status == 0
+    assert "done already" in video(source).err[0]
+
+
 def test_a_dry_run_says_done_already_where_the_run_does(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     source = ffmpeg.make(tmp_path / "a.mp4", *MOVING)
     numbered = tmp_path / "out" / "%05d.png"
