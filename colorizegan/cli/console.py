@@ -100,9 +100,9 @@ def list_jobs(plan: Plan, overwrite: bool, *, as_json: bool, places: Places | No
     """
     from colorizegan.batch.job import Originals, check_is_ours, may_write  # here, because --help does without it
 
-    originals, good = Originals(plan.jobs), not plan.problems
+    originals, summary = Originals(plan.jobs), Counter({"planned": 0, "skipped": 0, "failed": 0})
     for job in plan.jobs:
-        source, target, status = shown(job.source), str(job.target), "planned"
+        source, target, status, why = shown(job.source), str(job.target), "planned", dict[str, str]()
         try:
             if places is not None:
                 source, target = places.sources.named(Path(source)), places.results.named(job.target)
@@ -114,16 +114,17 @@ def list_jobs(plan: Plan, overwrite: bool, *, as_json: bool, places: Places | No
             status = "skipped" if done else status
         except ColorizeGANError as error:
             to_stderr(f"error: {error}")
-            status, good = "failed", False
+            status, why = "failed", {"code": error.code, "message": str(error)}
+        summary[status] += 1
         if as_json:
-            to_stdout(json.dumps({"input": source, "output": target, "status": status}))
+            to_stdout(json.dumps({"input": source, "output": target, "status": status} | why))
         elif status != "failed":
             to_stdout(f"{source} -> {target}" + ("  (done already)" if status == "skipped" else ""))
     if as_json:
-        to_stdout(json.dumps({"summary": {"planned": len(plan.jobs), "left_out": plan.left_out}}))
+        to_stdout(json.dumps({"summary": {**summary, "left_out": plan.left_out}}))
     elif plan.left_out:
         to_stderr(words_of_left_out(plan.left_out))
-    return good
+    return not (summary["failed"] or plan.problems)
 
 
 def show_results(

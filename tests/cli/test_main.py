@@ -599,6 +599,7 @@ def test_dry_run_writes_nothing(folder: Path) -> None:
     ]
     lines = json_lines(cli("colorize", "album", "-n", "--json").out)
     assert [line.get("status") for line in lines] == ["skipped", "planned", None]
+    assert lines[-1] == {"summary": {"planned": 1, "skipped": 1, "failed": 0, "left_out": {}}}
     assert digests(folder) == before
 
 
