@@ -20,7 +20,7 @@ from colorizegan.batch.job import BatchRun, Originals, Result, check_is_ours, ke
 from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Ledger
 from colorizegan.batch.plan import Plan
-from colorizegan.batch.sheets import sheet_path, write_sheet
+from colorizegan.batch.sheets import drawn_on, sheet_path, write_sheet
 from colorizegan.colorize_file import DONE_ALREADY, LEFT_IN_COLOR, FileOptions, colorize_file
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, OutputError
@@ -85,8 +85,9 @@ def run_sheets(jobs: Collection[Job], settings: RunSettings, *, count: int, seed
             try:
                 if not may_write(sheet, overwrite, Originals(jobs)):
                     check_is_ours(sheet.target)
-                    yield Result(sheet, "skipped", DONE_ALREADY)
-                    continue
+                    if drawn_on(sheet.target) in (None, (count, seed)):  # one of another draw is made anew
+                        yield Result(sheet, "skipped", DONE_ALREADY)
+                        continue
                 look = options.with_saved_hints(job.source).look
                 photo = reader.read(job.source, allow_truncated=options.allow_truncated)
                 found = write_sheet(colorizer, photo, look, sheet.target, count=count, seed=seed, overwrite=overwrite)

@@ -80,14 +80,20 @@ def drawn_before(targets: Sequence[Path], pick: int) -> tuple[int, int]:
     """Count and seed of the proposals on the sheets of results. UsageError where there are none, or different ones."""
     found: set[tuple[int, int]] = set()
     for path in map(sheet_path, targets):
-        drawn = DRAWN.search(head_of(path)) if is_ours(path) else None
+        drawn = drawn_on(path)
         if drawn is None:
             remedy = f"add --proposals {max(pick, 5)}, with the --seed of the sheet if it had one"
             raise UsageError(f"--pick {pick} is of no sheet: there is no {path.name}", remedy=remedy)
-        found.add((int(drawn[1]), int(drawn[2])))
+        found.add(drawn)
     if len(found) != 1:
         raise UsageError("the sheets of these photos are of different draws", remedy="add --proposals and --seed")
     return found.pop()
+
+
+def drawn_on(sheet: Path) -> tuple[int, int] | None:
+    """Count and seed of the proposals on a sheet; None where there is none that tells them."""
+    drawn = DRAWN.search(head_of(sheet)) if is_ours(sheet) else None
+    return None if drawn is None else (int(drawn[1]), int(drawn[2]))
 
 
 def save(image: Image.Image, target: Path, *, overwrite: bool = False, drawn: str = "") -> None:

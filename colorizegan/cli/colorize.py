@@ -140,7 +140,7 @@ def colorize(
 
     # --- what is asked of each ---
     from colorizegan.batch.run import RunSettings, opened, run_plan, run_sheets
-    from colorizegan.batch.sheets import drawn_before, sheet_path
+    from colorizegan.batch.sheets import drawn_before, drawn_on, sheet_path
     from colorizegan.colorize_file import FileOptions, ProposalChoice
     from colorizegan.steer.look import Look
 
@@ -165,6 +165,7 @@ def colorize(
     if dry_run:
         if only_show:
             plan.jobs = [Job(job.source, sheet_path(job.target)) for job in plan.jobs]
+            overwrite |= all(drawn_on(job.target) not in (None, (proposals, seed)) for job in plan.jobs)
         # The model and --like, as the run has them; what the workers of --ray run on is not known here.
         with opened(settings if ray is None else replace(settings, device="cpu")):
             raise typer.Exit(0 if list_jobs(plan, overwrite, as_json=as_json, places=places) else FAILED)

@@ -363,6 +363,11 @@ def test_a_sheet_is_listed_by_its_name_and_others_in_its_place_stay(tiny_bundle:
     assert call(tiny_bundle, photo, "--proposals", 2, "-n").stdout == f"{photo} -> {sheet}\n"
     assert call(tiny_bundle, photo, "--proposals", 2).exit_code == 0
     assert call(tiny_bundle, photo, "--proposals", 2, "-n").stdout == f"{photo} -> {sheet}  (done already)\n"
+    other = ["--proposals", 3, "--seed", 4]  # another draw: made anew
+    assert call(tiny_bundle, photo, *other, "-n").stdout == f"{photo} -> {sheet}\n"
+    assert "done already" not in call(tiny_bundle, photo, *other).stderr
+    assert "done already" in call(tiny_bundle, photo, *other).stderr
+    assert call(tiny_bundle, photo, "--pick", 3).exit_code == 0
     sheet.write_bytes(photo.read_bytes())
     for more in ([], ["-n"]):
         assert the_error(call(tiny_bundle, photo, "--proposals", 2, *more)) == f"error: {sheet}: {OTHERS}"
