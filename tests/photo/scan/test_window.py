@@ -107,3 +107,9 @@ def test_a_card_at_three_sides_is_a_border() -> None:
 def test_strips_of_four_tones_are_no_border() -> None:
     assert find_window(framed(235, 235, 235, 235)) is not None
     assert find_window(framed(250, 10, 190, 70)) is None
+
+
+def test_a_card_with_hardly_any_photo_is_no_border() -> None:
+    """What would be left is no photo: a label, a stamp."""
+    assert find_window(framed(235, 235, 235, 235, depth=90)) is not None
+    assert find_window(framed(235, 235, 235, 235, depth=125)) is None
