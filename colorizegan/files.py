@@ -249,12 +249,14 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 def disk_full(path: Path) -> OutputError:
-    """What is said where there is no room for a file."""
+    """What is said where there is no room for a file of a run that goes on from where it was."""
     return OutputError("the disk is full", path=path, remedy="make room; the same command goes on")
 
 
 def _disk_full_or(error: OSError, path: Path, what: str, remedy: str = "") -> OutputError:
-    return disk_full(path) if is_disk_full(error) else OutputError(what, path=path, remedy=remedy)
+    if is_disk_full(error):
+        what, remedy = "the disk is full", "make room and try again"
+    return OutputError(what, path=path, remedy=remedy)
 
 
 def sha256_of_file(source: Path | BinaryIO) -> str:

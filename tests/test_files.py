@@ -125,7 +125,7 @@ def test_a_full_disk_is_told_as_one_wherever_it_is_met(tmp_path: Path, monkeypat
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    told = "the disk is full; make room; the same command goes on"
+    told = "the disk is full; make room and try again"
     with monkeypatch.context() as patch:
         patch.setattr(tempfile, "TemporaryFile", full)
         with pytest.raises(OutputError, match=told), results_folder(tmp_path / "new"):

@@ -197,7 +197,7 @@ def keep_hints(source: Path | bytes, look: Look) -> list[str]:
     try:
         write_hints(path, look.points)
     except OutputError as error:
-        return [f"the hints are not kept in {path.name}, as the file {error.reason}; the result holds them in its XMP"]
+        return [f"the hints are not kept in {path.name} ({error.reason}); the result holds them in its XMP"]
     return []
 
 

@@ -225,7 +225,9 @@ def find_photos(inputs: Iterable[tuple[str, bool]], plan: Plan) -> tuple[FolderN
             plan.empty.append(name)
     if plan.libraries:  # some may be named too, in whatever spelling
         alone = set(homes.values())
-        within = {p for folder in photos.folders if folder not in alone for p in (folder.place, *folder.place.parents)}
+        searches = [folder for folder in photos.folders if folder not in alone]
+        # A folder in a library that is named does not name all of the library.
+        within = {p for f in searches for p in (f.place, *f.place.parents) if p not in f.root.parents}
         named = set(map(file_identity, within))
         plan.libraries = {library for library in plan.libraries if file_identity(Path(library)) not in named}
     return photos, searched

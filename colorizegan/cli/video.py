@@ -224,7 +224,7 @@ def one_film(
         try:
             write_film_hints(hints_path(source), options.hints)
         except OutputError as error:
-            reporter.note(f"{hints_path(source)}: the hints cannot be kept, as the file {error.reason}")
+            reporter.note(f"{hints_path(source)}: the hints cannot be kept ({error.reason})")
     facts = dataclasses.asdict(report)
     del facts["skipped"]
     return {"status": "done", **facts}

@@ -45,6 +45,8 @@ class Page:
     """What goes in beside the pixels."""
     xmp: bytes
     """The XMP packet to write, in place of that in `metadata`."""
+    note: bytes
+    """The packet to write where `xmp` is too long for the format: it holds the note alone. b"" = none."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class _Job:
     """Arguments that put the sRGB profile into the file, or leave all metadata out."""
     metadata: Metadata
     xmp: bytes
+    note: bytes
     lost: list[str]
     threads: int
 
@@ -94,7 +97,7 @@ def encode(
     xres, yres = page.metadata.density or UNKNOWN_DENSITY
     image = image.copy(interpretation="rgb16" if rgb.dtype == np.uint16 else "srgb", xres=xres, yres=yres)
     profile: dict[str, Any] = {"keep": "icc", "profile": "srgb"} if page.metadata.profiled else {"keep": "none"}
-    job = _Job(image, quality, profile, page.metadata, page.xmp, lost, threads)
+    job = _Job(image, quality, profile, page.metadata, page.xmp, page.note, lost, threads)
     if format == "tiff":
         return _tiff(job, file, tiff or TiffWriter(file, 1, big=False))
     writers: dict[str, Callable[[_Job], tuple[bytes | memoryview, ...]]] = {
@@ -109,7 +112,7 @@ def _jpeg(job: _Job) -> tuple[bytes | memoryview, ...]:
     kept = job.metadata
     photoshop = kept.photoshop or photoshop_block(kept.iptc)
     comments = [text.encode("utf-8", "replace") for _, text in kept.comments]
-    parts = {"exif": kept.exif, "xmp": job.xmp, "photoshop": photoshop, "comments": comments}
+    parts = {"exif": kept.exif, "xmp": job.xmp, "note": job.note, "photoshop": photoshop, "comments": comments}
     return (*jpeg_with_metadata(head, **parts, lost=job.lost), *pieces)
 
 

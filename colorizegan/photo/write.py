@@ -86,12 +86,14 @@ class PageWriter:
         """Write a page, (H, W, 3), of an original. OutputError where the format cannot hold it; OSError."""
         height, width = rgb.shape[:2]
         kept = photo.metadata.stripped() if self.strip else photo.metadata
-        xmp = xmp_with_note(kept.xmp, self.note) if self.note is not None else kept.xmp
+        xmp, bare = kept.xmp, b""
+        if self.note is not None:
+            xmp, bare = (xmp_with_note(packet, self.note) for packet in (kept.xmp, b""))
         if self.format == "tiff" and self.tiff is None:
             count = pages_written(photo, self.format)
             size = (3 + (photo.alpha is not None)) * rgb.dtype.itemsize * height * width * count
             self.tiff = TiffWriter(self.file, count, big=kept.big or size > CLASSIC_TIFF)
-        page = Page(rgb, photo.alpha, kept, xmp)
+        page = Page(rgb, photo.alpha, kept, xmp, bare)
         try:
             encode(page, self.format, self.quality, self.file, tiff=self.tiff, lost=self.lost, threads=self.threads)
         except pyvips.Error as error:

@@ -121,8 +121,7 @@ class Finder:
             elif not self.sources.is_dir(place):
                 raise InputError("is not there", path=name, remedy="name a photo or a folder")
             else:
-                real = self.sources.real(place)
-                named |= {real, *real.parents}
+                named.add(self.sources.real(place))
                 for folder, found in search(self.sources, place, plan, libraries):
                     add(folder, found)
             if len(photos) == before:

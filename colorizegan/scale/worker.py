@@ -25,6 +25,7 @@ from colorizegan.errors import ColorizeGANError, InputError, ModelError, OutputE
 from colorizegan.files import name_tag
 from colorizegan.machine import MemoryBudget, cpu_threads, keep_freed_memory
 from colorizegan.photo.metadata.xmp import ENDINGS as SIDECARS
+from colorizegan.photo.metadata.xmp import NAMESPACE
 from colorizegan.photo.reader import Reader
 from colorizegan.scale.parts import BlockLedger, part_name
 from colorizegan.scale.sources import Places
@@ -193,7 +194,8 @@ class PhotoWorker:
                 fetch_beside(sources, place, file, HINTS)
             if places.results.find(job.target) is not None and not self.setup.settings.overwrite:
                 near.target.parent.mkdir(parents=True, exist_ok=True)
-                near.target.write_bytes(b"<colorizegan:tool>")  # by its name it is a result
+                # What lies in an object store is not fetched to look: `check_is_ours` is to take it for a result.
+                near.target.write_bytes(NAMESPACE.encode())
                 file.touch()
                 os.truncate(file, found.size or 0)
             else:

@@ -452,6 +452,9 @@ def test_libraries_of_other_programs_are_searched_where_they_are_named(folder: P
     for names in ([place], [f"{place}/**/*.png"], [f"album/*/*{Path(kind).suffix}/**/*.png"]):
         done = cli("colorize", *names, "-o", "out", "--dry-run")
         assert (done.status, done.out.count(b"->"), done.err) == (0, 2, ""), done
+    done = cli("colorize", "album", place / "originals/0", "-o", "out", "--dry-run")  # a part of it
+    assert done.out.count(b"->") == 2
+    assert told in done.err
     Path("link").symlink_to(place)
     for other in (f"{place}/", f"./album/../{place}", place.absolute(), f"{place.absolute()}/.", "link", f"{place}/**"):
         done = cli("colorize", "album", other, "-o", "out", "--dry-run")

@@ -271,6 +271,54 @@ def test_a_result_that_was_retouched_is_not_replaced(tiny_bundle: Path, photo: P
     assert "is replaced" in call(tiny_bundle, photo, "-o", result).stderr  # that one is the program's own again
 
 
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".tif", ".webp", ".avif"])
+def test_a_result_of_a_photo_with_long_xmp_is_known_again(tiny_bundle: Path, tmp_path: Path, ending: str) -> None:
+    """A JPEG has no room for all of it, and keeps the note alone."""
+    caption = "x" * 65_000
+    xmp = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        f'<rdf:Description rdf:about="" xmlns:dc="urn:x" dc:x="{caption}"/></rdf:RDF></x:xmpmeta>'
+    )
+    for source in (tmp_path / "a.jpg", tmp_path / "a.tif"):
+        more: dict[str, Any] = {"xmp": xmp.encode()} if source.suffix == ".jpg" else {"tiffinfo": {700: xmp.encode()}}
+        Image.fromarray(waves(120, 160)).save(source, **more)
+        result = tmp_path / f"of{source.suffix[1:]}{ending}"
+        first = call(tiny_bundle, source, "-o", result)
+        assert ("is too long for JPEG and left out" in first.stderr) == (ending == ".jpg")
+        assert (caption.encode() in result.read_bytes()) == (ending != ".jpg")
+        assert is_as_written(result)
+        again = call(tiny_bundle, source, "-o", result)
+        assert (again.exit_code, "done already" in again.stderr) == (0, True), again.stderr
+        assert "is replaced" in call(tiny_bundle, source, "-o", result, "--saturation", 0.5).stderr
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".webp", ".tif"])
+def test_a_note_that_was_made_attributes_is_known(tiny_bundle: Path, photo: Path, ending: str) -> None:
+    """As ExifTool's Compact=Shorthand writes it."""
+    result = photo.with_name(f"out{ending}")
+    assert call(tiny_bundle, photo, "-o", result, "--hint", "80,60,#dc143c").exit_code == 0
+    with Image.open(result) as image:
+        xmp: str = image.info["xmp"].decode()
+    pairs = re.findall(r"<(colorizegan:\w+)>([^<]*)</", xmp)
+    short = "".join(f"\n  {name}='{value}'" for name, value in pairs)
+    xmp = re.sub(r"\s*<(colorizegan:\w+)>[^<]*</colorizegan:\w+>", "", xmp)
+    xmp = xmp.replace(" xmlns:colorizegan=", f"{short} xmlns:colorizegan=")
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", xmp)
+    more: dict[str, Any] = {".png": {"pnginfo": info}, ".tif": {"tiffinfo": {700: xmp.encode()}}}
+    Image.fromarray(pixels(result)).save(result, **more.get(ending, {"xmp": xmp.encode()}))
+    before = result.read_bytes()
+    assert b"<colorizegan:" not in before
+    done = call(tiny_bundle, photo, "-o", result)
+    assert (done.exit_code, "done already" in done.stderr) == (0, True), done.stderr
+    done = call(tiny_bundle, photo, "-o", result, "--saturation", 0.5)
+    assert (done.exit_code, result.read_bytes()) == (1, before)
+    assert "somebody has changed it since" in done.stderr
+    anew = photo.with_name("anew.jpg")
+    assert call(tiny_bundle, result, "-o", anew, "--force", "--saturation", 0.5).exit_code == 0
+    assert b"colorizegan:saturation='" not in anew.read_bytes()
+
+
 def as_of_an_earlier_version(result: Path, *, model: bool = True) -> bytes:
     """The result without a seal, as all before 0.6 wrote it, and of another model."""
     raw = result.read_bytes().replace(b"colorizegan:sha256>", b"colorizegan_sha256>")

@@ -287,8 +287,9 @@ def test_libraries_of_other_programs_elsewhere_are_told_unless_they_are_named(me
     (tmp_path / "link").symlink_to(tmp_path / "album/My.photoslibrary")
     for root in ("memory:///album", str(tmp_path / "album")):
         assert plan_anywhere([root], "memory://out")[0].libraries == {f"{root}/My.photoslibrary"}
-        part = [root, f"{root}/My.photoslibrary/originals/1.png"]
-        assert plan_anywhere(part, "memory://out")[0].libraries == {f"{root}/My.photoslibrary"}
+        for part in ("originals/1.png", "originals"):
+            names = [root, f"{root}/My.photoslibrary/{part}"]
+            assert plan_anywhere(names, "memory://out")[0].libraries == {f"{root}/My.photoslibrary"}
         named = [f"{root}/My.photoslibrary", f"{root}/My.photoslibrary/", f"{root}/../album/My.photoslibrary"]
         for other in named[:2] if "://" in root else [*named, str(tmp_path / "link")]:
             assert plan_anywhere([root, other], "memory://out")[0].libraries == set(), other

@@ -26,11 +26,11 @@ LEAST_FRAME = {"png": 51, "jpeg": 100, "avif": 2, "heic": 2}
 
 
 def jpeg_with_metadata(
-    jpeg: bytes, *, exif: bytes, xmp: bytes, photoshop: bytes, comments: list[bytes], lost: list[str]
+    jpeg: bytes, *, exif: bytes, xmp: bytes, note: bytes, photoshop: bytes, comments: list[bytes], lost: list[str]
 ) -> tuple[bytes | memoryview, ...]:
     """The parts of a JPEG file with EXIF, XMP, Photoshop resources (with IPTC) and comments after its JFIF segment.
 
-    A block that is too long for one segment is left out, which goes into `lost`.
+    A block that is too long for one segment is left out, which goes into `lost`; XMP is replaced by the packet `note`.
     """
     blocks = [
         (0xE1, b"Exif\0\0", exif, "EXIF"),
@@ -42,7 +42,8 @@ def jpeg_with_metadata(
     for marker, name, block, what in blocks:
         if len(name) + len(block) > LONGEST_SEGMENT:
             lost.append(f"its {what} ({len(block):,} bytes) is too long for JPEG and left out")
-        elif block:
+            block = note if what == "XMP" else b""
+        if block:
             segments += struct.pack(">BBH", 0xFF, marker, len(name) + len(block) + 2) + name + block
     at = 2
     if jpeg[2:4] == b"\xff\xe0":

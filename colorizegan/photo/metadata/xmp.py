@@ -1,5 +1,6 @@
 """XMP: the note that says where the colour came from, and sidecars (`photo.tif.xmp`)."""
 
+import html
 import mmap
 import os
 import re
@@ -111,9 +112,13 @@ def xmp_with_note(xmp: bytes, note: Mapping[str, object]) -> bytes:
 # What the result makes untrue: an older note, another source type, the orientation before the photo was turned. None of
 # these patterns can take more than linear time, whatever the packet holds.
 CHILD = r"\s*<(?:colorizegan|Iptc4xmpExt):[^<>]*>[^<>]*</[^<>]*>"
-NOTED = re.compile(rb"<colorizegan:(\w{1,40})>([^<]{0,100000})</colorizegan:")
+NOTED = re.compile(  # (name, value), which other programs make an attribute
+    rb"""<colorizegan:(\w{1,40})>([^<]{0,100000})</colorizegan:"""
+    rb"""|\scolorizegan:(\w{1,40})=(?:"([^"<]{0,100000})"|'([^'<]{0,100000})')"""
+)
 OUTDATED = [
     (rf" ?<rdf:Description [^<>]*xmlns:colorizegan=[^<>]*>(?:{CHILD})*\s*</rdf:Description>\n?", ""),
+    (r"""\scolorizegan:\w{1,40}\s*=\s*("[^"]*"|'[^']*')""", ""),
     (r"<Iptc4xmpExt:DigitalSourceType>[^<]*</Iptc4xmpExt:DigitalSourceType>", ""),
     (r"""\s[Ii]ptc4xmpExt:DigitalSourceType\s*=\s*("[^"]*"|'[^']*')""", ""),
     (r"<tiff:Orientation>[^<]*</tiff:Orientation>", "<tiff:Orientation>1</tiff:Orientation>"),
@@ -122,13 +127,14 @@ OUTDATED = [
 
 
 def note_of(path: Path) -> dict[str, str]:
-    """The note on how a result was made, as `xmp_with_note` wrote it; {} where a file holds none or cannot be read.
+    """The note of `xmp_with_note` on how a result was made; {} where a file holds none or cannot be read.
 
     Found by its bytes, since no format that is written packs its XMP; nothing is decoded.
     """
     try:
         with os.fdopen(open_regular(path), "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-            return {found[1].decode(): found[2].decode("utf-8", "replace") for found in NOTED.finditer(raw)}
+            pairs = ([part for part in found.groups() if part is not None] for found in NOTED.finditer(raw))
+            return {name.decode(): html.unescape(value.decode("utf-8", "replace")) for name, value in pairs}
     except (OSError, ValueError):  # an empty file has no map
         return {}
 
@@ -137,7 +143,7 @@ def has_note(path: Path) -> bool:
     """Whether a file has a note of `xmp_with_note`, or cannot be read, so that nobody can tell."""
     try:
         with os.fdopen(open_regular(path), "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-            return raw.find(b"<colorizegan:tool>") >= 0
+            return raw.find(NAMESPACE.encode()) >= 0
     except ValueError:  # an empty file has no map
         return False
     except OSError:
@@ -151,7 +157,7 @@ def same_note(found: Mapping[str, str], note: Mapping[str, object]) -> bool | No
     """
     if "tool" not in found:
         return None
-    wanted = {name: escape(_printable(value)) for name, value in note.items()}
+    wanted = {name: _printable(value) for name, value in note.items()}
     return {**found, "tool": "", PROPERTY: ""} == {**wanted, "tool": "", PROPERTY: ""}
 
 
