@@ -169,7 +169,7 @@ def _read(
             if not found and pages is not None and this is not None:
                 found = damage_by_checksum(stream, pages, this)
             elif format == "heic":
-                found = damage_by_decoder(stream)
+                found = damage_by_decoder(stream, image.width * image.height)
             if found:
                 raise pyvips.Error("", found[-1])
         return image, light

@@ -20,18 +20,26 @@ ENDS_WRONGLY = {
     4, 6, 8, 16, 17,  # outside the picture, out of range, a first slice that lacks, an end too early
     1002, 1004, 1017, 1020, 1034, 1037,  # the end of a slice or of a row, its place, a block too small
 }  # fmt: skip
+LEAST_PIXELS = 1 << 24  # that may be decoded, twice those of the picture where that has more: tiles go over its edge
 PARAMETER_SETS = 22  # where in the box hvcC their number stands (ISO/IEC 14496-15)
 
 
-def damage_by_decoder(stream: BinaryIO) -> list[str]:
-    """What is wrong with the main picture of a HEIC file that libheif has decoded; nothing where it is whole."""
+def damage_by_decoder(stream: BinaryIO, pixels: int) -> list[str]:
+    """What is wrong with the main picture of a HEIC file that libheif has decoded, as one of so many pixels.
+
+    Nothing where it is whole, or where its tiles have more pixels than it can have.
+    """
     library = _libde265()
     if library is None:
         return []
     pictures = list(coded_pictures(stream))
+    left = max(LEAST_PIXELS, 2 * pixels)
     for number, (coding, data) in enumerate(pictures, 1):
+        if left <= 0:
+            break
         which = f" of its tile {number}" if len(pictures) > 1 else ""
-        told = _complaints(library, coding, data)
+        told, decoded = _complaints(library, coding, data, left)
+        left -= decoded
         if HASH_WRONG in told:
             return [f"the checksum{which} is wrong"]
         if told & ENDS_WRONGLY:
@@ -49,6 +57,10 @@ def _libde265() -> Any:
         library.de265_free_decoder.argtypes = library.de265_flush_data.argtypes = [ctypes.c_void_p]
         library.de265_get_warning.argtypes = [ctypes.c_void_p]
         library.de265_set_parameter_bool.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
+        library.de265_get_next_picture.argtypes = [ctypes.c_void_p]
+        library.de265_get_next_picture.restype = ctypes.c_void_p
+        library.de265_get_image_width.argtypes = [ctypes.c_void_p, ctypes.c_int]
+        library.de265_get_image_height.argtypes = [ctypes.c_void_p, ctypes.c_int]
         library.de265_decode.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
         library.de265_push_NAL.argtypes = [
             ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int64, ctypes.c_void_p,
@@ -58,11 +70,11 @@ def _libde265() -> Any:
     return library
 
 
-def _complaints(library: Any, coding: bytes, data: bytes) -> set[int]:
-    """The errors and warnings about a picture."""
-    decoder = library.de265_new_decoder()
+def _complaints(library: Any, coding: bytes, data: bytes, most: int) -> tuple[set[int], int]:
+    """The errors and warnings about a picture, and how many pixels were decoded, up to about `most`."""
+    decoder, pixels = library.de265_new_decoder(), 0
     if not decoder:
-        return set()
+        return set(), 0
     try:
         library.de265_set_parameter_bool(decoder, CHECK_HASH, 1)
         units = [*_parameter_sets(coding), *_units(data, (coding[21] & 3) + 1)]
@@ -73,9 +85,11 @@ def _complaints(library: Any, coding: bytes, data: bytes) -> set[int]:
             told.add(library.de265_decode(decoder, ctypes.byref(more)))
             while warning := library.de265_get_warning(decoder):
                 told.add(warning)
-            if not more.value:
+            while picture := library.de265_get_next_picture(decoder):
+                pixels += library.de265_get_image_width(picture, 0) * library.de265_get_image_height(picture, 0)
+            if not more.value or pixels >= most:
                 break
-        return told
+        return told, pixels
     finally:
         library.de265_free_decoder(decoder)
 

@@ -8,7 +8,6 @@ from typing import BinaryIO, NamedTuple
 from colorizegan.photo.heif.boxes import MOST_BOXES, boxes
 
 LONGEST_BOX = 1 << 20  # bytes: tens of thousands of tiles
-DEEPEST = 4  # a picture made of pictures made of pictures
 IN_FILE, IN_BOX = 0, 1  # where the data of an item lie: in the file, or in the box idat
 DAMAGED = (struct.error, IndexError, OSError)
 
@@ -51,7 +50,7 @@ def parts_beyond_end(stream: BinaryIO) -> tuple[int, int]:
 
 
 def coded_pictures(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Of a HEIC file's main picture, or of each of its tiles, how it was coded (box hvcC), and its data.
+    """Of a HEIC file's main picture, or of each of its tiles once, how it was coded (box hvcC), and its data.
 
     Of a file that is damaged, or holds more data than it has bytes, those before.
     """
@@ -65,18 +64,17 @@ def coded_pictures(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
         for part in _parts(_body(stream, *meta[b"iloc"])):
             parts.setdefault(part.item, []).append(part)
         left = end
-        for item in _leaves(root, tiles, DEEPEST):
-            if item not in coding or item not in parts:
-                continue
-            data = b""
-            for part in parts[item]:
+        for item in _leaves(root, tiles, coding):
+            data: list[bytes] = []
+            for part in parts.get(item, ()):
                 begin = {IN_FILE: 0, IN_BOX: meta.get(b"idat", (end, 0))[0]}.get(part.where, end) + part.start
                 left -= part.length or end - begin
                 if left < 0 or begin > end:
                     return
                 stream.seek(begin)
-                data += stream.read(part.length or -1)
-            yield coding[item], data
+                data.append(stream.read(part.length or -1))
+            if data:
+                yield coding[item], b"".join(data)
     except (*DAMAGED, KeyError):
         return
 
@@ -122,7 +120,7 @@ def _tiles(stream: BinaryIO, meta: dict[bytes, tuple[int, int]]) -> dict[int, li
     start, size = meta[b"iref"]
     wide = 2 if _body(stream, start, 4).number(4) >> 24 == 0 else 4
     tiles: dict[int, list[int]] = {}
-    for name, length in boxes(stream, start + 4, start + size, 1, [MOST_BOXES]):
+    for name, length in boxes(stream, start + 4, start + min(size, LONGEST_BOX), 1, [MOST_BOXES]):
         if name == b"dimg":
             box = _body(stream, stream.tell(), length)
             item = box.number(wide)
@@ -130,20 +128,26 @@ def _tiles(stream: BinaryIO, meta: dict[bytes, tuple[int, int]]) -> dict[int, li
     return tiles
 
 
-def _leaves(item: int, tiles: dict[int, list[int]], depth: int) -> Iterator[int]:
-    """The items of which one is made in the end: itself, or its tiles."""
-    if item not in tiles:
-        yield item
-    elif depth:
-        for tile in tiles[item]:
-            yield from _leaves(tile, tiles, depth - 1)
+def _leaves(root: int, tiles: dict[int, list[int]], coding: dict[int, bytes]) -> Iterator[int]:
+    """The coded items of which one is made in the end: itself, or its tiles; each once, whatever the file says."""
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting and len(seen) < MOST_BOXES:
+        item = waiting.pop()
+        if item in seen:
+            continue
+        seen.add(item)
+        if item in coding:
+            yield item
+        else:
+            waiting += reversed(tiles.get(item, []))
 
 
 def _codings(stream: BinaryIO, start: int, size: int) -> dict[int, bytes]:
     """ItemPropertiesBox: the box hvcC of each item that has one."""
     inside = {name: (stream.tell(), n) for name, n in boxes(stream, start, start + size, 1, [MOST_BOXES])}
     begin, length = inside[b"ipco"]
-    properties = [(name, _body(stream, stream.tell(), n).read())
+    properties = [_body(stream, stream.tell(), n).read() if name == b"hvcC" else None
                   for name, n in boxes(stream, begin, begin + length, 1, [MOST_BOXES])]  # fmt: skip
     box = _body(stream, *inside[b"ipma"])
     head = box.number(4)
@@ -153,6 +157,6 @@ def _codings(stream: BinaryIO, start: int, size: int) -> dict[int, bytes]:
         for _ in range(box.number(1)):
             # The first bit says whether readers must know it.
             index = box.number(2) & 0x7FFF if head & 1 else box.number(1) & 0x7F
-            if 0 < index <= len(properties) and properties[index - 1][0] == b"hvcC":
-                codings[item] = properties[index - 1][1]
+            if 0 < index <= len(properties) and (coding := properties[index - 1]) is not None:
+                codings[item] = coding
     return codings

@@ -60,7 +60,7 @@ def spoilt(raw: bytes, share: float, run: int) -> bytes:
 def test_whole_files_are_read(kind: str) -> None:
     raw = made(kind)
     assert list(coded_pictures(io.BytesIO(raw)))
-    assert damage_by_decoder(io.BytesIO(raw)) == []
+    assert damage_by_decoder(io.BytesIO(raw), GRAY.size) == []
     assert read_photo(raw).gray.shape == GRAY.shape
 
 
@@ -71,7 +71,7 @@ def test_data_that_changed_are_mostly_refused_or_told(kind: str, run: int) -> No
     whole, silent, shares = read_photo(raw).gray, 0, np.linspace(0, 0.9, 15)
     for share in shares:
         bad = spoilt(raw, float(share), run)
-        if damage_by_decoder(io.BytesIO(bad)):
+        if damage_by_decoder(io.BytesIO(bad), GRAY.size):
             with pytest.raises(DecodeError, match=r"not end where the picture does|checksum.* is wrong|be decoded"):
                 read_photo(bad)
             remarks = read_photo(bad, allow_truncated=True).remarks
@@ -84,7 +84,7 @@ def test_data_that_changed_are_mostly_refused_or_told(kind: str, run: int) -> No
 
 def test_a_checksum_tells_of_pixels_alone() -> None:
     raw = made("a checksum")
-    assert [*damage_by_decoder(io.BytesIO(spoilt(raw, 0.4, 1)))] == ["the checksum is wrong"]
+    assert [*damage_by_decoder(io.BytesIO(spoilt(raw, 0.4, 1)), GRAY.size)] == ["the checksum is wrong"]
 
 
 def test_the_tile_is_named() -> None:
@@ -107,7 +107,7 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_where_the_library_is_out_of_reach_photos_are_read_all_the_same() -> None:
     raw = made("gray")
     assert read_photo(raw).gray.shape == GRAY.shape
-    assert damage_by_decoder(io.BytesIO(spoilt(raw, 0.3, 32))) == []
+    assert damage_by_decoder(io.BytesIO(spoilt(raw, 0.3, 32)), GRAY.size) == []
 
 
 RAW = made("tiles")
@@ -135,3 +135,50 @@ def test_data_that_are_said_again_and_again_are_not_read() -> None:
     whole = bytearray(raw[:at] + box + raw[at + size :])
     struct.pack_into(">I", whole, meta, int.from_bytes(raw[meta : meta + 4], "big") + len(box) - size)
     assert list(coded_pictures(io.BytesIO(bytes(whole)))) == []
+
+
+def with_references(raw: bytes, *references: tuple[int, list[int]]) -> bytes:
+    """With another box iref: of what items others are made. The places of data move by as much."""
+    lists = b"".join(
+        struct.pack(f">I4sHH{len(parts)}H", 12 + 2 * len(parts), b"dimg", item, len(parts), *parts)
+        for item, parts in references
+    )
+    box = struct.pack(">I4sI", 12 + len(lists), b"iref", 0) + lists
+    meta = raw.index(b"meta") - 4
+    end = meta + int.from_bytes(raw[meta : meta + 4], "big")
+    whole = bytearray(raw[:end] + box + raw[end:])
+    struct.pack_into(">I", whole, meta, end - meta + len(box))
+    start, _ = data_of(raw)
+    places = whole.index(struct.pack(">I", start))
+    struct.pack_into(">I", whole, places, start + len(box))
+    return bytes(whole)
+
+
+def main_of(raw: bytes) -> int:
+    return int.from_bytes(raw[raw.index(b"pitm") + 8 :][:2], "big")
+
+
+def test_a_coded_picture_is_made_of_no_others() -> None:
+    """A file of 6 KB said that it is made of 900 * 900 * 900 others, each of which was looked at."""
+    raw = heic(GRAY)
+    main = main_of(raw)
+    bad = with_references(raw, (main, [901] * 900), (901, [902] * 900), (902, [903] * 900), (903, [904] * 900))
+    assert list(coded_pictures(io.BytesIO(bad))) == list(coded_pictures(io.BytesIO(raw)))
+    assert np.array_equal(read_photo(bad).gray, read_photo(raw).gray)
+
+
+def test_what_is_not_coded_is_followed_once() -> None:
+    raw = heic(GRAY)
+    rings = [(number, [number + 1] * 300 + [900]) for number in range(901, 905)]
+    bad = bytearray(with_references(raw, (900, [901] * 300 + [main_of(raw)] * 2), *rings))
+    struct.pack_into(">H", bad, bad.index(b"pitm") + 8, 900)  # the main picture is made of others
+    assert len(list(coded_pictures(io.BytesIO(bad)))) == 1
+
+
+def test_no_more_is_decoded_than_the_picture_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes say little: a flat tile of 4096 x 4096 takes hardly any."""
+    raw = spoilt(made("tiles"), 0.3, 32)
+    assert damage_by_decoder(io.BytesIO(raw), GRAY.size)
+    monkeypatch.setattr(damage, "LEAST_PIXELS", 64 * 64)
+    assert damage_by_decoder(io.BytesIO(raw), GRAY.size)
+    assert damage_by_decoder(io.BytesIO(raw), 0) == []
