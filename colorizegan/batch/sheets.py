@@ -23,7 +23,7 @@ from colorizegan.steer.proposals import Proposal
 
 SIDE = 420  # px, the longer side of a picture on the sheet
 GAP = 12
-MADE_BY = "ColorizeGAN, a picture to look at"
+SOFTWARE = "ColorizeGAN, a picture to look at"  # the PNG text of that name
 HEAD = 4096  # bytes that hold the mark
 DRAWN = re.compile(rb'tEXtComment\0\{"proposals": (\d{1,3}), "seed": (\d{1,18})\}')
 
@@ -102,7 +102,7 @@ def save(image: Image.Image, target: Path, *, overwrite: bool = False, drawn: st
         raise OutputError("is there already", path=target, remedy="name another output; --overwrite replaces it")
     file = io.BytesIO()
     mark = PngInfo()
-    mark.add_text("Software", MADE_BY)
+    mark.add_text("Software", SOFTWARE)
     if drawn:
         mark.add_text("Comment", drawn)
     image.save(file, "PNG", pnginfo=mark)
@@ -113,7 +113,7 @@ def save(image: Image.Image, target: Path, *, overwrite: bool = False, drawn: st
 def is_ours(path: Path) -> bool:
     """Whether a file is a picture that `save` wrote."""
     head = head_of(path)
-    return head.startswith(b"\x89PNG") and b"tEXtSoftware\0" + MADE_BY.encode() in head
+    return head.startswith(b"\x89PNG") and b"tEXtSoftware\0" + SOFTWARE.encode() in head
 
 
 def head_of(path: Path) -> bytes:

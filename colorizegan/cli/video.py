@@ -205,8 +205,8 @@ def one_film(
     from colorizegan.steer.hints import hints_path
     from colorizegan.video.colorize_video import colorize_steps
     from colorizegan.video.formats import is_pattern
-    from colorizegan.video.joining import may_be_result
     from colorizegan.video.options import write_film_hints
+    from colorizegan.video.results import may_be_result
 
     source = source_of(job)
     report = followed(colorize_steps(source, job.target, colorizer, options), reporter)

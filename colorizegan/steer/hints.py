@@ -156,6 +156,8 @@ def read_entries(path: Path, make: Callable[..., T], example: Mapping[str, Any])
     if raw is None:
         why = "is no file of hints" if path.exists() else "no such file of hints"
         why = "is too large for a file of hints" if path.is_file() else why
+        if path.is_dir():
+            why, remedy = "is a folder, and no file of hints", "move it away, or name a file"
         raise InputError(why, path=path, remedy=remedy)
     entries: Any = table.get("hints") if isinstance(table, dict) else table
     if isinstance(table, dict) and table.get("schema", SCHEMA) != SCHEMA:

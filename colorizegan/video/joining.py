@@ -19,12 +19,10 @@ from av.container import Flags, InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from colorizegan.errors import ColorizeGANError, OutputError, first_line
+from colorizegan.errors import OutputError, first_line
 from colorizegan.video.encode import START, Encoder, NotedFile
-from colorizegan.video.formats import CONTAINERS
 from colorizegan.video.frames import Film, demuxed, open_container
 
-MADE_BY = "colours by ColorizeGAN"  # how the comment of a result begins
 LONG = 10  # seconds that a film's last frame may last
 QUICKTIME = ("mp4", "mov")
 # Tags that tell of the file as it was written, not of the film.
@@ -219,16 +217,3 @@ def _copied_packets(
     except av.error.FFmpegError as error:
         if not source.streams.video:
             raise OutputError(f"the sound cannot be copied ({first_line(error)})") from error
-
-
-def may_be_result(target: Path, source: Path) -> bool:
-    """Whether a film may be what was made of `source`: by its comment, unless `join` could write none."""
-    if CONTAINERS[target.suffix.lower()][0] == "mpegts":
-        return True
-    try:
-        with open_container(target, Fraction(1)) as found, open_container(source, Fraction(1)) as own:
-            comments = [value for key, value in found.metadata.items() if key.lower() == "comment"]
-            kept = any(key.lower() == "comment" for key in own.metadata)
-    except (ColorizeGANError, OSError, ValueError, av.error.FFmpegError):
-        return False
-    return kept or any(comment.startswith(MADE_BY) for comment in comments)

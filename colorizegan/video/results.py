@@ -30,12 +30,14 @@ from colorizegan.video.chroma import chroma_gray, chroma_planes
 from colorizegan.video.consistency import FrameColors, Shot
 from colorizegan.video.encode import PartWriter, encoder_for, fitted
 from colorizegan.video.formats import CONTAINERS, is_pattern, picture_name
-from colorizegan.video.frames import Film, picture_numbers
+from colorizegan.video.frames import Film, open_container, picture_numbers
 from colorizegan.video.guesses import Guesses
-from colorizegan.video.joining import MADE_BY, join
+from colorizegan.video.joining import join
 from colorizegan.video.options import FilmOptions
 from colorizegan.video.parts import PartFolder, Start, hidden_beside, made_elsewhere
 from colorizegan.video.pixels import canvas, plane_of, whole_gray
+
+COMMENT = "colours by ColorizeGAN"  # how that of a result begins
 
 
 class FilmResult:
@@ -53,7 +55,7 @@ class FilmResult:
         self.form = CONTAINERS[suffix][0]
         self.encoder = encoder_for(suffix, options.codec, options.quality, film.pixels.bits)
         self.pixels = fitted(film.pixels, self.encoder)
-        self.note = f"{MADE_BY} {__version__}, model {guesses.colorizer.network.digest[:12]}"
+        self.note = f"{COMMENT} {__version__}, model {guesses.colorizer.network.digest[:12]}"
         with as_output_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             remove_leftovers([target])
@@ -133,6 +135,19 @@ class FilmResult:
         if self.pixels.name != self.film.pixels.name:
             losses.append(f"is written as {self.pixels.name}, since {self.encoder.name} has no {self.film.pixels.name}")
         return losses
+
+
+def may_be_result(target: Path, source: Path) -> bool:
+    """Whether a film may be what was made of `source`: by its comment, unless `join` could write none."""
+    if CONTAINERS[target.suffix.lower()][0] == "mpegts":
+        return True
+    try:
+        with open_container(target, Fraction(1)) as found, open_container(source, Fraction(1)) as own:
+            comments = [value for key, value in found.metadata.items() if key.lower() == "comment"]
+            kept = any(key.lower() == "comment" for key in own.metadata)
+    except (ColorizeGANError, OSError, ValueError, av.error.FFmpegError):
+        return False
+    return kept or any(comment.startswith(COMMENT) for comment in comments)
 
 
 class PictureResult:

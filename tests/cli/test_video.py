@@ -105,6 +105,10 @@ def test_a_film_is_made_where_its_hints_cannot_be_kept(video: Any, ffmpeg: FFmpe
     kept = tmp_path / "a.mp4.hints.json"
     assert f"{kept}: the hints cannot be kept (cannot be written (Is a directory))" in out.err
     assert (tmp_path / "hinted.mkv").is_file()
+    out = video(source, "-o", tmp_path / "plain.mkv")
+    assert out.status == 1
+    assert out.err == [f"error: {kept}: is a folder, and no file of hints; move it away, or name a file [E_INPUT]"]
+    assert video(source, "-o", tmp_path / "plain.mkv", "--no-hints").status == 0
 
 
 def test_a_preview_shows_every_shot(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
@@ -256,6 +260,22 @@ def test_a_film_that_had_a_comment_keeps_it_and_is_known_by_its_name(
     source = ffmpeg.make(tmp_path / "a.mp4", *MOVING, "-metadata", "comment=Grandmother")
     assert video(source).status == 0
     assert "done already" in video(source).err[0]
+
+
+def test_a_result_that_got_another_comment_is_known_by_the_ledger_alone(
+    video: Any, ffmpeg: FFmpeg, tmp_path: Path
+) -> None:
+    (tmp_path / "films").mkdir()
+    source = ffmpeg.make(tmp_path / "films/a.mkv", *MOVING)
+    for told, status, name in ((tmp_path / "out", 0, "out/a.mkv"), (tmp_path / "single.mkv", 1, "single.mkv")):
+        given = source.parent if status == 0 else source
+        assert video(given, "-o", told).status == 0
+        result, noted = tmp_path / name, tmp_path / "noted.mkv"
+        ffmpeg.make(noted, "-i", str(result), "-c", "copy", "-metadata", "comment=nice")
+        noted.replace(result)
+        out = video(given, "-o", told)
+        assert out.status == status
+        assert ("nothing in it says that this program made it" in out.err[0]) == (status == 1)
 
 
 def test_a_dry_run_says_done_already_where_the_run_does(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_bad_files_are_one_line_with_the_path(tmp_path: Path, content: bytes, re
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_hints(tmp_path / "none.json")
-    with pytest.raises(InputError, match="is no file of hints"):
+    with pytest.raises(InputError, match="is a folder, and no file of hints; move it away"):
         read_hints(tmp_path)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="is no file of hints"):
