@@ -4,6 +4,7 @@ The text of an error is one line: what is wrong, with which file, what to do abo
 """
 
 import difflib
+import errno
 import re
 from collections.abc import Iterable
 from os import PathLike
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 
+DISK_FULL_ERRORS = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 SECRET = re.compile(r"(?<=://)[^/@\s]+@")  # what comes before the host in a URL: who asks, with which password
 
 
@@ -134,6 +136,8 @@ def as_our_error(
         return error
     if isinstance(error, MemoryError):
         ours = TooLargeError("does not fit in memory", path=path, remedy="close other programs or make it smaller")
+    elif isinstance(error, OSError) and error.errno in DISK_FULL_ERRORS:  # that of standard output, say
+        ours = OutputError("the disk is full", path=path, remedy="make room, or write elsewhere")
     else:
         ours = ColorizeGANError(f"unexpected {type(error).__name__}: {str(error)[:300]}", path=path, remedy=report)
     ours.__cause__ = error

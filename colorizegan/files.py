@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from colorizegan.errors import OutputError
+from colorizegan.errors import DISK_FULL_ERRORS, OutputError
 
 try:
     import fcntl
@@ -25,7 +25,6 @@ except ImportError:  # Windows, where a file that is open cannot be removed anyw
 
 log = logging.getLogger(__name__)
 
-DISK_FULL_ERRORS = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 PART_NAME = re.compile(r"\.colorizegan-([0-9a-f]{12})-[0-9a-f]{12}\.part")
 CHUNK = 1 << 20  # bytes read at a time
 TOGETHER = 100_000  # targets whose leftovers are looked for in one go over their folders

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from colorizegan.errors import OutputError
-from colorizegan.files import DISK_FULL_ERRORS, open_regular, sha256_of_file
+from colorizegan.errors import DISK_FULL_ERRORS, OutputError
+from colorizegan.files import open_regular, sha256_of_file
 
 NAME = "colorizegan"
 

@@ -83,7 +83,8 @@ def drawn_before(targets: Sequence[Path], pick: int) -> tuple[int, int]:
         drawn = drawn_on(path)
         if drawn is None:
             remedy = f"add --proposals {max(pick, 5)}, with the --seed of the sheet if it had one"
-            raise UsageError(f"--pick {pick} is of no sheet: there is no {path.name}", remedy=remedy)
+            what = f"{path.name} is none" if os.path.lexists(path) else f"there is no {path.name}"
+            raise UsageError(f"--pick {pick} is of no sheet: {what}", remedy=remedy)
         found.add(drawn)
     if len(found) != 1:
         raise UsageError("the sheets of these photos are of different draws", remedy="add --proposals and --seed")

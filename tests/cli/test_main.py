@@ -243,6 +243,15 @@ def test_bad_standard_input(folder: Path) -> None:
         assert "[E_DECODE]" in done.err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("args", [["colorize", "photo.png", "-o", "-"], ["colorize", "photo.png", "-n"], ["models"]])
+def test_a_full_disk_behind_standard_output_is_one_line(folder: Path, args: list[str]) -> None:
+    put("photo.png")
+    with Path("/dev/full").open("w") as full:
+        done = command(*args, status=1, cwd=folder, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert done.stderr == "error: the disk is full; make room, or write elsewhere [E_OUTPUT]\n"
+
+
 def test_real_pipe(folder: Path) -> None:
     raw = put("photo.png").read_bytes()
     done = command("colorize", "-", "--model", bundle.WEIGHTS / "default", input=raw, text=False)

@@ -479,6 +479,9 @@ def test_a_proposal_is_picked_from_the_sheet_that_was_shown(tiny_bundle: Path, p
     alone = call(tiny_bundle, photo, "--pick", 2)
     assert alone.exit_code == 2
     assert "there is no a.colorized.png.proposals.png; add --proposals 5" in alone.stderr
+    strange = put(photo.with_name("a.colorized.png.proposals.png"))
+    assert "a.colorized.png.proposals.png is none; add" in call(tiny_bundle, photo, "--pick", 2).stderr
+    strange.unlink()
     assert call(tiny_bundle, photo, "--proposals", 4, "--seed", 7).exit_code == 0
     assert call(tiny_bundle, photo, "--pick", 2).exit_code == 0
     picked = photo.with_name("a.colorized.png").read_bytes()
