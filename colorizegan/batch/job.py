@@ -5,7 +5,6 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Collection
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,12 +12,13 @@ from typing import Any, BinaryIO, Literal
 
 from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Entry, Ledger
+from colorizegan.batch.originals import Originals, may_write
 from colorizegan.batch.plan import shown
 from colorizegan.batch.sheets import is_ours, write_confidence
 from colorizegan.colorize_file import DONE_ALREADY, LEFT_IN_COLOR, FileOptions, FileReport, colorize_file, provenance
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, ModelError, OutputError, as_our_error
-from colorizegan.files import atomic_file, file_identity, is_dangling, make_folder, sha256_of_file
+from colorizegan.files import atomic_file, file_identity, make_folder, sha256_of_file
 from colorizegan.machine import Cancelled, MemoryBudget
 from colorizegan.photo.formats import format_of_name
 from colorizegan.photo.metadata.seal import PROPERTY, is_as_written
@@ -40,12 +40,12 @@ NOT_OURS = "is there already, and nothing in it says that this program made it, 
 OTHER_SETTINGS = "done already, with other settings or another model; --overwrite does it again"
 
 NOTED = {"jpeg", "png", "tiff", "webp", "avif"}  # formats whose results hold a note
-Status = Literal["done", "skipped", "failed"]
+Status = Literal["planned", "done", "skipped", "failed"]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one job."""
+    """What became of one job, or what would ("planned")."""
 
     job: Job
     status: Status
@@ -64,24 +64,6 @@ class Result:
     def code(self) -> str | None:
         """The stable code of the error of a failed job."""
         return self.error.code if isinstance(self.error, ColorizeGANError) else None
-
-
-class Originals:
-    """Which files are photos of a run. That is found out once a result is to be replaced, as each is looked at for it.
-
-    jobs: of the run; () where somebody else sees to it that no result replaces a photo.
-    """
-
-    def __init__(self, jobs: Collection[Job]) -> None:
-        self.jobs = jobs
-        self.known: set[tuple[int, int]] | None = None
-        self.lock = threading.Lock()
-
-    def __contains__(self, identity: tuple[int, int]) -> bool:
-        with self.lock:
-            if self.known is None:
-                self.known = {found for job in self.jobs if (found := file_identity(job.source)) is not None}
-            return identity in self.known
 
 
 @dataclass(frozen=True)
@@ -106,16 +88,10 @@ def run_job(run: BatchRun, job: Job) -> Result:
     try:
         if run.stop.is_set():
             raise Cancelled
-        colorizer = run.colorizer
-        standing = "kept" if colorizer is None else standing_of(run, job, colorizer)
-        if standing == "earlier":
-            return Result(job, "skipped", EARLIER_VERSION)
-        again = standing == "otherwise"
-        if not may_write(job, run.overwrite or again, run.originals) or colorizer is None:
-            return Result(job, "skipped", earlier_result(run, job))
-        if is_known_color(run, job):
-            return Result(job, "skipped", LEFT_IN_COLOR)
-        report = make_result(run, job, colorizer, again)
+        reason, again = reason_to_skip(run, job)
+        if reason or run.colorizer is None:
+            return Result(job, "skipped", reason)
+        report = make_result(run, job, run.colorizer, again)
     except Cancelled:
         raise
     except Exception as error:
@@ -129,6 +105,18 @@ def run_job(run: BatchRun, job: Job) -> Result:
         return Result(job, "skipped", LEFT_IN_COLOR, report.shape, seconds, tuple(report.remarks))
     remarks = [*([REPLACED] if again else []), *report.remarks]
     return Result(job, "done", "", report.shape, seconds, tuple(remarks))
+
+
+def reason_to_skip(run: BatchRun, job: Job) -> tuple[str, bool]:
+    """Why nothing is to be done, "" where something is; and whether that replaces the result of other options.
+    OutputError where something else is in the place of the result. No photo is opened."""
+    standing = "kept" if run.colorizer is None else standing_of(run, job, run.colorizer)
+    if standing == "earlier":
+        return EARLIER_VERSION, False
+    again = standing == "otherwise"
+    if not may_write(job, run.overwrite or again, run.originals) or run.colorizer is None:
+        return earlier_result(run, job), False
+    return (LEFT_IN_COLOR if is_known_color(run, job) else ""), again
 
 
 class ResultFile(ExitStack):
@@ -288,7 +276,7 @@ def is_known_color(run: BatchRun, job: Job) -> bool:
 
 
 def check_is_ours(target: Path) -> None:
-    """OutputError where a file can be told to be none of this program's; what BMP, PNM and films hold tells nothing."""
+    """OutputError where a file can be told to be none of this program's; what BMP and PNM hold tells nothing."""
     path = Path(os.path.realpath(target))  # results may have been moved elsewhere, with a link in their place
     if format_of_name(target.suffix) in NOTED and not has_note(path) and not is_ours(path):
         raise not_ours(target)
@@ -297,26 +285,6 @@ def check_is_ours(target: Path) -> None:
 def not_ours(target: Path) -> OutputError:
     """What is said of a file that only has the name of a result."""
     return OutputError(NOT_OURS, path=target, remedy="--overwrite replaces it; or name another output")
-
-
-def may_write(job: Job, overwrite: bool, originals: Originals) -> bool:
-    """False where the result is there already; OutputError where an original, a device or a link is in its place."""
-    other = "name another output, or a --suffix"
-    if is_dangling(job.target):
-        what = "is a link that leads nowhere, which is not replaced"
-        raise OutputError(what, path=job.target, remedy=f"remove the link, or {other}")
-    target = file_identity(job.target)
-    if target is None:
-        return True
-    if target == file_identity(job.source):
-        raise OutputError("is the original itself, which is never touched", path=job.target, remedy=other)
-    if not stat.S_ISREG(job.target.stat().st_mode):
-        raise OutputError("is there already and is no file", path=job.target, remedy=other)
-    if not overwrite:
-        return False
-    if target in originals:
-        raise OutputError("is another input's original, which is never touched", path=job.target, remedy=other)
-    return True
 
 
 def of_photo(error: ColorizeGANError, source: Path | bytes) -> ColorizeGANError:

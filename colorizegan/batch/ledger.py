@@ -68,10 +68,12 @@ class Ledger:
 
     Of what earlier runs wrote only the place of each result's last line is kept: a million take some 300 MB. The file
     is `colorizegan.jsonl`, of a shard (i, n) `colorizegan.2-of-8.jsonl`, so that several machines may share the folder.
-    It is made with its first line.
+    It is made with its first line: that of a result whose run was killed before it, if `adopt`, or what is added.
     """
 
-    def __init__(self, folder: Path, shard: tuple[int, int] | None = None, *, read: bool = True) -> None:
+    def __init__(
+        self, folder: Path, shard: tuple[int, int] | None = None, *, read: bool = True, adopt: bool = True
+    ) -> None:
         self.folder = folder
         self.path = folder / (f"{NAME}.jsonl" if shard is None else f"{NAME}.{shard[0]}-of-{shard[1]}.jsonl")
         self.read: list[Path] = []
@@ -87,8 +89,9 @@ class Ledger:
             if entry is None or (known is not None and known.output_sha256 == entry.output_sha256):
                 continue
             if is_file_with(folder / output, entry.output_sha256):
-                self.add(Entry(**{**vars(entry), "status": "done"}))  # killed before the line was written
-                self.known[output] = place
+                self.known[output] = place  # killed before the line was written
+                if adopt:
+                    self.add(Entry(**{**vars(entry), "status": "done"}))
 
     def read_places(self, path: Path, writing: dict[str, tuple[int, int]]) -> None:
         """Note where each result's last line is; in `writing` the results that got no line after they were written."""

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from colorizegan.batch.job import BatchRun, Originals, Result, check_is_ours, keep_hints, may_write, of_photo, run_job
+from colorizegan.batch.job import BatchRun, Result, check_is_ours, keep_hints, of_photo, run_job
 from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Ledger
+from colorizegan.batch.originals import Originals, may_write
 from colorizegan.batch.plan import Plan
 from colorizegan.batch.sheets import drawn_on, sheet_path, write_sheet
 from colorizegan.colorize_file import DONE_ALREADY, LEFT_IN_COLOR, FileOptions, colorize_file
@@ -78,16 +79,14 @@ def run_plan(
 
 def run_sheets(jobs: Collection[Job], settings: RunSettings, *, count: int, seed: int) -> Iterator[Result]:
     """Write the sheet of each photo's proposals in place of its result."""
-    overwrite = settings.overwrite
+    overwrite, originals = settings.overwrite, Originals(jobs)
     with opened(settings) as (colorizer, reader, options):
         for job in jobs:
             sheet = Job(job.source, sheet_path(job.target))
             try:
-                if not may_write(sheet, overwrite, Originals(jobs)):
-                    check_is_ours(sheet.target)
-                    if drawn_on(sheet.target) in (None, (count, seed)):  # one of another draw is made anew
-                        yield Result(sheet, "skipped", DONE_ALREADY)
-                        continue
+                if is_drawn(sheet, overwrite, originals, (count, seed)):
+                    yield Result(sheet, "skipped", DONE_ALREADY)
+                    continue
                 look = options.with_saved_hints(job.source).look
                 photo = reader.read(job.source, allow_truncated=options.allow_truncated)
                 found = write_sheet(colorizer, photo, look, sheet.target, count=count, seed=seed, overwrite=overwrite)
@@ -95,6 +94,15 @@ def run_sheets(jobs: Collection[Job], settings: RunSettings, *, count: int, seed
             except ColorizeGANError as error:
                 named = of_photo(error, job.source)
                 yield Result(sheet, "failed", str(named), error=named)
+
+
+def is_drawn(sheet: Job, overwrite: bool, originals: Originals, draw: tuple[int, int]) -> bool:
+    """Whether a sheet of this draw (count, seed) is there and stays; OutputError where something else is in its place.
+    One of another draw is made anew."""
+    if may_write(sheet, overwrite, originals):
+        return False
+    check_is_ours(sheet.target)
+    return drawn_on(sheet.target) in (None, draw) or not may_write(sheet, True, originals)
 
 
 def colorize_to_stream(source: Path | bytes, stream: BinaryIO, settings: RunSettings) -> list[str]:

@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -139,8 +138,8 @@ def colorize(
     show_plan(plan, reporter, "photos", from_file or "")
 
     # --- what is asked of each ---
-    from colorizegan.batch.run import RunSettings, opened, run_plan, run_sheets
-    from colorizegan.batch.sheets import drawn_before, drawn_on, sheet_path
+    from colorizegan.batch.run import RunSettings, run_plan, run_sheets
+    from colorizegan.batch.sheets import drawn_before
     from colorizegan.colorize_file import FileOptions, ProposalChoice
     from colorizegan.steer.look import Look
 
@@ -163,12 +162,17 @@ def colorize(
 
     # --- photos to results, and what became of them ---
     if dry_run:
+        from colorizegan.batch.dry_run import dry_run_of_plan, dry_run_of_sheets
+
         if only_show:
-            plan.jobs = [Job(job.source, sheet_path(job.target)) for job in plan.jobs]
-            overwrite |= all(drawn_on(job.target) not in (None, (proposals, seed)) for job in plan.jobs)
-        # The model and --like, as the run has them; what the workers of --ray run on is not known here.
-        with opened(settings if ray is None else replace(settings, device="cpu")):
-            raise typer.Exit(0 if list_jobs(plan, overwrite, as_json=as_json, places=places) else FAILED)
+            planned = dry_run_of_sheets(plan.jobs, settings, count=proposals or 0, seed=seed)
+        elif ray is None:
+            planned = dry_run_of_plan(plan, settings)
+        else:
+            from colorizegan.scale.ray_data import dry_run_on_ray
+
+            planned = dry_run_on_ray(plan, places, settings)
+        raise typer.Exit(0 if list_jobs(planned, plan, as_json=as_json, places=places) else FAILED)
     if streamed:
         if confidence or only_show:
             raise UsageError("standard output carries the photo alone", remedy="give a file as output (-o)")
@@ -181,9 +185,10 @@ def colorize(
         if ray is None:
             running = run_plan(plan, settings, part)
         else:
+            from colorizegan.scale.cluster import EITHER
             from colorizegan.scale.ray_data import run_on_ray
 
-            running = run_on_ray(plan, places, settings, address=ray or "either")
+            running = run_on_ray(plan, places, settings, address=ray or EITHER)
         with running as found:
             failed = show_results(found, len(plan.jobs), reporter, plan.left_out)["failed"]
     if failed or plan.problems:

@@ -93,33 +93,26 @@ def show_plan(plan: Plan, reporter: Reporter, kind: str, listed: str = "") -> No
         reporter.note(f"{empty}: no {kind} found")
 
 
-def list_jobs(plan: Plan, overwrite: bool, *, as_json: bool, places: Places | None = None, noted: bool = True) -> bool:
+def list_jobs(results: Iterable[Result], plan: Plan, *, as_json: bool, places: Places | None = None) -> bool:
     """What a dry run says: one line for each job, to standard output. Whether the run could do all.
 
-    places: of the photos and the results, where they lie elsewhere; noted: a result can be told from another file.
+    results: "planned", "skipped" or "failed"; places: of the photos and the results, where they lie elsewhere.
     """
-    from colorizegan.batch.job import Originals, check_is_ours, may_write  # here, because --help does without it
-
-    originals, summary = Originals(plan.jobs), Counter({"planned": 0, "skipped": 0, "failed": 0})
-    for job in plan.jobs:
-        source, target, status, why = shown(job.source), str(job.target), "planned", dict[str, str]()
-        try:
-            if places is not None:
-                source, target = places.sources.named(Path(source)), places.results.named(job.target)
-                done = places.results.find(job.target) is not None and not overwrite
-            else:
-                done = not may_write(job, overwrite, originals)
-                if done and noted:
-                    check_is_ours(job.target)
-            status = "skipped" if done else status
-        except ColorizeGANError as error:
-            to_stderr(f"error: {error}")
-            status, why = "failed", {"code": error.code, "message": str(error)}
+    summary = Counter[str]({"planned": 0, "skipped": 0, "failed": 0})
+    for result in results:
+        source, target, status = shown(result.job.source), str(result.job.target), result.status
+        if places is not None:
+            source, target = places.sources.named(Path(source)), places.results.named(result.job.target)
         summary[status] += 1
+        if status == "failed":
+            to_stderr(f"error: {result.reason}")
         if as_json:
-            to_stdout(json.dumps({"input": source, "output": target, "status": status} | why))
+            why = {"code": result.code, "message": result.reason or None}
+            known = {name: value for name, value in why.items() if value is not None}
+            to_stdout(json.dumps({"input": source, "output": target, "status": status} | known))
         elif status != "failed":
-            to_stdout(f"{source} -> {target}" + ("  (done already)" if status == "skipped" else ""))
+            why = result.reason.partition(";")[0]  # what to do about it, the run says
+            to_stdout(f"{source} -> {target}" + (f"  ({why})" if why else ""))
     if as_json:
         to_stdout(json.dumps({"summary": {**summary, "left_out": plan.left_out}}))
     elif plan.left_out:

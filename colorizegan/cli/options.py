@@ -20,7 +20,7 @@ machine = partial(Option, rich_help_panel="The machine", case_sensitive=False)
 Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.")]
 Json = Annotated[bool, Option("--json", help="Write JSON lines to standard output.")]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Say nothing but errors.")]
-DryRun = Annotated[bool, Option("--dry-run", "-n", help="Only list what would be written.")]
+DryRun = Annotated[bool, Option("--dry-run", "-n", help="Only list what would be written, and tell what would fail.")]
 
 Model = Annotated[
     str | None, colours("--model", metavar="MODEL", help="A name of `models`, a bundle, an .onnx file; or A+B.")

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import time
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -30,16 +30,16 @@ from colorizegan.errors import InputError, OutputError, UsageError, as_our_error
 from colorizegan.progress import progress_bar
 
 if TYPE_CHECKING:
+    from colorizegan.batch.job import Result
     from colorizegan.batch.jobs import Job
     from colorizegan.batch.ledger import Ledger
+    from colorizegan.batch.originals import Originals
     from colorizegan.batch.plan import Plan
     from colorizegan.colorizer import Colorizer
     from colorizegan.video.colorize_video import Progress
     from colorizegan.video.options import FilmOptions
 
 T = TypeVar("T")
-
-
 Codec = Literal["h264", "hevc", "vp9", "av1", "ffv1", "prores"]
 
 
@@ -92,7 +92,6 @@ def video(
     show_plan(plan, reporter, "films")
     from colorizegan.colorizer import Colorizer
     from colorizegan.steer.look import Look
-    from colorizegan.video.formats import is_pattern
     from colorizegan.video.options import FilmOptions, parse_film_hint, parse_rate, parse_time
 
     if hint and len(plan.jobs) != 1:
@@ -111,8 +110,8 @@ def video(
     if like is not None:
         options = dataclasses.replace(options, look=dataclasses.replace(options.look, like=colorizer.palette(like)))
     if dry_run:
-        anew = overwrite or any(is_pattern(job.target.name) for job in plan.jobs)  # numbered pictures are gone through
-        raise typer.Exit(0 if list_jobs(plan, anew, as_json=as_json, noted=False) else FAILED)
+        planned = dry_run_of_films(plan, options)
+        raise typer.Exit(0 if list_jobs(planned, plan, as_json=as_json) else FAILED)
     if run(plan, colorizer, options, reporter, preview=preview, use_saved=not no_hints) or plan.problems:
         raise typer.Exit(FAILED)
 
@@ -146,8 +145,9 @@ def run(
 ) -> int:
     """Do the films and say what became of them; how many failed."""
     from colorizegan.batch.ledger import Ledger
+    from colorizegan.batch.originals import Originals
 
-    summary, begin = new_summary(), time.perf_counter()
+    summary, begin, originals = new_summary(), time.perf_counter(), Originals(plan.jobs)
     ledger = None if plan.output_root is None or preview else Ledger(plan.output_root)
     try:
         for job in plan.jobs:
@@ -157,7 +157,7 @@ def run(
                 check_is_no_photo(source_of(job))
                 asked = with_saved_hints(job, options) if use_saved else options
                 facts |= (
-                    one_preview(job, colorizer, asked, reporter)
+                    one_preview(job, colorizer, asked, reporter, originals)
                     if preview
                     else one_film(job, colorizer, asked, reporter, ledger)
                 )
@@ -185,6 +185,23 @@ def run(
             ledger.close()
     show_summary(summary, time.perf_counter() - begin, reporter)
     return summary["failed"]
+
+
+def dry_run_of_films(plan: Plan, options: FilmOptions) -> Iterator[Result]:
+    """What `run` would do with each film: "planned", "skipped" or "failed"."""
+    from colorizegan.batch.dry_run import failed
+    from colorizegan.batch.job import Result
+    from colorizegan.batch.originals import Originals, may_write
+    from colorizegan.colorize_file import DONE_ALREADY
+    from colorizegan.video.formats import is_pattern
+
+    originals = Originals(plan.jobs)
+    for job in plan.jobs:
+        try:  # numbered pictures are gone through
+            anew = may_write(job, options.overwrite or is_pattern(job.target.name), originals)
+            yield Result(job, "planned") if anew else Result(job, "skipped", DONE_ALREADY)
+        except Exception as error:
+            yield failed(job, error)
 
 
 def check_is_no_photo(source: Path) -> None:
@@ -230,12 +247,14 @@ def one_film(
     return {"status": "done", **facts}
 
 
-def one_preview(job: Job, colorizer: Colorizer, options: FilmOptions, reporter: Reporter) -> dict[str, Any]:
-    from colorizegan.batch.job import Originals, may_write
+def one_preview(
+    job: Job, colorizer: Colorizer, options: FilmOptions, reporter: Reporter, originals: Originals
+) -> dict[str, Any]:
+    from colorizegan.batch.originals import may_write
     from colorizegan.colorize_file import DONE_ALREADY
     from colorizegan.video.preview import preview_steps
 
-    if not may_write(job, options.overwrite, Originals([job])):
+    if not may_write(job, options.overwrite, originals):
         reporter.note(f"{job.target}: {DONE_ALREADY}")
         return {"status": "skipped", "message": DONE_ALREADY}
     shots = followed(preview_steps(source_of(job), job.target, colorizer, options), reporter)

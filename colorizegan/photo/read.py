@@ -101,20 +101,36 @@ CODES_OF_ANY_LENGTH = {2, 3, 4, 32771, 50001}  # CCITT and WebP in TIFF: a plain
 UNREAD = re.compile("not (configured|implemented|supported)|[Uu]nknown compression(?! method)")  # of libtiff, libvips
 
 
+def check_is_there(path: Path) -> None:
+    """InputError where a file is missing, or is none; it is not opened."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise _not_opened(path, error) from None
+    if not stat.S_ISREG(mode):
+        raise _no_file(path)
+
+
+def _not_opened(path: Path, error: OSError | ValueError) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        return InputError("does not exist", path=path, remedy="check the name")
+    return InputError(f"cannot be opened ({getattr(error, 'strerror', None) or error})", path=path)
+
+
+def _no_file(path: Path) -> InputError:
+    return InputError("is a folder" if path.is_dir() else "is no regular file", path=path, remedy="name a photo")
+
+
 def _open(path: Path) -> BinaryIO:
     """Open a regular file; a pipe or device could block for ever or never end."""
     try:
         # Non-blocking, so that a pipe put there in the meantime does not hold us up either.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
-    except FileNotFoundError:
-        raise InputError("does not exist", path=path, remedy="check the name") from None
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot be opened ({why})", path=path) from None
+        raise _not_opened(path, error) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        what = "is a folder" if path.is_dir() else "is no regular file"
-        raise InputError(what, path=path, remedy="name a photo")
+        raise _no_file(path)
     return os.fdopen(descriptor, "rb")
 
 

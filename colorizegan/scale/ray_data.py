@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from colorizegan import __version__
-from colorizegan.batch.job import Originals, Result, may_write
+from colorizegan.batch.dry_run import dry_run_of_plan
+from colorizegan.batch.job import Result
 from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Entry
+from colorizegan.batch.originals import Originals, may_write
 from colorizegan.batch.plan import Plan
 from colorizegan.batch.run import RunSettings, opened
-from colorizegan.colorize_file import FileOptions
+from colorizegan.colorize_file import DONE_ALREADY, FileOptions
 from colorizegan.errors import ColorizeGANError, InputError, OutputError, UsageError
 from colorizegan.files import remove_leftovers, results_folder
 from colorizegan.machine import POLL_SECONDS
@@ -77,6 +79,21 @@ def run_on_ray(
                 ends.close()
             if not run.ended:
                 run.tidy()
+
+
+def dry_run_on_ray(plan: Plan, places: Places | None, settings: RunSettings) -> Iterator[Result]:
+    """What `run_on_ray` would do, as `dry_run_of_plan`; elsewhere by the names of results alone."""
+    settings = replace(settings, device="cpu")  # what the workers run on is not known here
+    if places is None:
+        yield from dry_run_of_plan(plan, settings)
+        return
+    with opened(settings):
+        for job in plan.jobs:
+            try:
+                there = not settings.overwrite and places.results.find(job.target) is not None
+                yield Result(job, "skipped", DONE_ALREADY) if there else Result(job, "planned")
+            except InputError as error:
+                yield Result(job, "failed", str(error), error=error)
 
 
 def colorize_dataset(

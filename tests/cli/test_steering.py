@@ -19,6 +19,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from typer.testing import Result
 
+from colorizegan.batch.job import OTHER_SETTINGS
 from colorizegan.color.lab import rgb_to_lab
 from colorizegan.colorizer import Colorizer
 from colorizegan.model.network import NetworkInput, Prediction
@@ -454,6 +455,60 @@ def test_a_dry_run_tells_of_a_link_that_leads_nowhere(tiny_bundle: Path, photo: 
     dry, run = (call(tiny_bundle, photo, *more) for more in (["--dry-run"], []))
     assert (dry.exit_code, the_error(dry)) == (run.exit_code, the_error(run))
     assert "is a link that leads nowhere" in the_error(dry)
+
+
+def test_a_dry_run_goes_by_the_ledger_and_reads_no_result_that_it_knows(tiny_bundle: Path, tmp_path: Path) -> None:
+    album, out = tmp_path / "album", tmp_path / "out"
+    for name in ("a.png", "b.png"):
+        put(album / name)
+    assert call(tiny_bundle, album, "-o", out).exit_code == 0
+    Image.new("RGB", (8, 8)).save(out / "a.png")  # another program has left the note out
+    ledger = out / "colorizegan.jsonl"
+    lines = ledger.read_text().splitlines(keepends=True)  # of b the run was killed before its last line
+    ledger.write_text("".join(line for line in lines if '"output": "b.png", "status": "done"' not in line))
+    before = ledger.read_bytes()
+    dry = call(tiny_bundle, album, "-o", out, "-n")
+    assert (dry.exit_code, dry.stderr, dry.stdout.count("(done already)")) == (0, "", 2)
+    assert ledger.read_bytes() == before
+    run = call(tiny_bundle, album, "-o", out)
+    assert (run.exit_code, run.stderr.count("done already")) == (0, 2)
+    other = call(tiny_bundle, album, "-o", out, "--saturation", 2, "-n", "--json")
+    assert [line.get("message", "")[:33] for line in command.json_lines(other.stdout)[:2]] == [OTHER_SETTINGS[:33]] * 2
+
+
+def test_a_dry_run_of_a_named_photo_goes_by_its_options(tiny_bundle: Path, photo: Path) -> None:
+    target = photo.with_name("a.colorized.png")
+    assert call(tiny_bundle, photo).exit_code == 0
+    assert call(tiny_bundle, photo, "-n").stdout == f"{photo} -> {target}  (done already)\n"
+    assert call(tiny_bundle, photo, "--saturation", 2, "-n").stdout == f"{photo} -> {target}\n"
+    target.write_bytes(target.read_bytes().replace(b"<colorizegan:saturation>1", b"<colorizegan:saturation>3"))
+    dry, run = (call(tiny_bundle, photo, "--saturation", 2, *more) for more in (["-n"], []))
+    assert (dry.exit_code, the_error(dry)) == (run.exit_code, the_error(run))
+    assert "somebody has changed it since" in the_error(dry)
+
+
+def test_a_dry_run_tells_of_a_photo_that_is_not_there(tiny_bundle: Path, photo: Path) -> None:
+    folder = photo.with_name("no")
+    for missing in (photo.with_name("b.png"), folder / "b.png", photo / "b.png"):
+        dry, run = (call(tiny_bundle, photo, missing, *more) for more in (["-n"], ["--overwrite"]))
+        assert (dry.exit_code, the_error(dry)) == (run.exit_code, the_error(run))
+        assert dry.stdout.startswith(f"{photo} -> ")
+        dry, run = (call(tiny_bundle, missing, "--proposals", 2, *more) for more in (["-n"], []))
+        assert (dry.exit_code, the_error(dry)) == (run.exit_code, the_error(run))
+
+
+def test_sheets_of_another_draw_are_told_photo_by_photo(tiny_bundle: Path, photo: Path) -> None:
+    other = photo.with_name("b.png")
+    other.write_bytes(photo.read_bytes())
+    first, second = (path.with_name(f"{path.stem}.colorized.png.proposals.png") for path in (photo, other))
+    assert call(tiny_bundle, photo, "--proposals", 2).exit_code == 0
+    asked = [photo, other, "--proposals", 3]
+    assert call(tiny_bundle, *asked, "-n").stdout == f"{photo} -> {first}\n{other} -> {second}\n"
+    assert call(tiny_bundle, other, "--proposals", 3).exit_code == 0
+    assert call(tiny_bundle, *asked, "-n").stdout == f"{photo} -> {first}\n{other} -> {second}  (done already)\n"
+    run = call(tiny_bundle, *asked)
+    assert [line.startswith(f"{photo} -> {first}") for line in run.stderr.splitlines()] == [True, False]
+    assert run.stderr.count("done already") == 1
 
 
 def test_files_of_others_are_not_made_anew(tiny_bundle: Path, photo: Path, tmp_path: Path) -> None:
