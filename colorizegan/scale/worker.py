@@ -16,9 +16,10 @@ from typing import Any, cast
 import numpy as np
 
 from colorizegan import __version__
-from colorizegan.batch.job import BatchRun, Originals, Result, run_job
+from colorizegan.batch.job import BatchRun, Result, run_job
 from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Entry, as_entry, as_line
+from colorizegan.batch.originals import Originals
 from colorizegan.batch.run import RunSettings, reason_to_end
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, InputError, ModelError, OutputError, as_our_error
