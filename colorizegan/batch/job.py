@@ -14,7 +14,7 @@ from colorizegan.batch.jobs import Job
 from colorizegan.batch.ledger import Entry, Ledger
 from colorizegan.batch.originals import Originals, may_write
 from colorizegan.batch.plan import shown
-from colorizegan.batch.sheets import is_ours, write_confidence
+from colorizegan.batch.sheets import is_our_sheet, write_confidence
 from colorizegan.colorize_file import DONE_ALREADY, LEFT_IN_COLOR, FileOptions, FileReport, colorize_file, provenance
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import ColorizeGANError, ModelError, OutputError, as_our_error
@@ -278,7 +278,7 @@ def is_known_color(run: BatchRun, job: Job) -> bool:
 def check_is_ours(target: Path) -> None:
     """OutputError where a file can be told to be none of this program's; what BMP and PNM hold tells nothing."""
     path = Path(os.path.realpath(target))  # results may have been moved elsewhere, with a link in their place
-    if format_of_name(target.suffix) in NOTED and not has_note(path) and not is_ours(path):
+    if format_of_name(target.suffix) in NOTED and not has_note(path) and not is_our_sheet(path):
         raise not_ours(target)
 
 

@@ -93,13 +93,13 @@ def drawn_before(targets: Sequence[Path], pick: int) -> tuple[int, int]:
 
 def drawn_on(sheet: Path) -> tuple[int, int] | None:
     """Count and seed of the proposals on a sheet; None where there is none that tells them."""
-    drawn = DRAWN.search(head_of(sheet)) if is_ours(sheet) else None
+    drawn = DRAWN.search(head_of(sheet)) if is_our_sheet(sheet) else None
     return None if drawn is None else (int(drawn[1]), int(drawn[2]))
 
 
 def save(image: Image.Image, target: Path, *, overwrite: bool = False, drawn: str = "") -> None:
     """Write a picture; one of that name is replaced only if it is an earlier one of ours, or with `overwrite`."""
-    if os.path.lexists(target) and not overwrite and not is_ours(target):
+    if os.path.lexists(target) and not overwrite and not is_our_sheet(target):
         raise OutputError("is there already", path=target, remedy="name another output; --overwrite replaces it")
     file = io.BytesIO()
     mark = PngInfo()
@@ -111,7 +111,7 @@ def save(image: Image.Image, target: Path, *, overwrite: bool = False, drawn: st
     write_atomic(target, file.getvalue())
 
 
-def is_ours(path: Path) -> bool:
+def is_our_sheet(path: Path) -> bool:
     """Whether a file is a picture that `save` wrote."""
     head = head_of(path)
     return head.startswith(b"\x89PNG") and b"tEXtSoftware\0" + SOFTWARE.encode() in head

@@ -58,6 +58,15 @@ def test_hints_are_kept_and_found_again(tiny_bundle: Path, photo: Path) -> None:
     assert hinted[0] > plain[0] + 10  # red
 
 
+def test_hints_that_cannot_be_kept_are_told(tiny_bundle: Path, photo: Path) -> None:
+    place = photo.with_name("a.png.hints.json")
+    place.symlink_to("elsewhere")
+    done = call(tiny_bundle, photo, "--hint", "80,60,#dc143c")
+    why = "the hints are not kept in a.png.hints.json (is a link, which is not replaced); the result holds them"
+    assert (done.exit_code, why in done.stderr) == (0, True), done.stderr
+    assert place.is_symlink()
+
+
 def test_hints_of_each_photo_of_a_folder(tiny_bundle: Path, photo: Path, tmp_path: Path) -> None:
     other = photo.with_name("b.png")
     other.write_bytes(photo.read_bytes())
