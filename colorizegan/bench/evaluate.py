@@ -131,7 +131,7 @@ def evaluate(
         command=command,
         resamples=resamples,
         seed=seed,
-        versions={"python": platform.python_version()} | {n: installed_version(n) or "not there" for n in PACKAGES},
+        versions={"python": platform.python_version()} | {n: installed_version(n) or "not installed" for n in PACKAGES},
         facts={**{name: {"kind": "baseline"} for name in BASELINES}, **{n: r.facts for n, r in rivals.items()}},
         scores=scores,
         curves=curves,

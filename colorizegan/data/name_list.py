@@ -45,10 +45,8 @@ def read_bytes(file: BinaryIO, *, nul: bool) -> Iterator[bytes]:
         encoding = {(True, False): "utf-16-be", (False, True): "utf-16-le"}.get(
             (not any(head[:4:2]), not any(head[1:4:2]))
         )
-    if encoding is None and UNLIKE_TEXT.search(head):  # a photo, say; but a name of a file may hold what it likes
-        first = re.split(rb"\0" if nul else rb"[\0\r\n]", head, maxsplit=1)[0]
-        if not os.path.lexists(first):
-            raise ValueError("it holds no text")
+    if encoding is None and UNLIKE_TEXT.search(head) and not _holds_names(head, nul=nul):
+        raise ValueError("it holds no text")
     if encoding in (None, "utf-8"):
         yield head[len(mark) :]
         while chunk := file.read(CHUNK):
@@ -59,6 +57,18 @@ def read_bytes(file: BinaryIO, *, nul: bool) -> Iterator[bytes]:
     while chunk := file.read(CHUNK):
         yield decoder.decode(chunk).encode()
     yield decoder.decode(b"", final=True).encode()
+
+
+def _holds_names(head: bytes, *, nul: bool) -> bool:
+    """Whether what holds control characters is a list: a name of a file may hold what it likes, a photo is none."""
+    first, *more = re.split(rb"\0" if nul else rb"[\0\r\n]", head)
+    if os.path.lexists(first):
+        return True
+    if not nul:
+        return b"\0" not in head
+    # NUL bytes stand one after the other in a photo, or its first bytes or most of its parts are no text.
+    unlike = [name for name in more if UNLIKE_TEXT.search(name)]
+    return not UNLIKE_TEXT.search(first) and b"" not in more[:-1] and 2 * len(unlike) <= 1 + len(more)
 
 
 def list_names(lines: Iterable[bytes], *, nul: bool) -> Iterator[str]:

@@ -26,6 +26,7 @@ DEFAULT = "default"
 
 
 MAX_CARD_BYTES = 1 << 20
+MAX_ZIP_ENTRIES = 100  # a bundle has a card, a graph, and weights in a few files
 MAX_UNPACKED_BYTES = 2 << 30
 MAX_RATIO = 20  # weights hardly compress: a file that grows more than this out of a zip is a bomb
 PICKLES = {".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"}
@@ -155,7 +156,7 @@ def unpack(archive: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = [info for info in opened.infolist() if not info.is_dir()]
-            if len(entries) > 100:
+            if len(entries) > MAX_ZIP_ENTRIES:
                 raise refuse(f"holds {len(entries)} files, which no bundle does")
             for info in entries:
                 parts = info.filename.split("/")

@@ -16,6 +16,7 @@ from colorizegan.errors import ModelError
 MAX_GRAPH_BYTES = 4 << 20  # the weights lie beside the graph, so the graph alone is small
 MAX_GRAPH_FIELDS = 100_000  # a graph of 100 layers has some 5,000
 MAX_HEADER_BYTES = 4 << 20
+MAX_RANK = 8  # of a tensor; weights of layers have 4 at most
 ITEM_BYTES = {"BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2}
 ITEM_BYTES |= {"I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8}
 
@@ -83,7 +84,7 @@ def tensor_span(entry: dict[str, Any]) -> tuple[int, int]:
     """Byte range of one tensor; ValueError where range, shape and dtype disagree."""
     begin, end = entry["data_offsets"]
     shape = entry["shape"]
-    if len(shape) > 8 or any(type(n) is not int or not 0 <= n < 1 << 48 for n in (begin, end, *shape)):
+    if len(shape) > MAX_RANK or any(type(n) is not int or not 0 <= n < 1 << 48 for n in (begin, end, *shape)):
         raise ValueError
     if end - begin != math.prod(shape) * ITEM_BYTES[entry["dtype"]]:
         raise ValueError

@@ -27,6 +27,7 @@ if sys.platform == "linux":
     import termios
 
 MAX_HEADER_BYTES = 65_536  # of a request before its body
+MAX_HEADERS = 100  # of a request
 SEND_BUFFER = 1 << 17  # bytes of an answer that the system holds; Linux takes twice as many
 
 
@@ -40,7 +41,7 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
         surplus = 0  # bytes that are no body
         received = 0  # bytes of the body
         count = 0  # headers
-        unread = 0  # bytes of the answer, when the watch began
+        untaken = 0  # bytes of the answer, when the watch began
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -58,12 +59,12 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
 
         def begin_watch(self) -> None:
             self.end_watch()
-            self.unread = unread(self.transport)
+            self.untaken = untaken_bytes(self.transport)
             self.watch = self.loop.call_later(limits.silence, self.look_after)
 
         def look_after(self) -> None:
             """End it, unless the client has read some of its answer in the meantime."""
-            if unread(self.transport) < self.unread:
+            if untaken_bytes(self.transport) < self.untaken:
                 self.begin_watch()
             else:
                 self.transport.abort()
@@ -86,7 +87,7 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
 
         def on_header(self, name: bytes, value: bytes) -> None:
             self.count += 1
-            if self.count <= 100:
+            if self.count <= MAX_HEADERS:
                 super().on_header(name, value)
             elif not self.transport.is_closing():
                 self.transport.abort()
@@ -118,7 +119,7 @@ def connection_class(limits: ServiceLimits) -> type[HttpToolsProtocol]:
     return Connection
 
 
-def unread(transport: Any) -> int:
+def untaken_bytes(transport: Any) -> int:
     """Bytes of the answer that the client has not taken: what waits here, and what the system holds where it tells."""
     held = bytes(4)
     if sys.platform == "linux":

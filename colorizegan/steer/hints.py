@@ -1,10 +1,11 @@
 """Hints: points of a photo whose colour a person knows, as text, as JSON beside the photo, and as network input."""
 
 import json
+import operator
 import os
 import re
 import reprlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -75,15 +76,18 @@ def as_hint(given: Any) -> Hint:
     raise UsageError(f"{str(given)[:40]!r} is no hint", remedy='write hints=[(120, 80, "#3a6ea5")]: x, y and colour')
 
 
-def as_whole(value: object) -> int | None:
-    """A whole number of Python or NumPy as Python's; None for anything else."""
-    return int(value) if isinstance(value, int | np.integer) and not isinstance(value, bool) else None
+def as_whole(value: Any) -> int | None:
+    """A whole number of Python, NumPy or torch as Python's; None for anything else."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
 
 
 def rgb_of(color: Any) -> tuple[int, ...] | None:
     """Red, green and blue, 0 .. 255, of a colour in any of the ways of `Color`; None where it is none."""
-    if not isinstance(color, Sequence | np.ndarray) or isinstance(color, bytes | bytearray | memoryview):
-        return None  # b"red" is three numbers too, and a set has no order
+    if isinstance(color, bytes | bytearray | memoryview | Set | Mapping | Iterator):
+        return None  # b"red" is three numbers too, a set has no order, and an iterator is empty the next time
     try:
         rgb = ImageColor.getrgb(color)[:3] if isinstance(color, str) else tuple(map(as_whole, color))
     except (ValueError, TypeError):

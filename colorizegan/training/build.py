@@ -59,6 +59,17 @@ def build_unet(config: NetworkConfig) -> ColorUNet:
     return ColorUNet(config.widths, config.deep_blocks, recognizer=config.recognizer, attention=config.attention)
 
 
+def _is_checkpoint(path: Path) -> bool:
+    """Whether a path means a file of safetensors, by its ending or, as it may have any, its first bytes."""
+    try:
+        if not path.is_file():  # a name of a model, a folder, a pipe
+            return path.suffix.lower() == CHECKPOINT_SUFFIX
+        with path.open("rb") as file:
+            return path.suffix.lower() == CHECKPOINT_SUFFIX or file.read(9)[8:] == b"{"
+    except (OSError, ValueError):  # cannot be read, too long, a NUL
+        return path.suffix.lower() == CHECKPOINT_SUFFIX
+
+
 def _start(net: nn.Module, config: Config, part: str) -> None:
     """Load a network's weights from the checkpoint or bundle that `network.start` names, if it names one."""
     start = config.network.start
@@ -67,7 +78,7 @@ def _start(net: nn.Module, config: Config, part: str) -> None:
     path = Path(start)
     weights: dict[str, Tensor] = {}
     remedy = "give the same network settings"
-    if path.suffix == CHECKPOINT_SUFFIX:
+    if _is_checkpoint(path):
         weights = load_checkpoint(path).part(part)
     elif part == "average":
         from colorizegan.model.spec import stored_bundle  # with ONNX Runtime, which a borrowed machine may lack

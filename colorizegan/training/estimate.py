@@ -71,7 +71,15 @@ def estimate(config: Config, seconds: float = 12.0, progress: Callable[[int], No
     called with the number of steps that are through, of STEPS a stage.
     """
     torch.manual_seed(config.seed)
+    before = torch.get_num_threads()
     torch.set_num_threads(config.threads or cpu_threads())
+    try:
+        return _estimate(config, seconds, progress)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _estimate(config: Config, seconds: float, progress: Callable[[int], None]) -> Estimate:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = best_precision(config.precision)
     networks = (build_generator(config), build_discriminator(config))

@@ -162,6 +162,11 @@ def test_a_run_starts_from_another_ones_average(run: Path, photos: Path, tmp_pat
         state = net.state_dict()
         assert state.keys() == saved.part(part).keys()
         assert all(torch.equal(state[name], tensor) for name, tensor in saved.part(part).items())
+    for name in ("renamed.ckpt", "RENAMED.SAFETENSORS"):
+        shutil.copy(last, tmp_path / name)
+        shutil.copy(last.with_suffix(".sha256"), (tmp_path / name).with_suffix(".sha256"))
+        weights = build_generator(load_config("tiny", None, overrides(photos, f"network.start={tmp_path / name}")))
+        assert all(torch.equal(weights.state_dict()[key], tensor) for key, tensor in saved.part("average").items())
     wider = load_config("tiny", None, overrides(photos, start, "network.widths=[32,32,24,16,8]"))
     with pytest.raises(CheckpointError, match=f"{last.name}: holds another network; give the same network settings"):
         train(wider, tmp_path / "b")

@@ -63,6 +63,12 @@ def test_names_of_files_may_hold_control_characters(tmp_path: Path, nul: bool) -
     assert names(("\0" if nul else "\n").join(wanted).encode(), nul=nul) == wanted
 
 
+@pytest.mark.parametrize("nul", [False, True])
+def test_names_with_control_characters_of_files_that_moved(nul: bool) -> None:
+    wanted = ["moved/a.jpg", "moved/b\x01.jpg"]
+    assert names(("\0" if nul else "\n").join(wanted).encode(), nul=nul) == wanted
+
+
 def test_what_is_not_what_its_mark_says() -> None:
     with pytest.raises(UnicodeError):
         names("a.jpg".encode("utf-16") + b"x")

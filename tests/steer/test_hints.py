@@ -2,6 +2,8 @@
 
 import json
 import os
+from array import array
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,19 @@ def test_colors_may_be_three_numbers(color: Any) -> None:
 def test_numbers_that_are_no_color_are_refused(color: Any) -> None:
     with pytest.raises(UsageError, match=r"is none; write it as \(red, green, blue\), whole numbers 0 to 255"):
         Hint(1, 2, color)
+
+
+@pytest.mark.parametrize("color", [deque([1, 2, 255]), array("B", [1, 2, 255]), range(1, 4), np.array([1, 2, 255])])
+def test_rows_of_other_libraries_are_colors(color: Any) -> None:
+    """Anything of three whole numbers in an order: a row of torch or pandas, say."""
+    assert Hint(1, 2, color) == Hint(1, 2, tuple(color))
+
+
+def test_rows_of_torch_are_colors() -> None:
+    torch = pytest.importorskip("torch")
+    assert Hint(1, 2, torch.tensor([[1, 2, 255]])[0]).color == "#0102ff"
+    with pytest.raises(UsageError, match="is none"):
+        Hint(1, 2, torch.tensor([0.1, 0.2, 0.3]))
 
 
 @pytest.mark.parametrize("hints", [(120, 80, "#fff"), "120,80,#fff", [(1, 2)], [(1, 2, "red", 3)], [None]])

@@ -24,6 +24,13 @@ def test_operations_and_memory_grow_with_the_batch() -> None:
     assert small.stages[0].memory > 20 * small.learning  # weights, average, gradients, two moments: 4 bytes each
 
 
+def test_the_threads_of_the_process_stay_as_they_were() -> None:
+    before = torch.get_num_threads()
+    stage = "stages=[{images=4,size=48,batch=2}]"
+    estimate(load_config("tiny", None, [stage, f"threads={before + 1}"]), seconds=0)
+    assert torch.get_num_threads() == before
+
+
 def test_operations_are_those_of_the_convolutions() -> None:
     """One convolution of pix2pix, counted by hand, and the whole of it against the published figure."""
     found = estimate(load_config("pix2pix", None, ["stages.0.batch=1", "stages.0.images=3"]), seconds=0)

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from colorizegan.photo.heif.boxes import count_sequence
+from colorizegan.photo.heif.boxes import LEAST_FRAME, count_sequence
 from colorizegan.photo.tiff.directory import byte_order, read_directory, unpack
 
 PHOTOSHOP = b"Photoshop 3.0\0"
@@ -22,7 +22,7 @@ LONGEST_SEGMENT = 65533  # bytes of payload that the 16-bit length of a JPEG seg
 MP_ENTRIES = 0xB002  # tag
 THUMBNAIL = 0x010000  # MP type, its first byte: a smaller copy of the first picture
 # Format -> bytes that each of several pictures takes at least: two chunks and a byte, a whole JPEG, a frame's header.
-LEAST_FRAME = {"png": 51, "jpeg": 100, "avif": 2, "heic": 2}
+LEAST_PICTURE = {"png": 51, "jpeg": 100, "avif": LEAST_FRAME, "heic": LEAST_FRAME}
 
 
 def jpeg_with_metadata(
@@ -174,7 +174,7 @@ def count_frames(stream: BinaryIO, format: str) -> int:
     counters = {"png": _png, "jpeg": _jpeg, "avif": count_sequence, "heic": count_sequence}
     if format not in counters:
         return 1
-    most = stream.seek(0, 2) // LEAST_FRAME[format]
+    most = stream.seek(0, 2) // LEAST_PICTURE[format]
     stream.seek(0)
     try:
         count = counters[format](stream)

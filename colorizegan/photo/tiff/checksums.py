@@ -58,7 +58,10 @@ def _numbers(tag: Tag, order: str, most: int = 1) -> list[int]:
 
 
 def _inflated(stream: BinaryIO, start: int, length: int, unread: int, most: int) -> tuple[bool, int, int]:
-    """Whether a piece is damaged, its bytes in the file, up to about `unread`, and inflated, up to about `most`."""
+    """Whether a piece is damaged, its bytes in the file, up to about `unread`, and inflated, up to about `most`.
+
+    Bytes behind the end of its data do not count: pieces may say that they are longer than they are.
+    """
     inflate, size, taken = zlib.decompressobj(), 0, 0
     stream.seek(start)
     while taken <= min(length - 1, unread) and not inflate.eof and (part := stream.read(min(CHUNK, length - taken))):
@@ -71,4 +74,4 @@ def _inflated(stream: BinaryIO, start: int, length: int, unread: int, most: int)
             part = inflate.unconsumed_tail
         if size >= most:
             break
-    return False, taken, size
+    return False, taken - len(inflate.unused_data) - len(inflate.unconsumed_tail), size

@@ -18,6 +18,7 @@ from colorizegan.errors import InputError, ModelError
 from colorizegan.machine import child_command, limit_process
 
 MOST_BYTES = 8 << 30  # of a file
+MOST_TENSORS = 10_000  # the largest network that is read here has some hundred
 SECONDS = 300  # of the process, by the clock
 REFUSED = 3  # its exit status, where it says why
 NESTED = ("state_dict", "params", "params_ema", "model", "generator", "netG")  # names under which weights are put
@@ -65,7 +66,7 @@ def tensors_of(found: Any) -> dict[str, Tensor]:
     for name in NESTED:
         if isinstance(found, dict) and isinstance(found.get(name), dict):
             found = found[name]
-    if not isinstance(found, dict) or not found or len(found) > 10_000:
+    if not isinstance(found, dict) or not found or len(found) > MOST_TENSORS:
         raise ValueError("holds no table of weights")
     weights: dict[str, Tensor] = {}
     for name, tensor in found.items():

@@ -169,7 +169,7 @@ def test_a_coded_picture_is_made_of_no_others() -> None:
 
 def test_what_is_not_coded_is_followed_once() -> None:
     raw = heic(GRAY)
-    rings = [(number, [number + 1] * 300 + [900]) for number in range(901, 905)]
+    rings = [*((number, [number + 1] * 300) for number in range(901, 905)), (905, [900])]
     bad = bytearray(with_references(raw, (900, [901] * 300 + [main_of(raw)] * 2), *rings))
     struct.pack_into(">H", bad, bad.index(b"pitm") + 8, 900)  # the main picture is made of others
     assert len(list(coded_pictures(io.BytesIO(bad)))) == 1

@@ -135,6 +135,21 @@ def test_whole_files_are_read(raw: bytes) -> None:
     assert np.array_equal(read_photo(raw).gray, GRAY)
 
 
+def test_lengths_that_are_too_long_hide_no_damage() -> None:
+    """Each strip says that it goes on to the end of the file."""
+    raw = bytearray(spoilt(by_tifffile(waves(960, 1280)), 50))
+    with tifffile.TiffFile(io.BytesIO(raw)) as file:
+        found: Any = file.pages[0]
+        tag = found.tags[279]
+        lengths = [len(raw) - place for place in found.dataoffsets]
+        layout = f"{file.byteorder}{len(lengths)}" + {3: "H", 4: "I"}[int(tag.dtype)]
+        if layout.endswith("H"):
+            lengths = [min(length, 0xFFFF) for length in lengths]
+        struct.pack_into(layout, raw, tag.valueoffset, *lengths)
+    with pytest.raises(DecodeError, match="strip 51 is wrong"):
+        read_photo(bytes(raw))
+
+
 def test_bits_that_stand_the_other_way_round_are_no_damage() -> None:
     """FillOrder 2: libtiff turns the bits of each byte before it inflates."""
     raw = bytearray(by_tifffile(description="in its place"))
