@@ -3,7 +3,7 @@
 import json
 import os
 from array import array
-from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +83,15 @@ def test_numbers_that_are_no_color_are_refused(color: Any) -> None:
         Hint(1, 2, color)
 
 
-@pytest.mark.parametrize("color", [deque([1, 2, 255]), array("B", [1, 2, 255]), range(1, 4), np.array([1, 2, 255])])
+class Row:
+    """As of pandas: it goes through its numbers, and is no sequence."""
+
+    def __iter__(self) -> Iterator[int]:
+        return iter((1, 2, 255))
+
+
+@pytest.mark.parametrize("color", [Row(), array("B", [1, 2, 255]), range(1, 4), np.array([1, 2, 255])])
 def test_rows_of_other_libraries_are_colors(color: Any) -> None:
-    """Anything of three whole numbers in an order: a row of torch or pandas, say."""
     assert Hint(1, 2, color) == Hint(1, 2, tuple(color))
 
 
