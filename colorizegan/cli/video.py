@@ -6,7 +6,7 @@ import dataclasses
 import json
 import time
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -25,12 +25,19 @@ from colorizegan.cli.console import (
     to_stderr,
     to_stdout,
 )
+from colorizegan.cli.films import (
+    check_is_no_photo,
+    check_is_result,
+    dry_run_of_films,
+    plan_films,
+    source_of,
+    with_saved_hints,
+)
 from colorizegan.cli.options import FAILED
-from colorizegan.errors import InputError, OutputError, UsageError, as_our_error
+from colorizegan.errors import OutputError, UsageError, as_our_error
 from colorizegan.progress import progress_bar
 
 if TYPE_CHECKING:
-    from colorizegan.batch.job import Result
     from colorizegan.batch.jobs import Job
     from colorizegan.batch.ledger import Ledger
     from colorizegan.batch.originals import Originals
@@ -110,34 +117,10 @@ def video(
     if like is not None:
         options = dataclasses.replace(options, look=dataclasses.replace(options.look, like=colorizer.palette(like)))
     if dry_run:
-        planned = dry_run_of_films(plan, options)
+        planned = dry_run_of_films(plan, options, preview=preview, use_saved=not no_hints)
         raise typer.Exit(0 if list_jobs(planned, plan, as_json=as_json) else FAILED)
     if run(plan, colorizer, options, reporter, preview=preview, use_saved=not no_hints) or plan.problems:
         raise typer.Exit(FAILED)
-
-
-def plan_films(inputs: list[str], output: str | None, *, preview: bool) -> Plan:
-    """Which film becomes which file."""
-    from colorizegan.batch.jobs import Job
-    from colorizegan.batch.plan import Plan, make_plan
-    from colorizegan.video.formats import FILM_SUFFIXES, RESULTS, is_pattern
-
-    if "-" in (*inputs, output):
-        raise UsageError("films come from files and go into files, not through standard input or output")
-    numbered = [name for name in inputs if is_pattern(name)]
-    if numbered or (output is not None and is_pattern(output)):
-        if len(inputs) != 1 or (output is None and not preview):
-            raise UsageError("numbered pictures are one input with one output", remedy="give a film or pictures as -o")
-        plan = Plan([Job(Path(inputs[0]), Path(output or inputs[0]))])
-    elif preview and output is not None and len(inputs) == 1 and output.lower().endswith((".jpg", ".jpeg", ".png")):
-        return Plan([Job(Path(inputs[0]), Path(output))])
-    else:
-        plan = make_plan(inputs, output, known=FILM_SUFFIXES, written=RESULTS)
-    if preview:
-        stems = [job.target.stem.removesuffix(".colorized").replace("%", "") for job in plan.jobs]
-        names = [f"{stem}.preview.jpg" for stem in stems]
-        plan.jobs = [Job(job.source, job.target.with_name(name)) for job, name in zip(plan.jobs, names, strict=True)]
-    return plan
 
 
 def run(
@@ -187,50 +170,21 @@ def run(
     return summary["failed"]
 
 
-def dry_run_of_films(plan: Plan, options: FilmOptions) -> Iterator[Result]:
-    """What `run` would do with each film: "planned", "skipped" or "failed"."""
-    from colorizegan.batch.dry_run import failed
-    from colorizegan.batch.job import Result
-    from colorizegan.batch.originals import Originals, may_write
-    from colorizegan.colorize_file import DONE_ALREADY
-    from colorizegan.video.formats import is_pattern
-
-    originals = Originals(plan.jobs)
-    for job in plan.jobs:
-        try:  # numbered pictures are gone through
-            anew = may_write(job, options.overwrite or is_pattern(job.target.name), originals)
-            yield Result(job, "planned") if anew else Result(job, "skipped", DONE_ALREADY)
-        except Exception as error:
-            yield failed(job, error)
-
-
-def check_is_no_photo(source: Path) -> None:
-    """InputError for a photo, so that nobody looks for what is wrong with his film."""
-    from colorizegan.photo.formats import PHOTO_SUFFIXES
-    from colorizegan.video.formats import is_pattern
-
-    if source.suffix.lower() in PHOTO_SUFFIXES and not is_pattern(source.name):
-        raise InputError("is a photo", path=source, remedy=f"use colorizegan colorize {source.name}")
-
-
 def one_film(
     job: Job, colorizer: Colorizer, options: FilmOptions, reporter: Reporter, ledger: Ledger | None
 ) -> dict[str, Any]:
     """Do one film; what became of it. OutputError where a film of somebody else is in the place of its result."""
-    from colorizegan.batch.job import not_ours
     from colorizegan.colorize_file import DONE_ALREADY
     from colorizegan.steer.hints import hints_path
     from colorizegan.video.colorize_video import colorize_steps
     from colorizegan.video.formats import is_pattern
     from colorizegan.video.options import write_film_hints
-    from colorizegan.video.results import may_be_result
 
     source = source_of(job)
     report = followed(colorize_steps(source, job.target, colorizer, options), reporter)
     if report.skipped:
-        known = None if ledger is None else ledger.entry(job.target)
-        if report.skipped == DONE_ALREADY and known is None and not may_be_result(job.target, source):
-            raise not_ours(job.target)
+        if report.skipped == DONE_ALREADY:
+            check_is_result(job, ledger)
         reporter.note(f"{source}: {report.skipped}")
         return {"status": "skipped", "message": report.skipped}
     if not reporter.as_json:
@@ -272,11 +226,6 @@ def is_under_way(target: Path) -> bool:
     return bool(picture_numbers(target)) if is_pattern(target.name) else folder_of(target).is_dir()
 
 
-def source_of(job: Job) -> Path:
-    assert isinstance(job.source, Path)
-    return job.source
-
-
 def followed(steps: Generator[Progress, None, T], reporter: Reporter) -> T:
     """Take all steps, with a bar on a terminal; what they return."""
     made = 0
@@ -291,15 +240,6 @@ def followed(steps: Generator[Progress, None, T], reporter: Reporter) -> T:
         return end.value
     finally:
         steps.close()  # a part that is not whole goes before anything is said
-
-
-def with_saved_hints(job: Job, options: FilmOptions) -> FilmOptions:
-    """The options with the hints that are kept beside the film, where none are given."""
-    from colorizegan.steer.hints import kept_hints
-    from colorizegan.video.options import read_film_hints
-
-    path = None if options.hints else kept_hints(source_of(job))
-    return options if path is None else dataclasses.replace(options, hints=read_film_hints(path))
 
 
 def note(ledger: Ledger | None, job: Job, facts: dict[str, Any], colorizer: Colorizer, options: FilmOptions) -> None:

@@ -188,14 +188,22 @@ class Film:
                 yield frame
 
 
+def check_is_there(path: Path) -> None:
+    """InputError where there is no such film, or are no such pictures; none is opened."""
+    if is_pattern(path.name):
+        if not picture_numbers(path):
+            raise InputError("no such pictures", path=path)
+    elif not path.is_file():
+        raise InputError("is no regular file" if path.exists() else "no such file", path=path)
+
+
 def open_container(path: Path, rate: Fraction) -> InputContainer:
     """Open a file of one of OPENED; no other file and no address is ever opened because of it."""
     options = {"protocol_whitelist": "file", "format_whitelist": OPENED}
     name = str(path.absolute())
+    check_is_there(path)
     if is_pattern(path.name):
         numbers = picture_numbers(path)
-        if not numbers:
-            raise InputError("no such pictures", path=path)
         if len(numbers) <= numbers[-1] - numbers[0]:  # FFmpeg would end there without a word
             gap = next(number for number, found in enumerate(numbers, numbers[0]) if number != found)
             what = f"{picture_name(path.name, gap)} is missing among the pictures"
@@ -203,8 +211,6 @@ def open_container(path: Path, rate: Fraction) -> InputContainer:
         options |= {"framerate": str(rate), "pattern_type": "sequence", "start_number": str(numbers[0])}
         at = len(name) - len(path.name)
         name = name[:at].replace("%", "%%") + name[at:]  # nothing in the names of folders means a number
-    elif not path.is_file():
-        raise InputError("is no regular file" if path.exists() else "no such file", path=path)
     try:
         form = "image2" if is_pattern(path.name) else None
         return av.open(f"file:{name}", format=form, options=options, metadata_errors="replace")

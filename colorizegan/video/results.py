@@ -150,6 +150,20 @@ def may_be_result(target: Path, source: Path) -> bool:
     return kept or any(comment.startswith(COMMENT) for comment in comments)
 
 
+def check_pictures(source: Path, target: Path, *, overwrite: bool) -> None:
+    """UsageError or OutputError where no numbered pictures `target` are to be made of a film or of pictures."""
+    if target.suffix.lower() != ".png":
+        raise UsageError(f"no numbered pictures end with {target.suffix!r}", remedy="use .png")
+    numbered = picture_numbers(source) if is_pattern(source.name) else []
+    pictures = [source.with_name(picture_name(source.name, number)) for number in numbered]
+    there = [target.with_name(picture_name(target.name, number)) for number in picture_numbers(target)]
+    if not {file_identity(path) for path in (source, *pictures)}.isdisjoint(map(file_identity, there)):
+        raise OutputError("are the pictures themselves", path=target, remedy="name another output")
+    if there and not overwrite and not os.path.lexists(hidden_beside(target, "json")):
+        what = "such pictures are there already, and nothing says that this program made them, so they stay"
+        raise OutputError(what, path=target, remedy="--overwrite replaces them; or name another output")
+
+
 class PictureResult:
     """Numbered PNG files, each whole or not at all; as FilmResult, with a target such as `out/%05d.png`."""
 
@@ -158,21 +172,13 @@ class PictureResult:
     def __init__(
         self, film: Film, target: Path, guesses: Guesses, options: FilmOptions, facts: Mapping[str, str]
     ) -> None:
-        if target.suffix.lower() != ".png":
-            raise UsageError(f"no numbered pictures end with {target.suffix!r}", remedy="use .png")
+        check_pictures(film.path, target, overwrite=options.overwrite)
         numbered = picture_numbers(film.path) if is_pattern(film.path.name) else []
-        pictures = [film.path.with_name(picture_name(film.path.name, number)) for number in numbered]
-        there = [target.with_name(picture_name(target.name, number)) for number in picture_numbers(target)]
-        if not {file_identity(path) for path in (film.path, *pictures)}.isdisjoint(map(file_identity, there)):
-            raise OutputError("are the pictures themselves", path=target, remedy="name another output")
         self.film, self.target, self.guesses = film, target, guesses
         self.from_number = numbered[0] if numbered else 1
         self.frames = 0
         # What was made with other facts is made anew.
         record = hidden_beside(target, "json")
-        if there and not options.overwrite and not os.path.lexists(record):
-            what = "such pictures are there already, and nothing says that this program made them, so they stay"
-            raise OutputError(what, path=target, remedy="--overwrite replaces them; or name another output")
         wanted = json.dumps(dict(facts), sort_keys=True).encode()
         with as_output_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)

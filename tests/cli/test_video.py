@@ -278,6 +278,43 @@ def test_a_result_that_got_another_comment_is_known_by_the_ledger_alone(
         assert ("nothing in it says that this program made it" in out.err[0]) == (status == 1)
 
 
+def test_a_dry_run_refuses_what_is_in_the_way_of_a_result(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    """Films of others, unless the ledger knows them, numbered pictures of others, and films that are not there."""
+    source, out, numbered = ffmpeg.make(tmp_path / "a.mp4", *MOVING), tmp_path / "out", tmp_path / "n" / "%05d.png"
+    numbered.parent.mkdir()
+    Image.new("L", (8, 8)).save(numbered.with_name("00001.png"))
+    (tmp_path / "a.colorized.mp4").write_bytes(source.read_bytes())
+    (tmp_path / "photo.jpg").touch()
+    none = tmp_path / "none.mp4"
+    for args in (
+        [source],
+        [source, "-o", numbered],
+        [none],
+        [tmp_path / "no%d.png", "-o", numbered],
+        [tmp_path / "photo.jpg"],
+    ):
+        dry, real = (video(*args, *more) for more in (["-n"], []))
+        assert (dry.status, dry.err) == (real.status, real.err) == (1, dry.err)
+        assert (dry.out, len(dry.err)) == ([], 1)
+    assert video(source, "-o", numbered, "-n", "--overwrite").out == [f"{source} -> {numbered}"]
+    assert video(source, "-o", f"{out}/").status == 0
+    result = out / "a.mp4"
+    result.write_bytes(source.read_bytes())
+    assert video(source, "-o", f"{out}/", "-n").out == [f"{source} -> {result}  (done already)"]
+    assert "done already" in video(source, "-o", f"{out}/").err[0]
+
+
+def test_a_preview_never_replaces_another_film_of_the_run(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    source, other = ffmpeg.make(tmp_path / "a.mp4", *MOVING), ffmpeg.make(tmp_path / "b.mp4", *MOVING)
+    before = other.read_bytes()
+    (tmp_path / "a.preview.jpg").hardlink_to(other)
+    for more in (["-n"], []):
+        out = video(source, other, "--preview", "--overwrite", *more)
+        assert out.status == 1
+        assert "is another input's original, which is never touched" in out.err[0]
+        assert other.read_bytes() == before
+
+
 def test_a_dry_run_says_done_already_where_the_run_does(video: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     source = ffmpeg.make(tmp_path / "a.mp4", *MOVING)
     numbered = tmp_path / "out" / "%05d.png"
