@@ -141,11 +141,11 @@ def show_results(
                 told = 0 if result.reason == EARLIER_VERSION else TOLD_BY_NAME if bar else total
                 show_result(result, reporter, brief=bar, told=skipped[result.reason] <= told)
                 tick(summary.total(), summary["skipped"])
-    except ColorizeGANError:  # whose line says what to do
-        reporter.note(f"stopped: {counts(summary)}")
-        raise
-    except (KeyboardInterrupt, SystemExit):
-        reporter.note(f"stopped: {counts(summary)}; the same command goes on from here")
+    except (ColorizeGANError, KeyboardInterrupt, SystemExit) as end:
+        more = "" if isinstance(end, ColorizeGANError) else "; the same command goes on from here"  # its line says it
+        reporter.note(f"stopped: {counts(summary)}{more}")
+        if reporter.as_json:
+            show_summary(summary, time.perf_counter() - start, reporter, left_out=left_out or {})
         raise
     seconds = time.perf_counter() - start
     for reason, count in skipped.items():

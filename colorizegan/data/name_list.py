@@ -20,6 +20,7 @@ MARKS = {
 HEAD = 4096  # bytes that tell what a list is
 # Control characters that text has none of, and hardly any name; NUL, which may separate names, is not among them.
 UNLIKE_TEXT = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
+MOST_NAMELESS = 1 << 21  # bytes in which no name ends: of /dev/zero, say, which has no end
 LONGEST_TOLD = 200  # characters of what is no name
 
 
@@ -29,9 +30,12 @@ def split_list(file: BinaryIO, *, nul: bool) -> Iterator[str]:
     UnicodeError where it is not in the encoding that its first bytes tell; ValueError where it is no text. Without a
     mark names are bytes, as files have them.
     """
-    end, rest = b"\0" if nul else b"\n", b""
+    end, rest, nameless = b"\0" if nul else b"\n", b"", 0
     for chunk in read_bytes(file, nul=nul):
         *whole, rest = (rest + chunk).split(end)
+        nameless = 0 if any(whole) else nameless + len(chunk)
+        if nameless > MOST_NAMELESS:
+            raise ValueError("it holds no text")
         yield from list_names(whole, nul=nul)
     yield from list_names([rest], nul=nul)
 

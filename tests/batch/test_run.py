@@ -1,6 +1,7 @@
 """Runs over many photos: the ledger, going on after any kind of end, shards, workers, a full disk, memory."""
 
 import errno
+import json
 import os
 import random
 import re
@@ -249,7 +250,7 @@ def test_a_full_disk_ends_the_run_and_nothing_is_lost(
         'mount -t tmpfs -o size=1m none "$0" || exit 99; "$@"; echo $?; find "$0" -type f;'
         'mount -o remount,size=64m "$0" && "$@" 2>/dev/null && cp -r "$0" "$0-then"'
     )
-    args = ["unshare", "-rm", "sh", "-c", script, out, *COMMAND, *colorize, album, "-o", out]
+    args = ["unshare", "-rm", "sh", "-c", script, out, *COMMAND, *colorize, album, "-o", out, "--json"]
     full = subprocess.run(list(map(str, args)), capture_output=True, text=True, check=False)
     if full.returncode == 99 or "unshare" in full.stderr:
         pytest.skip("no small file system can be mounted here")
@@ -258,11 +259,13 @@ def test_a_full_disk_ends_the_run_and_nothing_is_lost(
     last = full.stderr.splitlines()[-1]
     assert "the disk is full; make room; the same command goes on" in last
     assert last.endswith("[E_OUTPUT]")
-    status, *files = full.stdout.splitlines()
-    assert status == "1"
+    said = full.stdout.splitlines()
+    at = said.index("1")  # the status, after the run's own lines
+    files = [line for line in said[at + 1 :] if not line.startswith("{")]
     results = sum(name.endswith(".png") for name in files)
     assert 3 < results == len(files) - 1, "nothing but results and the ledger"
     assert f"stopped: {results} done, 0 skipped, 0 failed" in full.stderr
+    assert json.loads(said[at - 1])["summary"]["done"] == results
     run(colorizer, album, tmp_path / "unbroken")
     assert digests(tmp_path / "out-then") == digests(tmp_path / "unbroken")
 

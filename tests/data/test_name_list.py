@@ -24,6 +24,13 @@ def test_lines_and_nul_bytes() -> None:
     assert names(b"") == names(b"\xff\xfe") == names(b"\xef\xbb\xbf\r\n") == []
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no /dev/zero")
+@pytest.mark.parametrize("nul", [False, True])
+def test_what_never_ends_is_no_list(nul: bool) -> None:
+    with Path("/dev/zero").open("rb") as file, pytest.raises(ValueError, match="no text"):
+        list(split_list(file, nul=nul))
+
+
 # Windows PowerShell's > and Notepad's "Unicode" are UTF-16 with a mark; newer ones UTF-8, with or without.
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
