@@ -10,7 +10,7 @@ from colorizegan.batch.originals import Originals
 from colorizegan.batch.plan import Plan, shown
 from colorizegan.batch.run import RunSettings, is_drawn, opened
 from colorizegan.batch.sheets import sheet_path
-from colorizegan.colorize_file import DONE_ALREADY
+from colorizegan.colorize_file import DONE_ALREADY, FileOptions
 from colorizegan.errors import as_our_error
 from colorizegan.machine import MemoryBudget
 from colorizegan.photo.read import check_is_there
@@ -27,7 +27,7 @@ def dry_run_of_plan(plan: Plan, settings: RunSettings) -> Iterator[Result]:
         for job in plan.jobs:
             try:
                 reason, _ = reason_to_skip(run, job)
-                yield planned(job, reason)
+                yield planned(job, reason, options)
             except Exception as error:
                 yield failed(job, error)
 
@@ -35,22 +35,26 @@ def dry_run_of_plan(plan: Plan, settings: RunSettings) -> Iterator[Result]:
 def dry_run_of_sheets(jobs: Collection[Job], settings: RunSettings, *, count: int, seed: int) -> Iterator[Result]:
     """What `run_sheets` would do, as `dry_run_of_plan`."""
     originals = Originals(jobs)
-    with opened(settings):
+    with opened(settings) as (_, _, options):
         for job in jobs:
             sheet = Job(job.source, sheet_path(job.target))
             try:
                 drawn = is_drawn(sheet, settings.overwrite, originals, (count, seed))
-                yield planned(sheet, DONE_ALREADY if drawn else "")
+                yield planned(sheet, DONE_ALREADY if drawn else "", options)
             except Exception as error:
                 yield failed(sheet, error)
 
 
-def planned(job: Job, reason: str) -> Result:
-    """What would become of a job that is skipped for a `reason`, "" for none. InputError where its photo is missing."""
+def planned(job: Job, reason: str, options: FileOptions) -> Result:
+    """What would become of a job that is skipped for a `reason`, "" for none.
+
+    InputError where its photo is missing, or the hints that are kept beside it cannot be read.
+    """
     if reason:
         return Result(job, "skipped", reason)
     if not isinstance(job.source, bytes):
         check_is_there(job.source)
+    options.with_saved_hints(job.source)
     return Result(job, "planned")
 
 

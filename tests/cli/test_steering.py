@@ -506,6 +506,14 @@ def test_a_dry_run_tells_of_a_photo_that_is_not_there(tiny_bundle: Path, photo: 
         assert (dry.exit_code, the_error(dry)) == (run.exit_code, the_error(run))
 
 
+@pytest.mark.parametrize("more", [[], ["--proposals", 2]])
+def test_a_dry_run_reads_the_hints_beside_photos(tiny_bundle: Path, photo: Path, more: list[object]) -> None:
+    photo.with_name("a.png.hints.json").mkdir()
+    dry, run = (call(tiny_bundle, photo, *more, *last) for last in (["-n"], []))
+    assert (dry.exit_code, the_error(dry)) == (run.exit_code, the_error(run))
+    assert "a.png.hints.json" in the_error(dry)
+
+
 def test_sheets_of_another_draw_are_told_photo_by_photo(tiny_bundle: Path, photo: Path) -> None:
     other = photo.with_name("b.png")
     other.write_bytes(photo.read_bytes())
