@@ -34,8 +34,9 @@ from colorizegan.training.batches.crops import Crops, crop_batches, open_photos
 from colorizegan.training.config import Config, Stage
 from colorizegan.training.configure import load_config
 from colorizegan.training.export.bundle import write_bundle
+from colorizegan.training.networks.answer import BothHeads
 from colorizegan.training.networks.efficientnet import Recognizer, start_recognizer
-from colorizegan.training.networks.unet import RECOGNIZER_SCALE, BothHeads
+from colorizegan.training.networks.unet import RECOGNIZER_SCALE
 from colorizegan.training.networks.units import L_CENTRE, L_SCALE
 from colorizegan.training.optimizers import learning_rate
 from colorizegan.training.precision import autocast
@@ -176,7 +177,7 @@ def fit(bundle: str, weights: Path, config: Config, cache: Path, images: int, ou
         conv.bias.copy_(mean_y - mean_x @ solved)
     net.recognizer.load_state_dict(recognizer.state_dict())
     card = {name: value for name, value in base.card.items() if name != "files"}
-    write_bundle(BothHeads(net, base.correction, base.temperature, base.chroma), card, out)
+    write_bundle(BothHeads(net, base.answer), card, out)
 
 
 if __name__ == "__main__":

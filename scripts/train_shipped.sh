@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The network that ships, from photos to bundle: the whole chain of docs/experiments.md (runs 1, 4, 7, 9, 10, 11,
-# 14 and 18).
+# 14 and 18, answering as in 23).
 #
 #   scripts/train_shipped.sh FOLDER DATA...
 #
@@ -85,4 +85,4 @@ learn m "network.start=$folder/gray" network.recognizer_lr=0 network.frozen=9 se
 [ -e "$folder/runs/ends" ] || python scripts/mix_weights.py "$(newest m)" "$folder/i" -o "$folder/runs/ends" --share 0.5
 echo '{"working_size": 224, "detail": 1.0}' >"$folder/card.json"
 colorizegan export "$folder/runs/ends" -o "$folder/shipped" --name default --card "$folder/card.json" \
-  --correction 0.5 --temperature 0.4 --chroma 1.28
+  --correction 0.5 --temperature 0.4 --adjustment 0.1 --contrast 0.1 --chroma 1.2

@@ -19,7 +19,7 @@ from command import command
 from filelock import FileLock
 from films import FFmpeg
 from tiny_bundle import make_tiny_bundle
-from tiny_run import BLUE_AND_RED, CHROMA, CORRECTION, TEMPERATURE, draw_photos, overrides
+from tiny_run import ANSWER, BLUE_AND_RED, draw_photos, overrides
 
 from colorizegan.colorizer import Colorizer
 
@@ -188,7 +188,7 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         if empty:
             extra = folder / "card.json"
             extra.write_text(json.dumps({"licence": "CC0-1.0", "working_size": 96, "detail": 0.75}))
-            arguments = ["export", run, "-o", folder / "bundle", "--name", "mine", "--card", extra, "--chroma", CHROMA]
-            done = command(*arguments, "--correction", CORRECTION, "--temperature", TEMPERATURE)
+            arguments = ["export", run, "-o", folder / "bundle", "--name", "mine", "--card", extra]
+            done = command(*arguments, *(part for wish, value in ANSWER.items() for part in (f"--{wish}", value)))
             (folder / "said").write_text(done.stderr + done.stdout)
     return folder / "bundle"

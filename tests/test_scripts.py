@@ -139,7 +139,7 @@ def test_the_chain_to_the_shipped_network_is_one_that_can_be_run(repository: Pat
     for name in ("generator", "widths", "deep_blocks", "recognizer", "recognizer_lr", "attention", "frozen"):
         assert last["network"][name] == told["network"][name]
     end = calls[-1]
-    for option in ("correction", "temperature", "chroma"):
+    for option in ("correction", "temperature", "adjustment", "contrast", "chroma"):
         assert float(end[end.index(f"--{option}") + 1]) == card[option]
     assert json.loads((tmp_path / "chain/card.json").read_text()).items() <= card.items()
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

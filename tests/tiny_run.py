@@ -18,7 +18,8 @@ STAGES = (
     "{kind='pretrain_discriminator',images=16,size=48,batch=8},"
     "{kind='adversarial',images=16,size=48,batch=8,lr=1e-4,adversarial=0.1}]"
 )
-CHROMA, CORRECTION, TEMPERATURE = 1.25, 0.25, 0.2  # of the exported bundle
+# of the exported bundle
+ANSWER = {"correction": 0.25, "temperature": 0.2, "adjustment": 0.1, "contrast": 0.1, "chroma": 0.85}
 BLUE_AND_RED = ((120, 190, 255), (150, 20, 20))
 
 

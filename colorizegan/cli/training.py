@@ -87,6 +87,12 @@ def export(
     temperature: Annotated[
         float | None, Option(min=0.05, max=2, help="T of the colour distribution's mean; less decides more.")
     ] = None,
+    adjustment: Annotated[
+        float | None, Option(min=0, max=0.5, help="More says rare colours more often. [default: 0]")
+    ] = None,
+    contrast: Annotated[
+        float | None, Option(min=0, max=0.5, help="More makes strong colours stronger, weak ones weaker. [default: 0]")
+    ] = None,
     file_mib: Annotated[
         int | None, Option(min=1, metavar="MIB", help="Most MiB of weights in a file. [default: one file]")
     ] = None,
@@ -95,11 +101,10 @@ def export(
     """Make a model bundle of a training run, whatever its recipe."""
     from colorizegan.training.export import export_bundle
 
+    wishes = {"correction": correction, "temperature": temperature, "adjustment": adjustment, "contrast": contrast}
+    answer = {"chroma": chroma} | {wish: value for wish, value in wishes.items() if value is not None}
     with log_lines():
-        export_bundle(
-            checkpoint, output, name=name, card_extra=card, chroma=chroma, correction=correction,
-            temperature=temperature, file_mib=file_mib,
-        )  # fmt: skip
+        export_bundle(checkpoint, output, name=name, card_extra=card, answer=answer, file_mib=file_mib)
     to_stderr(f"{checkpoint} -> {output}")
 
 

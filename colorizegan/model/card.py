@@ -72,6 +72,12 @@ class Card:
     """Share of the working size that photos are reduced to first, 0..1: how soft a picture the network is used to."""
     chroma: float = 1.0
     """Factor on ab that the graph applies last."""
+    correction: float = 1.0
+    """Share of the second head's correction in the graph's answer, 0..1; see `training.networks.answer`."""
+    adjustment: float = 0.0
+    """Power of the prior that the distribution is divided by before its mean; see `color.rarity`."""
+    contrast: float = 0.0
+    """Power of (chroma / MIDDLE) that ab are multiplied by before `chroma`."""
     confidence: Calibration = AS_IT_SAYS
     """Of `Prediction.confidence`."""
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -135,6 +141,13 @@ def parse_card(raw: bytes, path: Path) -> Card:
     want(is_number(temperature) and 0 < temperature <= 100, f"`temperature` is {temperature!r}, not a number over 0")
     chroma: Any = entries.get("chroma", 1.0)
     want(is_number(chroma) and 0 < chroma <= 10, f"`chroma` is {chroma!r}, not a number over 0 up to 10")
+    answer: dict[str, Any] = {"correction": 1.0, "adjustment": 0.0, "contrast": 0.0}
+    for name, most in (("correction", 1), ("adjustment", 10), ("contrast", 10)):
+        answer[name] = entries.get(name, answer[name])
+        want(
+            is_number(answer[name]) and 0 <= answer[name] <= most,
+            f"`{name}` is {answer[name]!r}, not a number from 0 to {most}",
+        )
     detail: Any = entries.get("detail", 1.0)
     want(is_number(detail) and 0.1 <= detail <= 1, f"`detail` is {detail!r}, not a number from 0.1 to 1")
     calibration = AS_IT_SAYS
@@ -167,6 +180,7 @@ def parse_card(raw: bytes, path: Path) -> Card:
         temperature=float(temperature),
         detail=float(detail),
         chroma=float(chroma),
+        **{name: float(value) for name, value in answer.items()},
         confidence=calibration,
         training=entry(entries, "training", dict),
         data=tuple(data),

@@ -38,6 +38,7 @@ class JoinedNetwork(Network):
             working_size=self.size,
             detail=cards[0].detail if alike else 1.0,
             chroma=cards[self.teller].chroma * self.shares[self.teller],
+            contrast=0.0,  # that of a mean of several is no power of it
             data=tuple(source for card in cards for source in card.data),
             files={},
         )

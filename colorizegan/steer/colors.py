@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from colorizegan.color.lab import Plane
+from colorizegan.color.rarity import MIDDLE, rarity
+from colorizegan.model.card import Card
 from colorizegan.model.network import Network, NetworkInput, Prediction
 from colorizegan.steer.confidence import SURE
 from colorizegan.steer.film import as_the_eye_sees
@@ -55,9 +57,7 @@ def steer(
     ab: Plane = prediction.ab
     height, width = ab.shape[1:]
     if look.temperature is not None:
-        card = network.card
-        mean, tuned = (annealed_mean(prediction, t) for t in (look.temperature, card.temperature))
-        ab = ab + np.float32(card.chroma) * upsample2(mean - tuned, height, width)
+        ab = at_temperature(prediction, look.temperature, network.card)
     seen: Plane | None = None
     if (points and not network.card.spreads_hints) or look.like is not None:
         known_by_color = network.card.has_distribution
@@ -85,6 +85,22 @@ def steer(
     if look.warmth:
         ab = ab + np.float32(look.warmth) * np.array(WARM, np.float32)[:, None, None]
     return replace(prediction, ab=np.ascontiguousarray(ab, np.float32))
+
+
+def at_temperature(prediction: Prediction, temperature: float, card: Card) -> Plane:
+    """The ab that the network's graph would give with another T, (2, h, w); see `BothHeads` of the training."""
+    taken = (card.adjustment * rarity(prediction.bins)).astype(np.float32)[:, None, None]
+    adjusted = replace(prediction, logits=prediction.logits + taken)
+    mean, tuned = (annealed_mean(adjusted, t) for t in (temperature, card.temperature))
+    ab = np.asarray(prediction.ab / np.float32(card.chroma), np.float32)
+    ab = _powered(ab, -card.contrast / (1 + card.contrast)) + upsample2(mean - tuned, *ab.shape[1:])
+    return np.asarray(np.float32(card.chroma) * _powered(ab, card.contrast), np.float32)
+
+
+def _powered(ab: Plane, power: float) -> Plane:
+    """`ab` times (chroma / MIDDLE) to a power; what has no chroma keeps it."""
+    square = ab[0] ** 2 + ab[1] ** 2 + np.float32(1e-4)  # 0 to a negative power is no number
+    return np.asarray(ab * (square / np.float32(MIDDLE**2)) ** np.float32(power / 2), np.float32)
 
 
 def annealed_mean(prediction: Prediction, temperature: float) -> Plane:

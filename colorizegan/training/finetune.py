@@ -10,7 +10,7 @@ import logging
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -41,7 +41,7 @@ from colorizegan.training.optimizers import learning_rate, parameter_groups
 from colorizegan.training.precision import autocast
 from colorizegan.training.restore import Restored, restore
 from colorizegan.training.step import Objective, generator_step, update_average
-from colorizegan.training.validation.tuning_score import Steered, answer, best_chroma, mix_states
+from colorizegan.training.validation.tuning_score import Steered, answered, best_chroma, mix_states
 from colorizegan.training.validation.validate import holdout_squares, score_squares
 
 logger = logging.getLogger("colorizegan.training")
@@ -160,9 +160,7 @@ def finetune(
             out,
             name=name,
             card_extra=work / "card.json",
-            chroma=base.chroma * facts["state"]["chroma"],
-            correction=base.correction,
-            temperature=base.temperature,
+            answer=asdict(base.answer) | {"chroma": base.answer.chroma * facts["state"]["chroma"]},
         )
 
         # --- what it was worth, on photos that it has not seen ---
@@ -222,10 +220,10 @@ def _train(
     squares = holdout_squares(store, steering, stage.size, base.detail)
     crops = Crops(store, training, np.ones(len(store)), stage.size, stage.crop, config.seed, base.detail)
 
-    start = score_squares(*answer(average, base, squares, device))
+    start = score_squares(*answered(average, base, squares, device))
 
     def look() -> Steered:
-        return best_chroma(*answer(average, base, squares, device), start)
+        return best_chroma(*answered(average, base, squares, device), start)
 
     looked = time.monotonic()
     look()  # to know how long it takes

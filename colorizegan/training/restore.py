@@ -1,7 +1,7 @@
 """From a model bundle back to the network that it was exported from, to train it further."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from safetensors import SafetensorError
@@ -11,6 +11,7 @@ from torch import Tensor
 from colorizegan.errors import ModelError
 from colorizegan.model.bundle import Bundle
 from colorizegan.training.config import NetworkConfig
+from colorizegan.training.networks.answer import Answer
 from colorizegan.training.networks.unet import ColorUNet
 
 _TIED = ("ab_last.",)  # second names of weights that are stored under their first
@@ -23,12 +24,7 @@ class Restored:
 
     net: ColorUNet
     config: NetworkConfig
-    chroma: float
-    """Factor on ab."""
-    correction: float
-    """Share of the ab head's correction, 0..1; see `ColorUNet.predict_padded`."""
-    temperature: float
-    """T of the distribution's mean in the answer; see `ColorUNet.predict_padded`."""
+    answer: Answer
     detail: float
     """Share of the working size that photos are reduced to first; see `Card.detail`."""
     card: dict[str, Any]
@@ -61,8 +57,8 @@ def restore(bundle: Bundle) -> Restored:
     if unexpected or any(not name.startswith(_TIED) and not name.endswith(_UNUSED) for name in missing):
         raise unknown
     card = json.loads((bundle.onnx.parent / "card.json").read_text("utf-8"))
-    chroma, correction = (float(card.get(name, 1.0)) for name in ("chroma", "correction"))
-    return Restored(net, config, chroma, correction, bundle.card.temperature, bundle.card.detail, card)
+    answer = Answer(**{part.name: getattr(bundle.card, part.name) for part in fields(Answer)})
+    return Restored(net, config, answer, bundle.card.detail, card)
 
 
 def shape_of(weights: dict[str, Tensor]) -> NetworkConfig:

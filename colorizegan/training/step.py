@@ -15,9 +15,10 @@ from colorizegan.training import losses
 from colorizegan.training.batches.augment import Batch
 from colorizegan.training.config import GanKind, Stage
 from colorizegan.training.losses import GeneratorOutput
+from colorizegan.training.networks.answer import Answer, BothHeads
 from colorizegan.training.networks.bins import SoftLabels
 from colorizegan.training.networks.discriminator import Verdict
-from colorizegan.training.networks.unet import BothHeads, ColorUNet
+from colorizegan.training.networks.unet import ColorUNet
 from colorizegan.training.networks.units import ColorOutput
 from colorizegan.training.optimizers import Optimizers
 
@@ -58,7 +59,7 @@ def judged_heads(net: nn.Module, stage: Stage) -> BothHeads | None:
     if stage.judged_temperature == 0:
         return None
     assert isinstance(net, ColorUNet)  # as `config.check` has seen to
-    return BothHeads(net, stage.judged_correction, stage.judged_temperature)
+    return BothHeads(net, Answer(correction=stage.judged_correction, temperature=stage.judged_temperature))
 
 
 def train_step(

@@ -15,13 +15,14 @@ import pytest
 import torch
 from command import call, command, json_lines, python, start, waits
 from PIL import Image
-from tiny_run import CHROMA, CORRECTION, STAGES, TEMPERATURE, assert_equal, log_of, newest, overrides
+from tiny_run import ANSWER, STAGES, assert_equal, log_of, newest, overrides
 from torch.nn import functional as F
 
 from colorizegan.colorizer import Colorizer
 from colorizegan.errors import CheckpointError, ColorizeGANError, ConfigError, DataError, OutputError
 from colorizegan.model.bundle import open_bundle
 from colorizegan.model.predictor import Predictor
+from colorizegan.steer.look import Look
 from colorizegan.training.build import build_discriminator, build_generator
 from colorizegan.training.checkpoint import list_checkpoints, load_checkpoint
 from colorizegan.training.config import Config
@@ -261,7 +262,7 @@ def test_the_exported_bundle_is_whole_and_tells_nothing_of_this_machine(run: Pat
     assert [stat.S_IMODE((exported / name).stat().st_mode) for name in files] == [0o644] * 3
     card = json.loads((exported / "card.json").read_text())
     assert (card["name"], card["licence"], card["working_size"]) == ("mine", "CC0-1.0", 96)
-    assert (card["chroma"], card["correction"], card["temperature"]) == (CHROMA, CORRECTION, TEMPERATURE)
+    assert {wish: card[wish] for wish in ANSWER} == ANSWER
     assert str(run.parent) not in (exported / "card.json").read_text()
     assert str(Path.home()).encode() not in (exported / "model.onnx").read_bytes()
     assert not list(exported.parent.glob(".bundle-*"))
@@ -277,15 +278,30 @@ def test_the_exported_bundle_colours_as_torch_does_as_asked(run: Path, exported:
     L = 100 * torch.rand(1, 1, 64, 96, generator=torch.Generator().manual_seed(0))
     full, logits = net(L)
 
-    def mean(temperature: float) -> torch.Tensor:
-        return F.interpolate(annealed_mean(logits, net.centres, temperature), scale_factor=2.0, mode="bilinear")
+    def mean(temperature: float, more: torch.Tensor) -> torch.Tensor:
+        adjusted = logits + more[:, None, None]
+        return F.interpolate(annealed_mean(adjusted, net.centres, temperature), scale_factor=2.0, mode="bilinear")
 
-    learned = full - mean(net.temperature)
-    expected = CHROMA * (mean(TEMPERATURE) + CORRECTION * learned)
-    assert (full - expected / CHROMA).abs().max() > 0.5  # neither of the two is without effect
+    a, b = net.centres.T
+    rarity = torch.hypot((a - 5) / 17, (b - 8) / 24)
+    plain, adjusted = (mean(ANSWER["temperature"], strength * rarity) for strength in (0, ANSWER["adjustment"]))
+    ab = adjusted + ANSWER["correction"] * (full - mean(net.temperature, 0 * rarity))
+    expected = ANSWER["chroma"] * ab * (torch.hypot(ab[:, :1], ab[:, 1:]) / 20) ** ANSWER["contrast"]
+    assert min((other - expected).abs().max() for other in (full, ab)) > 0.5
+    assert min((one - other).abs().max() for one, other in ((plain, adjusted), (adjusted, ab))) > 0.1
     got = Predictor(open_bundle(exported)).predict(L[0, 0].numpy())
     assert np.ptp(expected.numpy()) > 1  # there is something to compare
     np.testing.assert_allclose(got.ab, expected[0].numpy(), atol=0.1)  # half-precision weights
+
+
+def test_a_temperature_of_the_user_is_as_if_exported(run: Path, exported: Path, tmp_path: Path) -> None:
+    export_bundle(run, tmp_path / "dull", answer=ANSWER | {"temperature": 0.6})
+    gray = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    photo = np.asarray(Image.fromarray(gray).resize((192, 192)))
+    asked = Colorizer(exported).predict(photo, Look(temperature=0.6, size=96)).ab
+    wanted, plain = (Colorizer(path).predict(photo, Look(size=96)).ab for path in (tmp_path / "dull", exported))
+    assert abs(plain - wanted).max() > 1
+    np.testing.assert_allclose(asked, wanted, atol=0.2)  # half-precision weights
 
 
 def test_the_exported_bundle_colours_photos(exported: Path) -> None:

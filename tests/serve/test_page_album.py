@@ -39,7 +39,7 @@ def test_a_removed_photo_comes_back_as_it_was(visitor: Visitor, tmp_path: Path):
     assert visitor.finished(3) == ["done"] * 3
     visitor.reload()
     visitor.finished(3)
-    assert visitor.find("#title").text.startswith("b.png")
+    visitor.until(lambda: visitor.find("#title").text.startswith("b.png"))  # the strip is there before the photo
     assert visitor.find("#saturation").get_property("value") == "1.5"
 
 

@@ -8,16 +8,19 @@ from command import json_lines
 from safetensors.torch import save_file
 from tiny_run import overrides
 
-from colorizegan.errors import DataError, InputError
+from colorizegan.color.rarity import rarity
+from colorizegan.errors import ConfigError, DataError, InputError
 from colorizegan.training.batches.augment import make_batch
 from colorizegan.training.build import open_features
 from colorizegan.training.config import AugmentConfig, Stage
 from colorizegan.training.configure import load_config
 from colorizegan.training.loop import train
 from colorizegan.training.losses import generator_losses
+from colorizegan.training.networks.answer import Answer, BothHeads
 from colorizegan.training.networks.bins import SoftLabels, ab_bin_centres
 from colorizegan.training.networks.efficientnet import Recognizer
-from colorizegan.training.networks.unet import BothHeads, ColorUNet
+from colorizegan.training.networks.unet import ColorUNet
+from colorizegan.training.networks.units import ColorOutput
 from colorizegan.training.step import Objective, generate, judged_heads
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -46,23 +49,53 @@ def colour_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_training_judges_what_the_bundle_will_show(net: ColorUNet) -> None:
-    L = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(2)) * 100
-    heads = BothHeads(net, 0.4, 0.3, chroma=1.1)
-    shown, judged = heads(L).ab, heads.of(net(L))
-    assert torch.allclose(judged, shown, atol=1e-3)
-    assert (judged - net(L).ab).abs().max() > 1  # not the ab head's own answer
+def test_without_a_wish_the_answer_is_the_ab_heads(net: ColorUNet) -> None:
+    output = net(torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(2)) * 100)
+    assert torch.allclose(BothHeads(net, Answer()).of(output), output.ab, atol=1e-3)
+    assert (BothHeads(net, Answer(correction=0.4, temperature=0.3)).of(output) - output.ab).abs().max() > 1
+
+
+def test_an_adjusted_answer_is_further_from_the_usual_colour(net: ColorUNet) -> None:
+    """Where the network says all colours alike, more of the prior taken out leaves less of the usual ones."""
+    logits = torch.zeros(1, len(ab_bin_centres()), 8, 8)
+    prior = -torch.from_numpy(rarity(ab_bin_centres()))[:, None, None]
+    output = ColorOutput(net.enlarged_mean(logits + prior, net.temperature), logits + prior)
+    answers = (Answer(correction=0.0, adjustment=adjustment, temperature=1.0) for adjustment in (0.0, 0.5, 1.0))
+    found = [BothHeads(net, answer).of(output) for answer in answers]  # in the last one all colours are as likely
+    usual = torch.tensor((5.0, 8.0))[:, None, None]
+    far = [float((ab[0] - usual).norm(dim=0).mean()) for ab in found]
+    assert far == sorted(far)
+    assert torch.allclose(found[2].mean((0, 2, 3)), torch.from_numpy(ab_bin_centres()).mean(0), atol=0.01)
+
+
+def test_contrast_keeps_hues_and_the_middle(net: ColorUNet) -> None:
+    ab = torch.tensor(((0.0, 5.0, 12.0, -40.0), (0.0, 0.0, 16.0, 0.0))).reshape(1, 2, 2, 2)  # chroma 0, 5, 20, 40
+    ab.requires_grad_(True)
+    seen = BothHeads(net, Answer(contrast=0.5)).of(ColorOutput(ab, torch.zeros(1, len(ab_bin_centres()), 1, 1)))
+    wanted = torch.tensor(((0.0, 2.5, 12.0, -40 * 2**0.5), (0.0, 0.0, 16.0, 0.0))).reshape(1, 2, 2, 2)
+    assert torch.allclose(seen, wanted, atol=1e-3)
+    seen.sum().backward()
+    assert ab.grad is not None
+    assert ab.grad.isfinite().all()
+
+
+def test_an_answer_out_of_range_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"temperature is 0; give a number from 0\.01 to 100"):
+        Answer(temperature=0)
+    with pytest.raises(ConfigError, match="adjustment is nan"):
+        Answer(adjustment=float("nan"))
 
 
 @pytest.mark.parametrize("size", [48, 50])
 def test_crops_of_any_even_size_are_judged(net: ColorUNet, size: int) -> None:
     """Also where half the size is odd, and the distribution's quarter is rounded up."""
     output = net(torch.rand(1, 1, size, size) * 100)
-    assert BothHeads(net, 0.4, 0.3).of(output).shape == output.ab.shape
+    assert BothHeads(net, Answer(correction=0.4, temperature=0.3)).of(output).shape == output.ab.shape
 
 
 def test_the_judged_answer_teaches_both_heads(net: ColorUNet) -> None:
-    BothHeads(net, 0.4, 0.3).of(net(torch.rand(1, 1, 64, 64) * 100)).sum().backward()
+    heads = BothHeads(net, Answer(correction=0.4, temperature=0.3, adjustment=0.2, contrast=0.1))
+    heads.of(net(torch.rand(1, 1, 64, 64) * 100)).sum().backward()
     for part in (net.class_fine, net.class_coarse, net.ab_last):
         assert part.weight.grad is not None
         assert part.weight.grad.abs().max() > 0

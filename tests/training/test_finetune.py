@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from command import call
 from PIL import Image
-from tiny_run import BLUE_AND_RED, draw_photos, newest
+from tiny_run import ANSWER, BLUE_AND_RED, draw_photos, newest
 
 from colorizegan.errors import DataError, ModelError, OutputError, UsageError
 from colorizegan.model.bundle import open_bundle
@@ -26,9 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 def test_a_bundle_gives_its_network_back(run: Path, exported: Path) -> None:
     base = restore(open_bundle(exported))
     card = json.loads((exported / "card.json").read_text())
-    assert (base.chroma, base.correction, base.temperature) == tuple(
-        card[name] for name in ("chroma", "correction", "temperature")
-    )
+    assert asdict(base.answer) == ANSWER == {name: card[name] for name in ANSWER}
     assert base.config.widths == (32, 32, 24, 16, 16)
     assert base.config.deep_blocks == 0
     average = newest(run).part("average")
@@ -96,7 +95,7 @@ def test_the_tuned_bundle_is_whole_and_knows_where_it_is_from(tuned: tuple[Path,
     card = (tuned[0] / "mine" / "card.json").read_text()
     assert str(tuned[0]) not in card
     before = json.loads((calibrated / "card.json").read_text())
-    for name in ("correction", "temperature", "detail", "confidence"):  # or they would differ by more than the tuning
+    for name in (ANSWER.keys() - {"chroma"}) | {"detail", "confidence"}:  # or they would differ by more than the tuning
         assert json.loads(card)[name] == before[name]
     assert json.loads(card)["chroma"] == pytest.approx(before["chroma"] * bundle.card.training["chroma"])
     assert bundle.card.training["chroma"] in CHROMAS

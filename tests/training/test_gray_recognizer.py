@@ -16,8 +16,8 @@ from colorizegan.training.build import build_unet
 from colorizegan.training.checkpoint import Checkpoint, load_newest, save_checkpoint
 from colorizegan.training.config import NetworkConfig
 from colorizegan.training.export.bundle import card_of, write_bundle
+from colorizegan.training.networks.answer import Answer, BothHeads
 from colorizegan.training.networks.efficientnet import Recognizer, start_recognizer
-from colorizegan.training.networks.unet import BothHeads
 from colorizegan.training.restore import restore
 
 SCRIPT = "scripts/gray_recognizer.py"
@@ -64,8 +64,8 @@ def test_a_bundle_with_another_answers_nearer_to_before_than_without_the_fit(
     net.recognizer.load_state_dict(start.state_dict())
     for conv in net.seen:
         torch.nn.init.normal_(conv.weight, std=0.3)  # pyright: ignore[reportArgumentType]
-    graph = BothHeads(net, 0.5, 0.4, 1.2)
-    write_bundle(graph, card_of("other", graph, "unet") | {"correction": 0.5}, tmp_path / "base")
+    graph = BothHeads(net, Answer(correction=0.5, temperature=0.4, adjustment=0.3, contrast=0.1, chroma=1.2))
+    write_bundle(graph, card_of("other", graph, "unet"), tmp_path / "base")
     weights, settings = tmp_path / "another.safetensors", taught[1]
     another = PublishedLite(lite0_weights(5)).recognizer().state_dict()
     save_file({name: tensor.contiguous() for name, tensor in another.items()}, weights)
@@ -73,7 +73,7 @@ def test_a_bundle_with_another_answers_nearer_to_before_than_without_the_fit(
     done = python(repository / SCRIPT, *fit, *settings)
     assert "features bring" in done.stderr
     fitted = restore(open_bundle(tmp_path / "new"))
-    assert (fitted.chroma, fitted.correction, fitted.temperature) == (1.2, 0.5, 0.4)
+    assert fitted.answer == graph.answer
     unfitted = restore(open_bundle(tmp_path / "base")).net
     assert unfitted.recognizer is not None
     start_recognizer(unfitted.recognizer, weights)

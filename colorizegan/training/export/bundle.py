@@ -4,6 +4,8 @@ import json
 import logging
 import shutil
 import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,8 @@ from colorizegan.training.config import Config, to_dict
 from colorizegan.training.configure import from_dict
 from colorizegan.training.export.graph import PlainGraph
 from colorizegan.training.export.weights import write_graph
+from colorizegan.training.networks.answer import Answer, BothHeads
 from colorizegan.training.networks.pix2pix import Pix2PixUNet
-from colorizegan.training.networks.unet import BothHeads
 from colorizegan.training.networks.zhang16 import Zhang16
 
 logger = logging.getLogger("colorizegan.training")
@@ -41,9 +43,7 @@ def export_bundle(
     *,
     name: str = "custom",
     card_extra: Path | None = None,
-    chroma: float = 1.0,
-    correction: float | None = None,
-    temperature: float | None = None,
+    answer: Mapping[str, float] | None = None,
     file_mib: int | None = None,
 ) -> Path:
     """Write a model bundle from the averaged weights of a checkpoint of any recipe.
@@ -53,11 +53,8 @@ def export_bundle(
         out: the bundle's folder; it must not exist, or be an empty folder.
         name: the model's name in its card.
         card_extra: a JSON file whose entries (licence, data, metrics, working_size, detail, ...) go into the card.
-        chroma: a factor on ab, kept in the graph.
-        correction: of the default network: share of the ab head's correction, 0 (the distribution's vivid mean) .. 1
-            (the ab head's faithful answer, the default), kept in the graph; between lies the mean of both heads.
-        temperature: T of the distribution's mean, kept in the graph; None = the one of training. Less is more decided.
-            For networks with a distribution.
+        answer: fields of `Answer`, where they are to be otherwise than there, kept in the graph. `chroma` is for all
+            recipes, `temperature` for those with a distribution, the rest for the default network.
         file_mib: the most MiB of weights in one file; None = all in one.
 
     Returns:
@@ -70,8 +67,8 @@ def export_bundle(
     config = from_dict(saved.facts["config"])
     check_free(out)
     extra = read_card_extra(card_extra)
-    graph = graph_of(config, saved.part("average"), chroma, correction, temperature)
-    card = card_of_run(name, graph, config, saved.facts) | extra
+    graph = graph_of(config, saved.part("average"), answer or {})
+    card = card_of_run(name, graph, config, saved.facts) | extra | answer_of(graph)
     return write_bundle(graph, card, out, None if file_mib is None else file_mib << 20)
 
 
@@ -121,27 +118,25 @@ def load_run(path: Path) -> Checkpoint:
     return saved
 
 
-def graph_of(
-    config: Config, weights: dict[str, Tensor], chroma: float, correction: float | None, temperature: float | None
-) -> BothHeads | PlainGraph:
+def graph_of(config: Config, weights: dict[str, Tensor], answer: Mapping[str, float]) -> BothHeads | PlainGraph:
     """What a run's network computes, with its averaged weights. ConfigError for a wish that it cannot fulfil."""
     generator = config.network.generator
     if generator == "unet":
         unet = build_unet(config.network)
         unet.load_state_dict(weights)
-        share = 1.0 if correction is None else correction
-        return BothHeads(unet, share, temperature or unet.temperature, chroma)
-    if correction is not None:
-        raise ConfigError(f"correction is for two heads, and {generator} has one", remedy="leave --correction out")
-    if temperature is not None and generator != "zhang16":
+        return BothHeads(unet, Answer(**answer))
+    for wish in sorted(answer.keys() - {"chroma", "temperature"}):
+        what = f"{wish} is for the default network, and this is {generator}"
+        raise ConfigError(what, remedy=f"leave --{wish} out")
+    if "temperature" in answer and generator != "zhang16":
         what = f"temperature is for a distribution, and {generator} has none"
         raise ConfigError(what, remedy="leave --temperature out")
     if generator == "pix2pix":
         net: nn.Module = Pix2PixUNet(width=len(weights["down.0.0.weight"]))
     else:
-        net = Zhang16(len(weights["blocks.0.weight"]), temperature or Zhang16.TEMPERATURE)
+        net = Zhang16(len(weights["blocks.0.weight"]), answer.get("temperature", Zhang16.TEMPERATURE))
     net.load_state_dict(weights)
-    return PlainGraph(net, chroma)
+    return PlainGraph(net, answer.get("chroma", 1.0))
 
 
 def read_card_extra(path: Path | None) -> dict[str, Any]:
@@ -195,14 +190,16 @@ def card_of(name: str, graph: BothHeads | PlainGraph, generator: str) -> dict[st
         "detail": 1.0,
         "ab_bins": bins,
         "temperature": float(getattr(net, "temperature", 1.0)),
-        "chroma": graph.chroma,
         "training": {},
         "data": [],
         "metrics": {},
     }
-    if isinstance(graph, BothHeads):
-        card |= {"temperature": graph.temperature, "correction": graph.correction}
-    return card
+    return card | answer_of(graph)
+
+
+def answer_of(graph: BothHeads | PlainGraph) -> dict[str, float]:
+    """What a card tells of the answer that is kept in a graph."""
+    return asdict(graph.answer) if isinstance(graph, BothHeads) else {"chroma": graph.chroma}
 
 
 @torch.no_grad()

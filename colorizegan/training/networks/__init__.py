@@ -1,7 +1,8 @@
 """The networks that are trained.
 
 units          what all share: physical units, the output, the annealed mean
-unet           the default generator, and the answer of both its heads
+unet           the default generator, with two heads
+answer         what is shown of its two heads
 attention      self-attention, so that one thing gets one colour
 discriminator  the PatchGAN, also of the whole picture and of two sizes
 pix2pix        the published U-Net 256

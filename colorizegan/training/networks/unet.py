@@ -166,15 +166,8 @@ class ColorUNet(nn.Module):
         ab = ab[:, :, : (height + 1) // 2, : (width + 1) // 2]
         return ColorOutput(ab, logits[:, :, : (height + 3) // 4, : (width + 3) // 4])
 
-    def predict_padded(
-        self, L: Tensor, hint_ab: Tensor, hint_mask: Tensor, correction: float = 1.0, temperature: float | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """`forward` for sizes that are multiples of 32 already; this is what the exported graph holds.
-
-        `correction` is the share of the ab head's correction that is applied to the distribution's annealed mean: 1 is
-        the faithful but dull answer of the ab head, 0 the vivid one of the distribution, 0.5 the mean of both.
-        `temperature` is the T of that mean, None = the one that the ab head was trained on; less is more decided.
-        """
+    def predict_padded(self, L: Tensor, hint_ab: Tensor, hint_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """`forward` for sizes that are multiples of 32 already, of which a bundle's graph is made (see `answer.py`)."""
         # --- encoder ---
         x2 = F.relu(self.stem((L - L_CENTRE) / L_SCALE))  # (B, 96, H/2, W/2)
         x = F.max_pool2d(x2, 3, 2, 1)
@@ -205,8 +198,7 @@ class ColorUNet(nn.Module):
         mean = self.enlarged_mean(logits.detach(), self.temperature)
         x = self.up2(x, x2, h2)
         residual = self.ab_head(torch.cat((x, (mean / AB_SCALE).to(x.dtype)), dim=1))
-        answer = mean if temperature is None else self.enlarged_mean(logits.detach(), temperature)
-        return answer + correction * AB_SCALE * residual.float(), logits
+        return mean + AB_SCALE * residual.float(), logits
 
     def _recognize(self, L: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """The recognizer's features as the decoder takes them, at 1/32, 1/16 and 1/8; None without a recognizer."""
@@ -221,35 +213,3 @@ class ColorUNet(nn.Module):
         """The annealed mean of logits (B, Q, h, w), enlarged to (B, 2, 2 h, 2 w)."""
         mean = annealed_mean(logits.float(), self.centres, temperature)
         return F.interpolate(mean, scale_factor=2.0, mode="bilinear", align_corners=False)
-
-
-class BothHeads(nn.Module):
-    """A ColorUNet, held and not copied, as the graph of its bundle answers.
-
-    That is a share of the ab head's correction, 0..1 (see `ColorUNet.predict_padded`), on the distribution's annealed
-    mean of a temperature above 0; `chroma` is a factor on ab.
-    """
-
-    def __init__(self, net: ColorUNet, correction: float, temperature: float, chroma: float = 1.0) -> None:
-        super().__init__()
-        self.net, self.correction, self.temperature, self.chroma = net, correction, temperature, chroma
-
-    def forward(self, L: Tensor, hint_ab: Tensor | None = None, hint_mask: Tensor | None = None) -> ColorOutput:
-        """The answer to L (B, 1, H, W), sides multiples of 32: ab (B, 2, H/2, W/2) in Lab units, and the logits."""
-        if hint_ab is None or hint_mask is None:
-            hint_ab, hint_mask = L.new_zeros(len(L), 2, *L.shape[2:]), torch.zeros_like(L)
-        other = None if self.temperature == self.net.temperature else self.temperature
-        ab, logits = self.net.predict_padded(L, hint_ab, hint_mask, self.correction, other)
-        return ColorOutput(ab * self.chroma, logits)
-
-    def of(self, output: ColorOutput) -> Tensor:
-        """The answer from what the network gave, (B, 2, h, w) as its ab; gradients reach both heads.
-
-        The ab head corrects a mean that it may not bend; here the mean itself is judged, and bent.
-        """
-        assert output.logits is not None
-        logits, (height, width) = output.logits, output.ab.shape[2:]
-        own = self.net.enlarged_mean(logits.detach(), self.net.temperature)
-        mean = self.net.enlarged_mean(logits, self.temperature)
-        own, mean = (x[:, :, :height, :width] for x in (own, mean))  # an odd half size has no whole quarter
-        return self.chroma * (mean + self.correction * (output.ab - own))

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from colorizegan.training.networks.unet import BothHeads, ColorUNet
+from colorizegan.training.networks.answer import BothHeads
+from colorizegan.training.networks.unet import ColorUNet
 from colorizegan.training.restore import Restored
 from colorizegan.training.validation.validate import predict_squares, score_squares
 
@@ -48,12 +49,12 @@ def best_chroma(L: Tensor, truth: Tensor, predicted: Tensor, base: dict[str, flo
     return max(found)
 
 
-def answer(net: ColorUNet, base: Restored, squares: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def answered(net: ColorUNet, base: Restored, squares: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """L, true ab and answered ab of squares (N, 3, S, S), for `score_squares`.
 
     Every other pixel each way is enough to score, and takes a quarter of the time.
     """
-    heads = BothHeads(net, base.correction, base.temperature, base.chroma)
+    heads = BothHeads(net, base.answer)
     L, truth, predicted, _ = predict_squares(heads, squares, device)
     return L, truth[..., ::2, ::2], predicted[..., ::2, ::2]
 

@@ -115,10 +115,11 @@ def test_service_and_bench_give_the_same_picture(bundle: Path, album: Path, tmp_
 
 
 def test_wishes_of_other_recipes_are_refused(narrow: Path, recipe: str, tmp_path: Path) -> None:
-    result = call("export", narrow, "-o", tmp_path / "out", "--correction", 0.5)
-    assert result.exit_code == 2
-    said = f"correction is for two heads, and {recipe} has one; leave --correction out"
-    assert result.stderr == f"error: {said} [E_CONFIG]\n"
+    for wish in ("correction", "adjustment", "contrast"):
+        result = call("export", narrow, "-o", tmp_path / "out", f"--{wish}", 0.5)
+        assert result.exit_code == 2
+        said = f"{wish} is for the default network, and this is {recipe}; leave --{wish} out"
+        assert result.stderr == f"error: {said} [E_CONFIG]\n"
     result = call("export", narrow, "-o", tmp_path / "out", "--temperature", 0.5)
     assert (result.exit_code == 0) == (recipe == "zhang16")
 
