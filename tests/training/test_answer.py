@@ -56,7 +56,7 @@ def test_without_a_wish_the_answer_is_the_ab_heads(net: ColorUNet) -> None:
 
 
 def test_an_adjusted_answer_is_further_from_the_usual_colour(net: ColorUNet) -> None:
-    """Where the network says all colours alike, more of the prior taken out leaves less of the usual ones."""
+    """Where the network says no more than the prior, each part of it that is taken out leaves less of the usual."""
     logits = torch.zeros(1, len(ab_bin_centres()), 8, 8)
     prior = -torch.from_numpy(rarity(ab_bin_centres()))[:, None, None]
     output = ColorOutput(net.enlarged_mean(logits + prior, net.temperature), logits + prior)
