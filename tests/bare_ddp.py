@@ -74,6 +74,7 @@ def main() -> None:
         save_file(
             {f"{n}.{k}": v.clone().contiguous() for n, net in nets.items() for k, v in net.state_dict().items()}, result
         )
+    del net_g, net_d  # before the connections, see Run.unwrap
     distributed.destroy_process_group()
 
 

@@ -69,6 +69,7 @@ def train(
             write_atomic(out / "config.json", json.dumps(to_dict(config), indent=1).encode())
         for number in range(run.state.stage, len(config.stages)):
             fit(run, number)
+    run.unwrap()
     part(run.fabric)
     return run.checkpoints
 

@@ -83,6 +83,14 @@ class Run:
             net_g, self.judge = (cast(nn.Module, torch.compile(net)) for net in (net_g, self.judge))
         self.net_g, self.net_d = (share_gradients(net, self.fabric) for net in (net_g, self.judge))
 
+    def unwrap(self) -> None:
+        """Let go of what joins the networks with those of the other processes; nothing steps after that.
+
+        torch's reducers hold the connections. If they were the last to do so, a process could wait for ever: they end
+        the threads of the connections while they keep Python's lock, and such a thread may be waiting for that lock.
+        """
+        self.net_g = self.net_d = self.judge = nn.Identity()
+
     def tell(self, text: str, *values: object) -> None:
         """Say something, once."""
         (logger.info if self.first else logger.debug)(text, *values)
