@@ -1,6 +1,7 @@
 """The benchmarks run, and what they print is what they measured. Their times are no test's business."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,17 @@ def test_lightness(repository: Path, photos: Path, tiny_bundle: Path) -> None:
         assert row[6] in ("gray", "rgb")
     assert png[4] == png[5] == "100.0000%"
     assert float(jpeg[1]) > float(png[1])  # the encoder's own error is seen
+
+
+def test_red_on_gray(repository: Path, photos: Path, tiny_bundle: Path) -> None:
+    count = runpy.run_path(str(repository / "benchmarks/red_on_gray.py"))["red_on_gray"]
+    red, orange, weak, yellow, purple = (50, 40, 5), (50, 20, 35), (50, 12, 9), (50, 0, 40), (50, 30, -30)
+    truth = np.array([[(50, 5, 5)] * 5 + [red]], np.float32)
+    result = np.array([[red, orange, weak, yellow, purple, red]], np.float32)
+    assert count(truth, result).tolist() == [[True, True, False, False, False, False]]
+    (row,) = benchmark(repository, "red_on_gray.py", photos, "--model", tiny_bundle)
+    assert row[0].startswith("tiny")
+    assert 0 <= float(row[1].rstrip("%")) <= 100
 
 
 def test_whole_path(repository: Path, photos: Path, tiny_bundle: Path) -> None:

@@ -118,7 +118,7 @@ def test_two_nodes_equal_two_processes_on_one(adversarial: Path, photos: Path, t
 
 @pytest.mark.slow
 def test_nothing_of_the_networks_holds_the_connections_in_the_end(photos: Path, tmp_path: Path) -> None:
-    """Reducers that are the last to hold them end in a deadlock, in one of some twenty runs of a busy machine."""
+    """Reducers that are the last to hold them end in a deadlock, now and then, on a busy machine."""
     watched = """
 import gc, sys
 from torch import distributed
